@@ -1,0 +1,460 @@
+/*
+ * patron_value.h - libpatron-value: what every customer is worth.
+ *
+ * Purchase histories go in as arrays; measures, model fits and predictions with their intervals come
+ * out as arrays. The library knows no database, no HTTP and no files; it needs only libc, libm and
+ * pthreads. Every exported symbol begins with pv_.
+ *
+ * Conventions
+ *   errors     A function that can fail returns 0 or a negative PV_ERR_*; on failure every ret_x is
+ *              left untouched. pv_error_code() gives a stable machine string.
+ *   ownership  Whatever comes through `struct x **ret_x` belongs to the caller and is released by
+ *              pv_x_free(), which accepts NULL. `const T *` is borrowed. Arrays are the caller's.
+ *   time       Days are int32 counts from 1970-01-01, already cut in the company's time zone. Models
+ *              use a unit of `unit_days` days (7 = week, 1 = day); histories stay exact to the day.
+ *   money      int64 minor units in histories and summaries. Models and predictions use doubles in
+ *              major units: minor / money_scale (100 for two decimals, 1 for none, 1000 for three).
+ *   rates      Discount rates are yearly and effective: 0.15 is 15 % a year, whatever the unit. A
+ *              year has 52 weeks when the unit is the week and 365.25 days otherwise.
+ *   threads    Functions may be called from any thread; objects are not locked (const ones may be
+ *              shared by readers). `threads` never changes a single digit of a result.
+ *   chance     Simulated quantities come from a counter-based generator and a stated seed.
+ *
+ * Sources
+ *   [FHL05] Fader, Hardie & Lee, "Counting your customers" the easy way, Marketing Science 24 (2005).
+ *   [FH13b] Fader & Hardie, The Gamma-Gamma model of monetary value, note 025 (2013).
+ *   [FHL05b] Fader, Hardie & Lee, RFM and CLV: using iso-value curves, JMR 42 (2005).
+ *   [DLMF]  NIST Digital Library of Mathematical Functions.
+ */
+#ifndef PATRON_VALUE_H
+#define PATRON_VALUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PV_WARN_UNUSED __attribute__((warn_unused_result))
+#if defined(PV_BUILDING_SHARED)
+#define PV_API __attribute__((visibility("default")))
+#else
+#define PV_API
+#endif
+
+/* ---- Errors ---------------------------------------------------------------------------------- */
+
+enum pv_error {
+    PV_OK = 0,
+    PV_ERR_NO_MEMORY = -1, /* "no-memory" */
+    PV_ERR_ARGUMENT = -2,  /* "argument": a value outside the documented range */
+    PV_ERR_OVERFLOW = -3,  /* "overflow": a sum of money left int64, or too many rows */
+    PV_ERR_RETURN = -4,    /* "return-not-allowed": amount <= 0 under PV_RETURNS_ERROR */
+    PV_ERR_ORDER = -5,     /* "out-of-order": a key-ordered stream went backwards */
+    PV_ERR_EMPTY = -6,     /* "empty": no transaction to work with */
+};
+
+/* Stable machine string of an error ("ok", "no-memory", ...); never NULL. Static storage. */
+PV_API const char *pv_error_code(int error);
+
+/* ---- Histories ------------------------------------------------------------------------------- */
+
+/*
+ * What happens to rows whose amount is zero or less.
+ *   NET    zero: an ordinary (free) purchase. Negative: a return. It is no purchase; its money is
+ *          taken from the purchase of the same day, otherwise from the latest earlier purchases,
+ *          newest first. A purchase returned in full disappears. What finds no purchase to be taken
+ *          from is counted as unmatched.
+ *   DROP   rows <= 0 are left out and counted.
+ *   ERROR  the first row <= 0 fails with PV_ERR_RETURN.
+ */
+enum pv_returns { PV_RETURNS_NET, PV_RETURNS_DROP, PV_RETURNS_ERROR };
+
+struct pv_history_report {
+    uint64_t rows;           /* rows taken in */
+    uint64_t transactions;   /* customer-days with a purchase that remain */
+    uint64_t merged;         /* rows merged into a purchase of the same customer and day */
+    uint64_t zero;           /* rows with amount 0 */
+    uint64_t negative;       /* rows with amount < 0 */
+    uint64_t dropped;        /* rows left out under DROP */
+    uint64_t returned;       /* purchases that disappeared because they were returned in full */
+    uint64_t unmatched;      /* returns (or parts of one) that found no earlier purchase */
+    int64_t unmatched_money; /* ... and their money, minor units, >= 0 */
+};
+
+/* Transactions sorted by customer and day, one per customer and day. 12 bytes each + 8 per customer.*/
+struct pv_history;
+
+/* Borrowed columns of a history; customer c owns [start[c], start[c + 1]). */
+struct pv_history_view {
+    size_t customers;
+    size_t transactions;
+    const uint64_t *start; /* customers + 1 */
+    const int32_t *day;    /* transactions; ascending within a customer */
+    const int64_t *amount; /* transactions; minor units, >= 0 */
+    int32_t first_day;     /* 0 when there are no transactions */
+    int32_t last_day;
+};
+
+struct pv_builder;
+
+/*
+ * A builder for rows in any order. 16 bytes a row until finish; then rows are partitioned by customer
+ * in place and small groups are sorted: O(rows) time, no second copy of the rows.
+ */
+PV_API PV_WARN_UNUSED int pv_builder_new(enum pv_returns returns, struct pv_builder **ret_builder);
+
+/*
+ * A builder for rows that arrive customer by customer (index not decreasing; days in any order within
+ * a customer), as a database streams them in key order. Memory: the history itself.
+ */
+PV_API PV_WARN_UNUSED int pv_builder_new_ordered(enum pv_returns returns,
+                                                 struct pv_builder **ret_builder);
+PV_API void pv_builder_free(struct pv_builder *builder);
+
+/* Adds a row. PV_ERR_RETURN, PV_ERR_ORDER, PV_ERR_OVERFLOW, PV_ERR_NO_MEMORY; the builder stays
+ * usable. customer < 2^32 - 1. */
+PV_API PV_WARN_UNUSED int pv_builder_add(struct pv_builder *builder, uint32_t customer, int32_t day,
+                                         int64_t amount);
+
+/* Adds n rows from three columns; stops at the first error, whose position is *ret_row. */
+PV_API PV_WARN_UNUSED int pv_builder_add_rows(struct pv_builder *builder, size_t n,
+                                              const uint32_t *customer, const int32_t *day,
+                                              const int64_t *amount, size_t *ret_row);
+
+/*
+ * Makes the history. `customers` is the number of customers (0 = highest index + 1); customers
+ * without a purchase own an empty range. The builder is empty afterwards and must still be freed.
+ * ret_report may be NULL.
+ */
+PV_API PV_WARN_UNUSED int pv_builder_finish(struct pv_builder *builder, size_t customers,
+                                            struct pv_history **ret_history,
+                                            struct pv_history_report *ret_report);
+PV_API void pv_history_free(struct pv_history *history);
+PV_API struct pv_history_view pv_history_columns(const struct pv_history *history);
+
+/* ---- Summaries ------------------------------------------------------------------------------- */
+
+#define PV_NO_DAY INT32_MIN
+
+/* One customer seen from the end of the observation. Times are days; spend is minor units. */
+struct pv_customer {
+    int32_t x;          /* repeat transactions (the first one is not counted) */
+    int32_t t_x;        /* days from the first to the last transaction; 0 when x == 0 */
+    int32_t T;          /* days from the first transaction to the end; -1: not yet a customer */
+    int32_t x_star;     /* transactions in the hold-out, 0 without one */
+    int64_t spend;      /* money of the x repeat transactions; spend / x is the mean the model uses */
+    int64_t revenue;    /* money of all transactions to the end, the first one included */
+    int64_t spend_star; /* money in the hold-out */
+};
+
+/*
+ * Summaries at the end of day `end` (inclusive). Transactions after `end` and up to `holdout_end`
+ * (PV_NO_DAY: none) become x_star and spend_star. Customers whose first purchase lies after `end`, or
+ * who have none, get T = -1 and zeros: they are not part of any fit. ret_rows: history.customers rows.
+ * O(transactions).
+ */
+PV_API PV_WARN_UNUSED int pv_summarise(const struct pv_history *history, int32_t end,
+                                       int32_t holdout_end, struct pv_customer *ret_rows);
+
+/* Summary of one customer from its ascending days and amounts; same rules. */
+PV_API struct pv_customer pv_summarise_one(const int32_t *day, const int64_t *amount, size_t n,
+                                           int32_t end, int32_t holdout_end);
+
+/* ---- Scores ---------------------------------------------------------------------------------- */
+
+/*
+ * Scores 1 (worst) to 5 (best): 1 + floor(5 * customers with a strictly worse value / customers).
+ * Customers with equal values get equal scores, that of the worst among them: tie rule "low".
+ */
+struct pv_rfm {
+    uint8_t r, f, m; /* 0: no customer at that date (T = -1) */
+};
+
+struct pv_rfm_edges {
+    int32_t recency[4];   /* days since last purchase: score 5 is <= [0], 4 <= [1], ..., else 1 */
+    int32_t frequency[4]; /* transactions: score 2 is >= [0], 3 >= [1], ... (INT32_MAX: not used) */
+    int64_t money[4];     /* revenue in minor units, likewise */
+};
+
+/* ret_scores: n; ret_edges may be NULL. O(n log n). */
+PV_API PV_WARN_UNUSED int pv_rfm_scores(const struct pv_customer *rows, size_t n,
+                                        struct pv_rfm *ret_scores, struct pv_rfm_edges *ret_edges);
+
+/*
+ * A/B/C by cumulated share, largest value first (equal values: lower index first): A while the share
+ * of those before is under cut_a (0.80), B while under cut_b (0.95), else C; values <= 0 are C.
+ * ret_grades: n characters 'A', 'B' or 'C'.
+ */
+PV_API PV_WARN_UNUSED int pv_abc_grades(const double *value, size_t n, double cut_a, double cut_b,
+                                        char *ret_grades);
+
+struct pv_concentration {
+    double total;
+    double gini;        /* 0 = all equal; values < 0 count as 0; 0 when total is 0 */
+    double top20_share; /* share of the total held by the largest 20 % (fractions interpolated) */
+};
+
+/*
+ * Concentration, largest first. ret_curve (may be NULL) gets points + 1 shares: [i] is the share held
+ * by the largest i / points of the customers; from 0 to 1, concave. NaN counts as 0.
+ */
+PV_API PV_WARN_UNUSED int pv_concentration(const double *value, size_t n, size_t points,
+                                           double *ret_curve, struct pv_concentration *ret_result);
+
+/* ---- Models and fits ------------------------------------------------------------------------- */
+
+enum { PV_MAX_PARAMS = 6 };
+
+/* Whether a fit may be trusted. `usable` says whether predictions from it make sense at all. */
+enum pv_verdict {
+    PV_VERDICT_OK,                  /* "ok" */
+    PV_VERDICT_NO_REPEAT_PURCHASES, /* "no-repeat-purchases": nobody bought twice */
+    PV_VERDICT_TOO_FEW_CUSTOMERS,   /* "too-few-customers": < 30 customers or < 10 who came back */
+    PV_VERDICT_SAME_DAY,            /* "everybody-same-day": no time passed in the data */
+    PV_VERDICT_NOT_CONVERGED,       /* "not-converged" */
+    PV_VERDICT_BOUNDARY,            /* "boundary": a parameter stopped at its limit */
+    PV_VERDICT_RIDGE,               /* "ridge": parameters run off together, the data do not fix them */
+    PV_VERDICT_NOBODY_LEAVES,       /* "nobody-leaves": a / (a + b) near 0, everybody stays for ever */
+    PV_VERDICT_Q_AT_MOST_ONE,       /* "q-at-most-one": spend has no mean */
+    PV_VERDICT_CORRELATED_SPEND,    /* "correlated-spend": frequent buyers spend differently; usable */
+    PV_VERDICT_CONSTANT_SPEND,      /* "constant-spend": no spread in what purchases cost */
+    PV_VERDICT_NO_SPEND,            /* "no-spend": no repeat purchase with money */
+    PV_VERDICTS
+};
+
+PV_API const char *pv_verdict_code(enum pv_verdict verdict);
+
+/* Identical (x, t_x, T) with a count: what models see. Days. */
+struct pv_cell {
+    int32_t x, t_x, T;
+    uint32_t count;
+};
+
+/* Cells sorted by x, T, t_x. */
+struct pv_cells;
+
+/* Groups customers; those with T < 0 are left out. O(n). */
+PV_API PV_WARN_UNUSED int pv_cells_new(const struct pv_customer *rows, size_t n,
+                                       struct pv_cells **ret_cells);
+/* From cells made elsewhere (a database rollup), in any order, duplicates allowed. */
+PV_API PV_WARN_UNUSED int pv_cells_from(const struct pv_cell *cells, size_t n,
+                                        struct pv_cells **ret_cells);
+PV_API void pv_cells_free(struct pv_cells *cells);
+PV_API const struct pv_cell *pv_cells_data(const struct pv_cells *cells, size_t *ret_n);
+
+struct pv_fit {
+    const char *model; /* "bg-nbd" or "gamma-gamma"; static */
+    int params;
+    const char *name[PV_MAX_PARAMS]; /* static */
+    double param[PV_MAX_PARAMS];
+    double std_error[PV_MAX_PARAMS]; /* of the parameter itself (delta method); NaN when unknown */
+    /* Covariance of the logarithms of the parameters, row-major params x params; zeros if unknown. */
+    double log_cov[PV_MAX_PARAMS * PV_MAX_PARAMS];
+    double loglik;
+    enum pv_verdict verdict;
+    bool usable;
+    int iterations;
+    double unit_days;
+    uint64_t customers; /* customers in the fit (gamma-gamma: with repeat spend > 0) */
+    uint64_t repeaters; /* ... who came back */
+    size_t cells;
+    double correlation; /* gamma-gamma: of x with log mean spend; 0 otherwise */
+};
+
+struct pv_fit_options {
+    double unit_days;   /* > 0; 7 or 1 */
+    double money_scale; /* > 0; minor units in one major */
+    int threads;        /* 0 or 1: this thread only */
+};
+
+/*
+ * BG/NBD [FHL05] by maximum likelihood on cells: r, alpha, a, b. Trust-region Newton in the logarithms
+ * of the parameters with exact first and second derivatives; standard errors from the observed
+ * information. Returns 0 even when the fit must not be trusted: read ret_fit->verdict.
+ * O(cells x iterations).
+ */
+PV_API PV_WARN_UNUSED int pv_fit_bg_nbd(const struct pv_cells *cells,
+                                        const struct pv_fit_options *options,
+                                        struct pv_fit *ret_fit);
+
+/* Gamma-Gamma [FH13b] on customers with x > 0 and spend > 0: p, q, gamma (major money units). */
+PV_API PV_WARN_UNUSED int pv_fit_gamma_gamma(const struct pv_customer *rows, size_t n,
+                                             const struct pv_fit_options *options,
+                                             struct pv_fit *ret_fit);
+
+/* ---- Quantities at given parameters ---------------------------------------------------------- */
+
+/* Times in model units; x may be any real >= 0 (x > 0 counts as "has come back"). NaN on nonsense. */
+struct pv_bg_nbd {
+    double r, alpha, a, b;
+};
+struct pv_gamma_gamma {
+    double p, q, gamma;
+};
+
+PV_API struct pv_bg_nbd pv_bg_nbd_of(const struct pv_fit *fit);
+PV_API struct pv_gamma_gamma pv_gamma_gamma_of(const struct pv_fit *fit);
+
+/* Log-likelihood of one customer, [FHL05] eq. 6. */
+PV_API double pv_bg_nbd_loglik(const struct pv_bg_nbd *m, double x, double t_x, double T);
+/* P(still a customer at T). 1 for one-time buyers: a property of BG/NBD, which lets nobody leave
+ * before a second purchase. */
+PV_API double pv_bg_nbd_p_alive(const struct pv_bg_nbd *m, double x, double t_x, double T);
+/* E[purchases in (T, T + t]], [FHL05] eq. 10, summed so that a = 1 is an ordinary value. */
+PV_API double pv_bg_nbd_expected(const struct pv_bg_nbd *m, double x, double t_x, double T, double t);
+/* E[X(t)] of a new customer, [FHL05] eq. 9: repeat purchases in (0, t]. */
+PV_API double pv_bg_nbd_expected_new(const struct pv_bg_nbd *m, double t);
+/* P(X(t) = k) of a new customer, [FHL05] eq. 8; ret_pmf: n values for k = 0 .. n - 1. */
+PV_API PV_WARN_UNUSED int pv_bg_nbd_pmf_new(const struct pv_bg_nbd *m, double t, size_t n,
+                                            double *ret_pmf);
+/* P(k purchases in (T, T + t]) of a given customer; ret_pmf as above. */
+PV_API PV_WARN_UNUSED int pv_bg_nbd_pmf(const struct pv_bg_nbd *m, double x, double t_x, double T,
+                                        double t, size_t n, double *ret_pmf);
+/* Yearly effective rate to a continuous one per unit of unit_days: ln(1 + rate) / units in a year. */
+PV_API double pv_discount_per_unit(double yearly_rate, double unit_days);
+/* Discounted expected residual transactions; delta > 0 per unit. Quadrature, relative error < 1e-10. */
+PV_API double pv_bg_nbd_dert(const struct pv_bg_nbd *m, double x, double t_x, double T, double delta);
+
+/* Log-likelihood of a mean spend zbar over x purchases, [FH13b] eq. 1. */
+PV_API double pv_gamma_gamma_loglik(const struct pv_gamma_gamma *m, double x, double zbar);
+/* E[spend per purchase | x, zbar], [FH13b] eq. 5; x = 0: of the base. NaN when p x + q <= 1. */
+PV_API double pv_gamma_gamma_mean(const struct pv_gamma_gamma *m, double x, double zbar);
+
+/* ---- Valuing a base of customers ------------------------------------------------------------- */
+
+struct pv_valuer_options {
+    double unit_days;   /* as in the fit */
+    double money_scale; /* as in the fit */
+    double horizon;     /* model units, > 0 */
+    double discount;    /* yearly effective, > 0 */
+    uint64_t seed;
+    int draws;   /* simulated futures per knot; 0 = 1024 */
+    int threads; /* 0 or 1: this thread only */
+};
+
+/* A central interval pair. */
+struct pv_interval {
+    double low80, high80, low95, high95;
+};
+
+/*
+ * What is known about one customer's future. Money in major units, undiscounted within the horizon,
+ * discounted for clv. Predictive intervals hold what this customer will do: chance of the purchases
+ * and of the spend, unknown rates, unknown parameters. `*_mean_of` intervals hold only how well the
+ * expectation is known (delta method on the parameters' covariance). NaN where no model is usable.
+ */
+struct pv_value {
+    double p_alive;
+    double expected_orders; /* in the horizon */
+    double expected_spend;  /* per purchase */
+    double expected_money;  /* in the horizon */
+    double dert;            /* discounted expected residual transactions */
+    double clv;             /* dert x expected_spend: residual lifetime value */
+    double clv_median;
+    struct pv_interval orders; /* predictive, whole numbers */
+    struct pv_interval money;  /* predictive, horizon */
+    struct pv_interval clv_range;      /* predictive */
+    struct pv_interval orders_mean_of; /* of the expectation */
+    struct pv_interval clv_mean_of;    /* of the expectation */
+};
+
+struct pv_equity {
+    double amount; /* sum of clv */
+    struct pv_interval range;
+    double money; /* sum of expected_money */
+    struct pv_interval money_range;
+    double orders; /* sum of expected_orders */
+    double alive;  /* sum of p_alive */
+    uint64_t customers;
+};
+
+/*
+ * Holds what customers share: tables by (x, T), and quantiles of simulated futures on knots of (x, T)
+ * between which it interpolates. rows: the customers to be valued later (any superset). Tables grow
+ * with distinct (x, T), not with customers. gamma_gamma may be NULL (no usable spend model): money is
+ * then NaN. PV_ERR_ARGUMENT when bg_nbd is not usable.
+ */
+struct pv_valuer;
+PV_API PV_WARN_UNUSED int pv_valuer_new(const struct pv_fit *bg_nbd, const struct pv_fit *gamma_gamma,
+                                        const struct pv_valuer_options *options,
+                                        const struct pv_customer *rows, size_t n,
+                                        struct pv_valuer **ret_valuer);
+PV_API void pv_valuer_free(struct pv_valuer *valuer);
+
+/* Values of n customers, in any slices. Rows with T = -1 get zeros and NaN p_alive. */
+PV_API PV_WARN_UNUSED int pv_value_customers(const struct pv_valuer *valuer,
+                                             const struct pv_customer *rows, size_t n,
+                                             struct pv_value *ret_values);
+
+/* Sum over customers; the interval joins the chance of each customer (independent given the
+ * parameters) and the common uncertainty of the parameters; log-normal. */
+PV_API PV_WARN_UNUSED int pv_value_equity(const struct pv_valuer *valuer,
+                                          const struct pv_customer *rows, size_t n,
+                                          struct pv_equity *ret_equity);
+
+struct pv_holdout {
+    uint64_t customers;
+    double actual, predicted;
+    double mae, rmse;
+    double coverage80, coverage95; /* share of customers whose x_star lies in orders' intervals */
+};
+
+/* Predictions against x_star; the valuer's horizon must be the length of the hold-out. */
+PV_API PV_WARN_UNUSED int pv_value_holdout(const struct pv_valuer *valuer,
+                                           const struct pv_customer *rows, size_t n,
+                                           struct pv_holdout *ret_holdout);
+
+/*
+ * Density of one customer's residual value: `points` pairs of value and height (of the part of the
+ * distribution above zero; it integrates to about *ret_alive). 1 - *ret_alive is the probability that
+ * nothing more comes. 4,096 simulated futures.
+ */
+PV_API PV_WARN_UNUSED int pv_value_density(const struct pv_valuer *valuer,
+                                           const struct pv_customer *row, size_t points,
+                                           double *ret_value, double *ret_height, double *ret_alive);
+
+/* P(alive) on each of n ascending dates from the customer's own ascending purchase days; NaN before
+ * the first purchase. */
+PV_API PV_WARN_UNUSED int pv_value_alive_curve(const struct pv_bg_nbd *m, double unit_days,
+                                               const int32_t *day, size_t days, const int32_t *date,
+                                               size_t n, double *ret_p);
+
+enum pv_reason { PV_REASON_FREQUENCY, PV_REASON_RECENCY, PV_REASON_SPEND, PV_REASON_AGE, PV_REASONS };
+PV_API const char *pv_reason_code(enum pv_reason reason); /* "frequency", "recency", "spend", "age" */
+
+/*
+ * Why this customer differs from the average customer of the base. Starting from the average (mean x,
+ * mean days of silence, mean spend per repeat purchase, mean age), the customer's own values replace
+ * the average ones in the fixed order frequency, recency, spend, age; each step's change is that
+ * reason's share, so the four add up to the whole difference.
+ */
+struct pv_reasons {
+    double purchases[PV_REASONS]; /* in the horizon */
+    double money[PV_REASONS];     /* of clv; NaN without a spend model */
+    double base_purchases, base_money;
+    double purchases_total, money_total; /* the customer's own */
+};
+PV_API PV_WARN_UNUSED int pv_value_reasons(const struct pv_valuer *valuer,
+                                           const struct pv_customer *row,
+                                           struct pv_reasons *ret_reasons);
+
+/* ---- Tracking -------------------------------------------------------------------------------- */
+
+struct pv_track {
+    int32_t day;   /* last day of the period */
+    double actual; /* repeat transactions in the period */
+    double expected;
+    double low80, high80, low95, high95; /* of the actual number, given the parameters */
+};
+
+/*
+ * Expected against actual repeat transactions in periods of `period` days from `from`: n periods. The
+ * cohorts are all customers first seen on or before `cohort_end`; the expectation is the
+ * unconditional one of [FHL05] eq. 9 by day of first purchase, so that it can be read across the end
+ * of the calibration. O(transactions + cohorts x n).
+ */
+PV_API PV_WARN_UNUSED int pv_track_periods(const struct pv_history *history,
+                                           const struct pv_bg_nbd *m, double unit_days,
+                                           int32_t from, int32_t period, int32_t cohort_end, size_t n,
+                                           struct pv_track *ret_periods);
+
+#endif
