@@ -1,0 +1,188 @@
+/*
+ * math.c - special functions and small dense matrices for the value models.
+ */
+#include "internal.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+double pv_math_lgamma(double x)
+{
+    int sign;
+    return lgamma_r(x, &sign);
+}
+
+double pv_math_lrising(double x, double n)
+{
+    if (n <= 16.0 && n == floor(n)) {
+        double product = 1.0;
+        for (int i = 0; i < (int)n; i++)
+            product *= x + i;
+        if (product > DBL_MIN && product < DBL_MAX)
+            return log(product);
+    }
+    return pv_math_lgamma(x + n) - pv_math_lgamma(x);
+}
+
+/* Recurrence up to 12, then the asymptotic series, [DLMF] 5.5.2 and 5.11.2. */
+double pv_math_digamma(double x)
+{
+    double sum = 0.0;
+    while (x < 12.0) {
+        sum -= 1.0 / x;
+        x += 1.0;
+    }
+    double u = 1.0 / (x * x);
+    double tail =
+        u * (1.0 / 12 -
+             u * (1.0 / 120 -
+                  u * (1.0 / 252 -
+                       u * (1.0 / 240 - u * (1.0 / 132 - u * (691.0 / 32760 - u / 12))))));
+    return sum + log(x) - 0.5 / x - tail;
+}
+
+/* [DLMF] 5.15.5 and 5.15.8. */
+double pv_math_trigamma(double x)
+{
+    double sum = 0.0;
+    while (x < 12.0) {
+        sum += 1.0 / (x * x);
+        x += 1.0;
+    }
+    double u = 1.0 / (x * x);
+    double tail = u * (1.0 / 6 -
+                       u * (1.0 / 30 -
+                            u * (1.0 / 42 - u * (1.0 / 30 - u * (5.0 / 66 - u * 691.0 / 2730)))));
+    return sum + 1.0 / x + 0.5 * u + tail / x;
+}
+
+double pv_math_hyp2f1_neg(double p, double q, double s, double v)
+{
+    /* (1 + v)^-q 2F1(s - p, q; s; z) or (1 + v)^-p 2F1(p, s - q; s; z), z = v / (1 + v): the second
+     * has p > 0 and s - q > 0, so nothing cancels. */
+    double z = v / (1.0 + v);
+    double c = s - q;
+    double log_lead = -p * log1p(v);
+    double term = 1.0;
+    double sum = 1.0;
+    double scale = 0.0;
+    for (double n = 0.0; n < 1e8; n += 1.0) {
+        double ratio = (p + n) * (c + n) / ((s + n) * (n + 1.0)) * z;
+        term *= ratio;
+        sum += term;
+        if (sum > 1e250) {
+            sum *= 1e-250;
+            term *= 1e-250;
+            scale += 250.0 * M_LN10;
+        }
+        if (ratio < 1.0 && term < 1e-17 * sum * (1.0 - fmax(ratio, z)))
+            break;
+    }
+    return exp(log_lead + scale + log(sum));
+}
+
+void pv_math_eigen(int n, const double *matrix, double *ret_val, double *ret_vec)
+{
+    double a[PV_MAX_PARAMS][PV_MAX_PARAMS];
+    double v[PV_MAX_PARAMS][PV_MAX_PARAMS] = {{0.0}};
+    for (int i = 0; i < n; i++) {
+        v[i][i] = 1.0;
+        for (int j = 0; j < n; j++)
+            a[i][j] = matrix[i * n + j];
+    }
+    for (int sweep = 0; sweep < 60; sweep++) {
+        double off = 0.0;
+        double on = 0.0;
+        for (int i = 0; i < n; i++) {
+            on += a[i][i] * a[i][i];
+            for (int j = 0; j < i; j++)
+                off += a[i][j] * a[i][j];
+        }
+        if (!(off > 1e-40 * on))
+            break;
+        for (int p = 0; p < n; p++) {
+            for (int q = p + 1; q < n; q++) {
+                if (a[p][q] == 0.0)
+                    continue;
+                double theta = (a[q][q] - a[p][p]) / (2.0 * a[p][q]);
+                double t = (theta >= 0.0 ? 1.0 : -1.0) / (fabs(theta) + hypot(theta, 1.0));
+                double c = 1.0 / hypot(t, 1.0);
+                double s = t * c;
+                for (int k = 0; k < n; k++) {
+                    double akp = a[k][p];
+                    double akq = a[k][q];
+                    a[k][p] = c * akp - s * akq;
+                    a[k][q] = s * akp + c * akq;
+                }
+                for (int k = 0; k < n; k++) {
+                    double apk = a[p][k];
+                    double aqk = a[q][k];
+                    a[p][k] = c * apk - s * aqk;
+                    a[q][k] = s * apk + c * aqk;
+                }
+                for (int k = 0; k < n; k++) {
+                    double vkp = v[k][p];
+                    double vkq = v[k][q];
+                    v[k][p] = c * vkp - s * vkq;
+                    v[k][q] = s * vkp + c * vkq;
+                }
+            }
+        }
+    }
+    int order[PV_MAX_PARAMS];
+    for (int i = 0; i < n; i++) {
+        int at = i;
+        while (at > 0 && a[order[at - 1]][order[at - 1]] > a[i][i]) {
+            order[at] = order[at - 1];
+            at--;
+        }
+        order[at] = i;
+    }
+    for (int i = 0; i < n; i++) {
+        ret_val[i] = a[order[i]][order[i]];
+        for (int k = 0; k < n; k++)
+            ret_vec[k * n + i] = v[k][order[i]];
+    }
+}
+
+bool pv_math_spd_inverse(int n, const double *matrix, double *ret_inverse)
+{
+    double val[PV_MAX_PARAMS];
+    double vec[PV_MAX_PARAMS * PV_MAX_PARAMS];
+    for (int i = 0; i < n * n; i++)
+        if (!isfinite(matrix[i]))
+            return false;
+    pv_math_eigen(n, matrix, val, vec);
+    if (!(val[0] > 1e-13 * val[n - 1]) || !(val[0] > 0.0))
+        return false;
+    for (int i = 0; i < n; i++) {
+        for (int j = 0; j < n; j++) {
+            double sum = 0.0;
+            for (int k = 0; k < n; k++)
+                sum += vec[i * n + k] * vec[j * n + k] / val[k];
+            ret_inverse[i * n + j] = sum;
+        }
+    }
+    return true;
+}
+
+void pv_math_cholesky(int n, const double *matrix, double *ret_lower)
+{
+    memset(ret_lower, 0, sizeof(double) * (size_t)(n * n));
+    for (int j = 0; j < n; j++) {
+        double d = matrix[j * n + j];
+        for (int k = 0; k < j; k++)
+            d -= ret_lower[j * n + k] * ret_lower[j * n + k];
+        if (!(d > 1e-14 * fabs(matrix[j * n + j])) || !(d > 0.0))
+            continue;
+        double root = sqrt(d);
+        ret_lower[j * n + j] = root;
+        for (int i = j + 1; i < n; i++) {
+            double s = matrix[i * n + j];
+            for (int k = 0; k < j; k++)
+                s -= ret_lower[i * n + k] * ret_lower[j * n + k];
+            ret_lower[i * n + j] = s / root;
+        }
+    }
+}
