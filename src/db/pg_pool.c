@@ -176,10 +176,10 @@ static int make_schema(struct pg_db *db, struct err *e)
     return rc;
 }
 
-static char *print(const char *fmt, const char *arg)
+static char *concat(const char *a, const char *b, const char *c)
 {
     char *text = NULL;
-    return asprintf(&text, fmt, arg) < 0 ? NULL : text;
+    return asprintf(&text, "%s%s%s", a, b, c) < 0 ? NULL : text;
 }
 
 int db_postgres_open(const struct db_options *o, struct db **ret_db, struct err *e)
@@ -209,10 +209,11 @@ int db_postgres_open(const struct db_options *o, struct db **ret_db, struct err 
     /* Jobs are written as if they were alone, as on SQLite: SERIALIZABLE makes it true, and what
        collides is run again. The transaction's number settles whether a COMMIT whose answer was
        lost has happened. */
-    db->begin_write = print("BEGIN ISOLATION LEVEL SERIALIZABLE; SET LOCAL search_path TO \"%s\"; "
-                            "SELECT CAST(pg_current_xact_id() AS text)", schema);
-    db->begin_read = print("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; "
-                           "SET LOCAL search_path TO \"%s\"; SELECT 1", schema);
+    db->begin_write =
+        concat("BEGIN ISOLATION LEVEL SERIALIZABLE; SET LOCAL search_path TO \"", schema,
+               "\"; SELECT CAST(pg_current_xact_id() AS text)");
+    db->begin_read = concat("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; "
+                            "SET LOCAL search_path TO \"", schema, "\"; SELECT 1");
     if (db_cond_init(&db->freed) < 0 || !db->url || !db->schema || !db->begin_write ||
         !db->begin_read) {
         rc = err_set(e, ERR_NOMEM, "database");

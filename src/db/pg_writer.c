@@ -8,6 +8,7 @@
 #include "base/log.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -75,9 +76,8 @@ static int settle_commit(struct pg_conn *c, const char *xid, struct err *e)
     if (rc < 0)
         return err_set(e, ERR_DATABASE_UNAVAILABLE, "the outcome of a commit is not known");
     for (int i = 0; i < 50; i++) {
-        char sql[96] = "SELECT pg_xact_status(CAST('", state[32];
-        strncat(sql, xid, 24);
-        strncat(sql, "' AS xid8))", 16);
+        char sql[96], state[32];
+        snprintf(sql, sizeof sql, "SELECT pg_xact_status(CAST('%s' AS xid8))", xid);
         rc = pg_simple(c, sql, state, sizeof state, e);
         if (rc < 0)
             return rc;
