@@ -184,7 +184,8 @@ static struct index_def index_of(struct loader *l, const struct entity *en, cons
 }
 
 /* An index that serves a sorted list ends with the id, and covers living records only: the trash is
-   small and read by other ways. */
+   small and read by other ways. Unique fields are unique among the living, too: what was thrown away
+   does not stand in the way of what is typed anew. */
 static const char LIVE[] = "deleted_at IS NULL";
 
 static int make_table(struct loader *l, const json_t *in, struct entity *en)
@@ -210,7 +211,7 @@ static int make_table(struct loader *l, const json_t *in, struct entity *en)
         for (unsigned k = 0; k < f->ncolumns; k++)
             names[n + k] = columns[n + k].name;
         if (f->unique)
-            indexes[ni++] = index_of(l, en, f->name, true, NULL);
+            indexes[ni++] = index_of(l, en, f->name, true, LIVE);
         if (f->indexed)
             indexes[ni++] = index_of(l, en, arena_printf(l->a, "%s,id", f->name).p, false, LIVE);
         n += f->ncolumns;

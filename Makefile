@@ -1,0 +1,39 @@
+# The verbs people try first. Meson and ninja do the work; tools/setup.sh installs what is missing.
+BUILD ?= build
+WEB ?= 1
+DATA ?= data
+PORT ?= 8040
+
+.PHONY: help setup run test build lint asan tsan bench fuzz shots clean
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+setup: ## install what the build needs (Debian packages, node, npm packages)
+	@WEB=$(WEB) tools/setup.sh
+
+run: build ## build, start the server on 127.0.0.1:8040 and print the first-run link
+	$(BUILD)/patron serve --data $(DATA) --port $(PORT)
+
+build: setup ## build/patron (WEB=0: without the browser part, no node needed)
+	@WEB=$(WEB) BUILD=$(BUILD) tools/build.sh
+
+test: setup ## everything: SQLite, PostgreSQL, browser; ends with N passed, N failed, N skipped
+	@WEB=$(WEB) BUILD=$(BUILD) tools/test.sh
+
+lint: setup ## formatting, static analysis, include graph, eslint, vue-tsc
+	@WEB=$(WEB) BUILD=$(BUILD) tools/lint.sh
+
+asan: setup ## unit and API tests under AddressSanitizer and UBSan
+	@BUILD=$(BUILD)-asan SANITIZE=address,undefined WEB=0 tools/test.sh
+
+tsan: setup ## the same under ThreadSanitizer
+	@BUILD=$(BUILD)-tsan SANITIZE=thread WEB=0 tools/test.sh
+
+bench: build ## every figure with its baseline
+	@BUILD=$(BUILD) tools/bench.sh
+
+shots: build ## a picture of every screen, width, language and theme, checked by program
+	@BUILD=$(BUILD) tools/web.sh shots
+
+clean: ## remove what was built
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan web/dist

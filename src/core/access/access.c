@@ -1,0 +1,157 @@
+#include "core/access/access.h"
+
+#include <string.h>
+
+static const char *const scope_names[] = {"none", "own", "department", "below", "all"};
+static const char *const action_names[ACCESS_ACTIONS] = {"read", "write", "delete"};
+
+const char *scope_name(enum scope s)
+{
+    return scope_names[s];
+}
+
+bool scope_from(struct str name, enum scope *ret_scope)
+{
+    for (size_t i = 0; i < sizeof scope_names / sizeof scope_names[0]; i++) {
+        if (str_is(name, scope_names[i])) {
+            *ret_scope = (enum scope)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+void access_all(struct entity_access *on)
+{
+    for (int i = 0; i < ENTITY_COUNT; i++)
+        on[i] = (struct entity_access){{SCOPE_ALL, SCOPE_ALL, SCOPE_ALL}, true};
+}
+
+static int one_entity(const struct entity *en, const json_t *in, struct entity_access *on,
+                      struct err *e)
+{
+    struct str pointer = str_of("/permissions");
+    for (int a = 0; a < ACCESS_ACTIONS; a++) {
+        const json_t *v = json_object_get(in, action_names[a]);
+        if (!v)
+            continue;
+        if (!json_is_string(v) || !scope_from(str_of(json_string_value(v)), &on->scope[a])) {
+            struct err_item *item = err_item(e, pointer, "unknown-option");
+            err_item_param(e, item, "value", str_of(en->name));
+            return err_set(e, ERR_VALIDATION, "scope of %s", en->name);
+        }
+    }
+    on->create = json_is_true(json_object_get(in, "create"));
+    return 0;
+}
+
+int access_from_json(const struct registry *r, const json_t *permissions, struct entity_access *on,
+                     struct err *e)
+{
+    memset(on, 0, sizeof *on * ENTITY_COUNT);
+    on[ENTITY_PRODUCT].scope[ACCESS_READ] = SCOPE_ALL;
+    on[ENTITY_USER].scope[ACCESS_READ] = SCOPE_ALL;
+    on[ENTITY_DEPARTMENT].scope[ACCESS_READ] = SCOPE_ALL;
+    const char *name;
+    json_t *in;
+    json_object_foreach((json_t *)permissions, name, in) {
+        const struct entity *en = registry_entity(r, str_of(name));
+        if (!en || !json_is_object(in)) {
+            struct err_item *item = err_item(e, str_of("/permissions"), "unknown-field");
+            err_item_param(e, item, "field", str_of(name));
+            return err_set(e, ERR_VALIDATION, "no entity %s", name);
+        }
+        int rc = one_entity(en, in, &on[en->id], e);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+static bool is_below(const struct actor *who, int64_t department_id)
+{
+    for (size_t i = 0; i < who->nbelow; i++)
+        if (who->below[i] == department_id)
+            return true;
+    return false;
+}
+
+bool access_may(const struct actor *who, const struct entity *en, enum access_action action,
+                int64_t owner_id, int64_t department_id)
+{
+    if (who->is_admin)
+        return true;
+    if (action != ACCESS_READ && en->admin_writes)
+        return false;
+    enum scope s = who->on[en->id].scope[action];
+    if (s == SCOPE_ALL || s == SCOPE_NONE || !en->owned)
+        return s == SCOPE_ALL;
+    if (owner_id && owner_id == who->user_id)
+        return true;
+    if (s == SCOPE_DEPARTMENT)
+        return department_id && department_id == who->department_id;
+    return s == SCOPE_BELOW && department_id && is_below(who, department_id);
+}
+
+size_t access_branches(const struct actor *who, const struct entity *en, enum access_action action,
+                       struct access_branch out[ACCESS_MAX_BRANCHES], bool *ret_in_list)
+{
+    enum scope s = who->is_admin ? SCOPE_ALL : who->on[en->id].scope[action];
+    *ret_in_list = false;
+    if (s == SCOPE_NONE || (!en->owned && s != SCOPE_ALL))
+        return 0;
+    if (s == SCOPE_ALL) {
+        out[0] = (struct access_branch){.kind = BRANCH_ALL};
+        return 1;
+    }
+    size_t n = 0;
+    out[n++] = (struct access_branch){.kind = BRANCH_OWNER, .id = who->user_id};
+    if (s == SCOPE_DEPARTMENT && who->department_id)
+        out[n++] = (struct access_branch){BRANCH_DEPARTMENT, who->department_id, true};
+    if (s == SCOPE_BELOW && who->nbelow > ACCESS_MAX_BRANCHES - 2) {
+        *ret_in_list = true;
+        out[0] = (struct access_branch){.kind = BRANCH_ALL};
+        return 1;
+    }
+    for (size_t i = 0; s == SCOPE_BELOW && i < who->nbelow; i++)
+        out[n++] = (struct access_branch){BRANCH_DEPARTMENT, who->below[i], true};
+    return n;
+}
+
+void access_branch_sql(const struct actor *who, const struct access_branch *b, const char *alias,
+                       struct sql *q)
+{
+    if (b->kind == BRANCH_ALL)
+        return;
+    sql_addf(q, " AND %s%s = ", alias, b->kind == BRANCH_OWNER ? "owner_id" : "department_id");
+    sql_arg(q, DB_I64(b->id));
+    if (b->not_owner) {
+        sql_addf(q, " AND (%sowner_id IS NULL OR %sowner_id <> ", alias, alias);
+        sql_arg(q, DB_I64(who->user_id));
+        sql_add(q, ")");
+    }
+}
+
+void access_predicate(const struct actor *who, const struct entity *en, enum access_action action,
+                      const char *alias, struct sql *q)
+{
+    enum scope s = who->is_admin ? SCOPE_ALL : who->on[en->id].scope[action];
+    if (s == SCOPE_ALL)
+        return;
+    if (s == SCOPE_NONE || !en->owned) {
+        sql_add(q, " AND 1 = 0");
+        return;
+    }
+    sql_addf(q, " AND (%sowner_id = ", alias);
+    sql_arg(q, DB_I64(who->user_id));
+    size_t n = s == SCOPE_DEPARTMENT && who->department_id ? 1 : s == SCOPE_BELOW ? who->nbelow : 0;
+    const int64_t *ids = s == SCOPE_DEPARTMENT ? &who->department_id : who->below;
+    for (size_t i = 0; i < n; i++) {
+        if (i == 0)
+            sql_addf(q, " OR %sdepartment_id IN (", alias);
+        else
+            sql_add(q, ", ");
+        sql_arg(q, DB_I64(ids[i]));
+    }
+    sql_add(q, n ? "))" : ")");
+}

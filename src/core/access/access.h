@@ -1,0 +1,65 @@
+/* Who acts, and what that person may see and do. Permission is never an `if` in a handler: reads
+   get it as a predicate from access_branches / access_predicate, writes ask access_may once the
+   record is loaded under the same predicate. */
+#ifndef PATRON_CORE_ACCESS_H
+#define PATRON_CORE_ACCESS_H
+
+#include "base/clock.h"
+#include "core/filter/sql.h"
+#include "core/registry/registry.h"
+
+enum scope { SCOPE_NONE, SCOPE_OWN, SCOPE_DEPARTMENT, SCOPE_BELOW, SCOPE_ALL };
+enum access_action { ACCESS_READ, ACCESS_WRITE, ACCESS_DELETE, ACCESS_ACTIONS };
+
+struct entity_access {
+    enum scope scope[ACCESS_ACTIONS];
+    bool create;
+};
+
+/* Immutable once made; lives in its identity snapshot. */
+struct actor {
+    int64_t user_id, department_id;
+    struct str name, login;
+    const char *kind; /* "user", "token", "import", "system" */
+    bool is_admin;
+    enum lang lang;
+    const struct tz *tz; /* NULL = the company's */
+    struct entity_access on[ENTITY_COUNT];
+    const int64_t *below; /* departments at and below the actor's own */
+    size_t nbelow;
+};
+
+const char *scope_name(enum scope s);
+bool scope_from(struct str name, enum scope *ret_scope);
+
+/* Fills `on` of a role from its permissions, {"customer":{"read":"own","write":"own",
+   "delete":"none","create":true}}; entities not named get the defaults of a role that names none:
+   owned ones nothing, products and colleagues readable. Errors name the entity. */
+int access_from_json(const struct registry *r, const json_t *permissions, struct entity_access *on,
+                     struct err *e) must_check;
+/* Everything. */
+void access_all(struct entity_access *on);
+
+/* The record with this owner and department under the actor's scope. */
+bool access_may(const struct actor *who, const struct entity *en, enum access_action action,
+                int64_t owner_id, int64_t department_id);
+
+/* One index-served condition of a visibility; the branches of one entity never overlap. */
+struct access_branch {
+    enum { BRANCH_ALL, BRANCH_OWNER, BRANCH_DEPARTMENT } kind;
+    int64_t id;                /* owner or department */
+    bool not_owner;            /* department branches leave out the actor's own, counted already */
+};
+enum { ACCESS_MAX_BRANCHES = 34 };
+/* 0 branches = may see nothing. More than 32 departments below give one branch of kind ALL with
+   *ret_in_list set, to be narrowed by access_predicate. */
+size_t access_branches(const struct actor *who, const struct entity *en, enum access_action action,
+                       struct access_branch out[ACCESS_MAX_BRANCHES], bool *ret_in_list);
+/* Appends " AND …" for one branch. */
+void access_branch_sql(const struct actor *who, const struct access_branch *b, const char *alias,
+                       struct sql *q);
+/* Appends one predicate " AND (…)" for point reads by key, where an OR costs nothing. */
+void access_predicate(const struct actor *who, const struct entity *en, enum access_action action,
+                      const char *alias, struct sql *q);
+
+#endif

@@ -1,0 +1,224 @@
+#include "core/history/history.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define COLUMNS                                                                                    \
+    "id, at, actor_id, actor_kind, kind, entity, record_id, customer_id, title, changes, undo_of, " \
+    "import_id, undone_by"
+
+int history_add(struct db_conn *c, const struct history_event *ev, struct err *e)
+{
+    return db_exec(c,
+                   "INSERT INTO history (id, at, actor_id, actor_kind, kind, entity, record_id, "
+                   "customer_id, title, changes, undo_of, import_id) "
+                   "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+                   DB_ARGS(DB_I64(ev->id), DB_I64(ev->at), DB_ID(ev->actor_id),
+                           DB_STR(str_of(ev->actor_kind)), DB_STR(str_of(ev->kind)),
+                           DB_STR(str_of(ev->entity)), DB_ID(ev->record_id),
+                           DB_ID(ev->customer_id), DB_STR(ev->title), DB_STR(ev->changes),
+                           DB_ID(ev->undo_of), DB_ID(ev->import_id)),
+                   NULL, e);
+}
+
+static void from_row(const struct db_rows *rows, struct arena *a, struct history_event *ev,
+                     int64_t *undone_by)
+{
+    *ev = (struct history_event){
+        .id = db_i64(rows, 0),
+        .at = db_i64(rows, 1),
+        .actor_id = db_i64(rows, 2),
+        .actor_kind = arena_cstr(a, db_str(rows, 3)),
+        .kind = arena_cstr(a, db_str(rows, 4)),
+        .entity = arena_cstr(a, db_str(rows, 5)),
+        .record_id = db_i64(rows, 6),
+        .customer_id = db_i64(rows, 7),
+        .title = arena_str(a, db_str(rows, 8)),
+        .changes = arena_str(a, db_str(rows, 9)),
+        .undo_of = db_i64(rows, 10),
+        .import_id = db_i64(rows, 11),
+    };
+    *undone_by = db_i64(rows, 12);
+}
+
+int history_get(struct db_conn *c, const struct registry *r, int64_t id, struct arena *a,
+                struct history_event *ret_event, int64_t *ret_undone_by, struct err *e)
+{
+    struct db_rows *rows = NULL;
+    int rc = db_query(c, "SELECT " COLUMNS " FROM history WHERE id = $1", DB_ARGS(DB_I64(id)),
+                      &rows, e);
+    if (rc)
+        return rc;
+    rc = db_step(rows, e);
+    if (rc > 0)
+        from_row(rows, a, ret_event, ret_undone_by);
+    db_rows_done(rows);
+    if (rc == 0 || (rc > 0 && !registry_entity(r, str_of(ret_event->entity))))
+        return err_set(e, ERR_NOT_FOUND, "event %lld", (long long)id);
+    return rc < 0 ? rc : 0;
+}
+
+int history_mark_undone(struct db_conn *c, int64_t id, int64_t by, struct err *e)
+{
+    return db_exec(c, "UPDATE history SET undone_by = $1 WHERE id = $2",
+                   DB_ARGS(DB_I64(by), DB_I64(id)), NULL, e);
+}
+
+/* --- listing ------------------------------------------------------------------------------------ */
+
+struct page {
+    struct history_event *events;
+    int64_t *undone_by;
+    bool *visible;
+    size_t n;
+};
+
+/* Which of the page's records of one entity the actor may see; the deleted ones included. */
+static int mark_visible(struct db_conn *c, const struct actor *who, const struct entity *en,
+                        struct arena *a, struct page *p, struct err *e)
+{
+    struct sql q = sql_new(a);
+    size_t asked = 0;
+    sql_addf(&q, "SELECT id FROM %s WHERE id IN (", en->table);
+    for (size_t i = 0; i < p->n; i++) {
+        if (strcmp(p->events[i].entity, en->name) != 0)
+            continue;
+        if (asked++)
+            sql_add(&q, ", ");
+        sql_arg(&q, DB_I64(p->events[i].record_id));
+    }
+    sql_add(&q, ")");
+    access_predicate(who, en, ACCESS_READ, "", &q);
+    const char *text = sql_text(&q);
+    if (asked == 0)
+        return 0;
+    struct db_rows *rows = NULL;
+    int rc = db_query(c, text, q.args, q.nargs, &rows, e);
+    while (rc == 0 && (rc = db_step(rows, e)) > 0) {
+        int64_t id = db_i64(rows, 0);
+        for (size_t i = 0; i < p->n; i++)
+            p->visible[i] |= p->events[i].record_id == id;
+        rc = 0;
+    }
+    db_rows_done(rows);
+    return rc;
+}
+
+static bool can_undo(const struct history_event *ev)
+{
+    static const char *const kinds[] = {"create", "update", "delete", "restore"};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (strcmp(ev->kind, kinds[i]) == 0)
+            return true;
+    return false;
+}
+
+static void write_changes(const struct entity *en, struct str changes, struct arena *a,
+                          struct jw *w)
+{
+    json_t *root;
+    struct err ignored = {0};
+    jw_key(w, "changes");
+    jw_arr(w);
+    if (changes.n && json_read(a, changes, &root, &ignored) == 0) {
+        const char *name;
+        json_t *pair;
+        json_object_foreach(root, name, pair) {
+            const struct field *f = en ? entity_field(en, str_of(name)) : NULL;
+            if (!f || f->hidden)
+                continue;
+            jw_obj(w);
+            jw_kcstr(w, "field", name);
+            for (size_t side = 0; side < 2; side++) {
+                char *text = json_dumps(json_array_get(pair, side), JSON_ENCODE_ANY | JSON_COMPACT);
+                jw_key(w, side ? "after" : "before");
+                jw_raw(w, text ? str_of(text) : STR("null"));
+                free(text);
+            }
+            jw_obj_end(w);
+        }
+    }
+    jw_arr_end(w);
+}
+
+static int write_event(struct db_conn *c, const struct tenant *t, const struct history_event *ev,
+                       int64_t undone_by, struct arena *a, struct jw *w, struct err *e)
+{
+    struct db_rows *rows = NULL;
+    struct str actor = STR_NULL;
+    int rc = db_query(c, "SELECT name FROM users WHERE id = $1", DB_ARGS(DB_I64(ev->actor_id)),
+                      &rows, e);
+    if (rc == 0 && (rc = db_step(rows, e)) > 0)
+        actor = arena_str(a, db_str(rows, 0));
+    db_rows_done(rows);
+    if (rc < 0)
+        return rc;
+    jw_obj(w);
+    jw_kid(w, "id", ev->id);
+    jw_ki64(w, "at", ev->at);
+    jw_kcstr(w, "kind", ev->kind);
+    jw_key(w, "actor");
+    jw_obj(w);
+    jw_kid(w, "id", ev->actor_id);
+    jw_kstr(w, "name", actor);
+    jw_kcstr(w, "kind", ev->actor_kind);
+    jw_obj_end(w);
+    jw_kcstr(w, "entity", ev->entity);
+    jw_kid(w, "record_id", ev->record_id);
+    jw_kstr(w, "title", ev->title);
+    write_changes(registry_entity(t->registry, str_of(ev->entity)), ev->changes, a, w);
+    jw_kbool(w, "undoable", can_undo(ev) && !undone_by);
+    jw_kid(w, "undone_by", undone_by);
+    jw_kid(w, "undo_of", ev->undo_of);
+    jw_obj_end(w);
+    return 0;
+}
+
+static int read_page(struct db_conn *c, const struct history_query *q, struct arena *a,
+                     struct page *p, struct err *e)
+{
+    struct db_rows *rows = NULL;
+    int64_t before = q->before ? q->before : INT64_MAX;
+    int rc = q->record_id
+                 ? db_query(c,
+                            "SELECT " COLUMNS " FROM history WHERE record_id = $1 AND id < $2 "
+                            "ORDER BY id DESC LIMIT $3",
+                            DB_ARGS(DB_I64(q->record_id), DB_I64(before), DB_I64(q->limit + 1)),
+                            &rows, e)
+                 : db_query(c,
+                            "SELECT " COLUMNS " FROM history WHERE customer_id = $1 AND id < $2 "
+                            "ORDER BY id DESC LIMIT $3",
+                            DB_ARGS(DB_I64(q->customer_id), DB_I64(before), DB_I64(q->limit + 1)),
+                            &rows, e);
+    while (rc == 0 && (rc = db_step(rows, e)) > 0) {
+        from_row(rows, a, &p->events[p->n], &p->undone_by[p->n]);
+        p->n++;
+        rc = 0;
+    }
+    db_rows_done(rows);
+    return rc;
+}
+
+int history_list(struct db_conn *c, const struct tenant *t, const struct actor *who,
+                 const struct history_query *q, struct arena *a, struct jw *w, struct err *e)
+{
+    struct page p = {.events = arena_array(a, struct history_event, q->limit + 1),
+                     .undone_by = arena_array(a, int64_t, q->limit + 1),
+                     .visible = arena_array(a, bool, q->limit + 1)};
+    int rc = read_page(c, q, a, &p, e);
+    bool more = p.n > q->limit;
+    if (more)
+        p.n = q->limit;
+    for (int i = 0; rc == 0 && i < ENTITY_COUNT; i++)
+        rc = mark_visible(c, who, &t->registry->entities[i], a, &p, e);
+    jw_obj(w);
+    jw_key(w, "items");
+    jw_arr(w);
+    for (size_t i = 0; rc == 0 && i < p.n; i++)
+        if (p.visible[i])
+            rc = write_event(c, t, &p.events[i], p.undone_by[i], a, w, e);
+    jw_arr_end(w);
+    jw_kid(w, "next", more && p.n ? p.events[p.n - 1].id : 0);
+    jw_obj_end(w);
+    return rc;
+}

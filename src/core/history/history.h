@@ -1,0 +1,39 @@
+/* History: one append-only table that is audit, timeline and undo at once. */
+#ifndef PATRON_CORE_HISTORY_H
+#define PATRON_CORE_HISTORY_H
+
+#include "core/access/access.h"
+#include "core/tenant/tenant.h"
+
+struct history_event {
+    int64_t id, at, actor_id;
+    const char *actor_kind; /* "user", "token", "import", "system" */
+    const char *kind;       /* "create", "update", "delete", "restore", "undo", "import", "value" */
+    const char *entity;
+    int64_t record_id, customer_id; /* 0 = none */
+    struct str title;
+    struct str changes; /* JSON: {"field":[before, after], …} */
+    int64_t undo_of, import_id;
+};
+
+int history_add(struct db_conn *c, const struct history_event *ev, struct err *e) must_check;
+
+/* Reads one event back (texts in the arena). ERR_NOT_FOUND. ret_undone_by is 0 while it stands. */
+int history_get(struct db_conn *c, const struct registry *r, int64_t id, struct arena *a,
+                struct history_event *ret_event, int64_t *ret_undone_by, struct err *e) must_check;
+int history_mark_undone(struct db_conn *c, int64_t id, int64_t by, struct err *e) must_check;
+
+struct history_query {
+    int64_t record_id;   /* either this … */
+    int64_t customer_id; /* … or this */
+    int64_t before;      /* keyset cursor: ids below; 0 = from the newest */
+    unsigned limit;      /* at most 200 */
+};
+
+/* Writes {"items":[…],"next":…}, newest first; events of records that the actor may not see are
+   left out. O(limit) by the index (record, id) or (customer, id). */
+int history_list(struct db_conn *c, const struct tenant *t, const struct actor *who,
+                 const struct history_query *q, struct arena *a, struct jw *w, struct err *e)
+    must_check;
+
+#endif

@@ -1,0 +1,94 @@
+#include "core/live/live.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { RING = 4096, MAX_DATA = 4096 };
+
+struct live {
+    pthread_mutex_t lock;
+    struct live_event ring[RING]; /* event seq stands at seq % RING; its data is owned */
+    uint64_t last;
+    void (*on_publish)(void *);
+    void *on_publish_arg;
+};
+
+struct live *live_new(void)
+{
+    struct live *l = calloc(1, sizeof *l);
+    if (l)
+        pthread_mutex_init(&l->lock, NULL);
+    return l;
+}
+
+void live_free(struct live *l)
+{
+    if (!l)
+        return;
+    for (size_t i = 0; i < RING; i++)
+        free((char *)l->ring[i].data.p);
+    pthread_mutex_destroy(&l->lock);
+    free(l);
+}
+
+void live_on_publish(struct live *l, void (*fn)(void *), void *arg)
+{
+    pthread_mutex_lock(&l->lock);
+    l->on_publish = fn;
+    l->on_publish_arg = arg;
+    pthread_mutex_unlock(&l->lock);
+}
+
+void live_publish(struct live *l, const struct live_event *ev)
+{
+    if (ev->data.n > MAX_DATA)
+        return;
+    char *data = malloc(ev->data.n + 1);
+    if (!data)
+        return; /* a hint lost; nothing else */
+    memcpy(data, ev->data.p, ev->data.n);
+    data[ev->data.n] = 0;
+    pthread_mutex_lock(&l->lock);
+    struct live_event *slot = &l->ring[++l->last % RING];
+    free((char *)slot->data.p);
+    *slot = *ev;
+    slot->seq = l->last;
+    slot->data = str_from(data, ev->data.n);
+    void (*fn)(void *) = l->on_publish;
+    void *arg = l->on_publish_arg;
+    pthread_mutex_unlock(&l->lock);
+    if (fn)
+        fn(arg);
+}
+
+uint64_t live_last(const struct live *l)
+{
+    struct live *lock = (struct live *)l;
+    pthread_mutex_lock(&lock->lock);
+    uint64_t last = l->last;
+    pthread_mutex_unlock(&lock->lock);
+    return last;
+}
+
+bool live_read(struct live *l, uint64_t *cursor,
+               bool (*sees)(const void *arg, const struct live_event *ev), const void *arg,
+               struct buf *out)
+{
+    pthread_mutex_lock(&l->lock);
+    bool whole = *cursor <= l->last && l->last - *cursor < RING;
+    if (!whole) {
+        buf_printf(out, "id: %llu\nevent: reset\ndata: {}\n\n", (unsigned long long)l->last);
+    } else {
+        for (uint64_t seq = *cursor + 1; seq <= l->last; seq++) {
+            const struct live_event *ev = &l->ring[seq % RING];
+            if (sees && !sees(arg, ev))
+                continue;
+            buf_printf(out, "id: %llu\nevent: %s\ndata: " STR_FMT "\n\n", (unsigned long long)seq,
+                       ev->kind, STR_ARG(ev->data));
+        }
+    }
+    *cursor = l->last;
+    pthread_mutex_unlock(&l->lock);
+    return whole;
+}

@@ -1,0 +1,167 @@
+/* Point reads and the JSON form of records. */
+#include "core/record/internal.h"
+
+#include <string.h>
+
+void record_value_json(const struct tenant *t, const struct field *f, struct value *v, struct jw *w)
+{
+    if (f->base_money && !v->null)
+        v->s = tenant_company(t)->currency;
+    value_to_json(f, v, w);
+}
+
+void record_to_json(const struct tenant *t, const struct record *r, struct jw *w)
+{
+    jw_obj(w);
+    for (size_t i = 0; i < r->en->nfields; i++) {
+        const struct field *f = &r->en->fields[i];
+        if (f->hidden)
+            continue;
+        struct value v = r->v[i];
+        jw_key(w, f->name);
+        record_value_json(t, f, &v, w);
+    }
+    jw_obj_end(w);
+}
+
+void record_select(const struct entity *en, struct sql *q)
+{
+    sql_add(q, "SELECT ");
+    for (size_t i = 0; i < en->ncolumns; i++) {
+        if (i)
+            sql_add(q, ", ");
+        sql_add(q, en->columns[i]);
+    }
+    sql_addf(q, " FROM %s", en->table);
+}
+
+static int point_read(struct db_conn *c, const struct actor *who, const struct entity *en,
+                      int64_t id, bool deleted, struct arena *a, struct db_rows **ret_rows,
+                      struct err *e)
+{
+    struct sql q = sql_new(a);
+    struct db_rows *rows = NULL;
+    record_select(en, &q);
+    sql_add(&q, " WHERE id = ");
+    sql_arg(&q, DB_I64(id));
+    sql_add(&q, deleted ? " AND deleted_at IS NOT NULL" : " AND deleted_at IS NULL");
+    access_predicate(who, en, ACCESS_READ, "", &q);
+    const char *text = sql_text(&q);
+    int rc = db_query(c, text, q.args, q.nargs, &rows, e);
+    if (rc == 0)
+        rc = db_step(rows, e);
+    if (rc > 0) {
+        *ret_rows = rows;
+        return 0;
+    }
+    db_rows_done(rows);
+    return rc ? rc : err_set(e, ERR_NOT_FOUND, "%s %lld", en->name, (long long)id);
+}
+
+int record_get(struct db_conn *c, const struct actor *who, const struct entity *en, int64_t id,
+               bool deleted, struct arena *a, struct record *ret_record, struct err *e)
+{
+    struct db_rows *rows = NULL;
+    int rc = point_read(c, who, en, id, deleted, a, &rows, e);
+    if (rc)
+        return rc;
+    struct record r = {.en = en, .v = arena_array(a, struct value, en->nfields)};
+    for (size_t i = 0; i < en->nfields; i++) {
+        struct value v;
+        value_from_row(&en->fields[i], rows, en->fields[i].column, &v);
+        r.v[i] = value_keep(&v, a);
+    }
+    db_rows_done(rows);
+    *ret_record = r;
+    return 0;
+}
+
+int record_get_json(struct db_conn *c, const struct tenant *t, const struct actor *who,
+                    const struct entity *en, int64_t id, bool titles, struct arena *a,
+                    struct jw *w, int64_t *ret_version, struct err *e)
+{
+    struct db_rows *rows = NULL;
+    struct titles wanted = {.a = a};
+    int rc = point_read(c, who, en, id, false, a, &rows, e);
+    if (rc)
+        return rc;
+    jw_obj(w);
+    for (size_t i = 0; i < en->nfields; i++) {
+        const struct field *f = &en->fields[i];
+        if (f->hidden)
+            continue;
+        struct value v;
+        value_from_row(f, rows, f->column, &v);
+        jw_key(w, f->name);
+        record_value_json(t, f, &v, w);
+        if (titles && !v.null)
+            titles_want(&wanted, f, v.i);
+    }
+    *ret_version = db_i64(rows, en->fields[FIELD_VERSION].column);
+    db_rows_done(rows);
+    if (titles)
+        rc = titles_write(&wanted, c, t, who, w, e);
+    jw_obj_end(w);
+    return rc;
+}
+
+/* --- titles of linked records -------------------------------------------------------------------- */
+
+void titles_want(struct titles *ti, const struct field *f, int64_t id)
+{
+    if (f->type->shape != SHAPE_LINK || f->target < 0)
+        return;
+    for (size_t i = 0; i < ti->n; i++)
+        if (ti->items[i].id == id)
+            return;
+    if (ti->n == ti->cap) {
+        size_t cap = ti->cap ? ti->cap * 2 : 16;
+        struct title_item *grown = arena_array(ti->a, struct title_item, cap);
+        if (ti->n)
+            memcpy(grown, ti->items, ti->n * sizeof *grown);
+        ti->items = grown;
+        ti->cap = cap;
+    }
+    ti->items[ti->n++] = (struct title_item){f->target, id};
+}
+
+/* One batched query per entity that is linked to; what the actor may not see has no title. */
+int titles_write(struct titles *ti, struct db_conn *c, const struct tenant *t,
+                 const struct actor *who, struct jw *w, struct err *e)
+{
+    int rc = 0;
+    jw_key(w, "titles");
+    jw_obj(w);
+    for (int en_id = 0; rc == 0 && en_id < ENTITY_COUNT; en_id++) {
+        const struct entity *en = &t->registry->entities[en_id];
+        const struct field *title = &en->fields[en->title_field];
+        size_t asked = 0;
+        struct sql q = sql_new(ti->a);
+        sql_addf(&q, "SELECT id, %s FROM %s WHERE id IN (", title->name, en->table);
+        for (size_t i = 0; i < ti->n; i++) {
+            if (ti->items[i].target != en_id)
+                continue;
+            if (asked++)
+                sql_add(&q, ", ");
+            sql_arg(&q, DB_I64(ti->items[i].id));
+        }
+        sql_add(&q, ")");
+        access_predicate(who, en, ACCESS_READ, "", &q);
+        const char *text = sql_text(&q);
+        if (asked == 0)
+            continue;
+        struct db_rows *rows = NULL;
+        rc = db_query(c, text, q.args, q.nargs, &rows, e);
+        while (rc == 0 && (rc = db_step(rows, e)) > 0) {
+            char key[24];
+            struct buf b = {.p = key, .cap = sizeof key, .max = sizeof key};
+            buf_add_i64(&b, db_i64(rows, 0));
+            jw_key_str(w, buf_str(&b));
+            jw_str(w, db_str(rows, 1));
+            rc = 0;
+        }
+        db_rows_done(rows);
+    }
+    jw_obj_end(w);
+    return rc;
+}

@@ -1,0 +1,99 @@
+/* The record pipeline, one for API, import, workflow: sanitise → field permission → validate →
+   derive → duplicates → version check → write → history → outbox → live event.
+
+   Writes run inside a transaction of db; reads on a reader. Everything lives in the arena. */
+#ifndef PATRON_CORE_RECORD_H
+#define PATRON_CORE_RECORD_H
+
+#include "core/access/access.h"
+#include "core/filter/filter.h"
+#include "core/history/history.h"
+#include "core/tenant/tenant.h"
+
+struct record {
+    const struct entity *en;
+    struct value *v; /* en->nfields of them, by field id */
+};
+
+/* What one transaction's writes share. */
+struct write {
+    struct tenant *t;
+    struct db_conn *c;
+    const struct actor *who;
+    struct arena *a;
+    int64_t now;
+    int64_t event_id; /* out: id of the last history event written */
+};
+
+enum hook_phase {
+    HOOK_DERIVE, /* after validation, before anything is written: may change `after` */
+    HOOK_WRITTEN /* after the row is written, in the same transaction */
+};
+
+/* before is NULL on create; after->v[FIELD_DELETED_AT] tells a delete. */
+struct record_hook {
+    int entity; /* ends a table when -1 */
+    enum hook_phase phase;
+    int order;
+    int (*fn)(struct write *w, const struct record *before, struct record *after, struct err *e);
+};
+
+/* --- writes -------------------------------------------------------------------------------------
+   Errors: ERR_VALIDATION with items, ERR_DUPLICATE (item, param id), ERR_NOT_FOUND, ERR_FORBIDDEN,
+   ERR_VERSION_CONFLICT (e->current = the record as JSON). if_match < 0 = any version. */
+int record_create(struct write *w, const struct entity *en, const json_t *body,
+                  struct record *ret_record, struct err *e) must_check;
+int record_update(struct write *w, const struct entity *en, int64_t id, const json_t *body,
+                  int64_t if_match, struct record *ret_record, struct err *e) must_check;
+int record_delete(struct write *w, const struct entity *en, int64_t id, int64_t if_match,
+                  struct err *e) must_check;
+int record_restore(struct write *w, const struct entity *en, int64_t id,
+                   struct record *ret_record, struct err *e) must_check;
+/* Takes an event back by a new one, per field where the value still is what the event made it.
+   ERR_UNDO_CONFLICT (e->current = JSON of conflicts), ERR_STATE_CONFLICT when already undone. */
+int record_undo(struct write *w, int64_t event_id, struct record *ret_record, struct err *e)
+    must_check;
+
+/* "INSERT INTO … VALUES ($1, …)" over all columns of the entity, for those who write rows in bulk
+   (values bound with value_bind in field order). In the arena. */
+const char *record_insert_sql(const struct entity *en, struct arena *a);
+
+/* --- reads -------------------------------------------------------------------------------------- */
+
+/* One living record under the actor's right to read. ERR_NOT_FOUND also for one it may not see.
+   `deleted` reads from the trash instead. Texts are borrowed from the arena. */
+int record_get(struct db_conn *c, const struct actor *who, const struct entity *en, int64_t id,
+               bool deleted, struct arena *a, struct record *ret_record, struct err *e) must_check;
+/* The same straight into JSON, without a copy in between: the hot path of the API. Adds the link
+   titles when asked. */
+int record_get_json(struct db_conn *c, const struct tenant *t, const struct actor *who,
+                    const struct entity *en, int64_t id, bool titles, struct arena *a,
+                    struct jw *w, int64_t *ret_version, struct err *e) must_check;
+/* The object as api.md has it. */
+void record_to_json(const struct tenant *t, const struct record *r, struct jw *w);
+
+enum count_mode { COUNT_NONE, COUNT_CAPPED, COUNT_EXACT };
+enum { LIST_MAX_SORT = 3, LIST_MAX = 500, COUNT_CAP = 1001 };
+
+struct list_query {
+    const struct entity *en;
+    const struct field **fields; /* NULL = all that are not hidden */
+    size_t nfields;
+    const struct filter *filter; /* NULL = none */
+    struct {
+        const struct field *field;
+        bool desc;
+    } sort[LIST_MAX_SORT];
+    size_t nsort;      /* the id is added as the last; 0 = newest first */
+    unsigned limit;    /* 1..LIST_MAX */
+    struct str cursor; /* as given out by the page before; empty = first */
+    enum count_mode count;
+    bool trash, titles;
+};
+
+/* Writes {"items":[…],"next":…,"count":…,"titles":…}. ERR_BAD_PARAMETER (name cursor). */
+int record_list(struct db_conn *c, const struct tenant *t, const struct actor *who,
+                const struct list_query *q, struct arena *a, struct jw *w, struct err *e)
+    must_check;
+
+#endif

@@ -1,0 +1,516 @@
+/* The write side of the pipeline: create, update, delete, restore. */
+#include "core/record/internal.h"
+
+#include "core/search/search.h"
+
+#include <string.h>
+
+/* --- input ---------------------------------------------------------------------------------------- */
+
+static struct str pointer_of(struct write *w, const char *name)
+{
+    return arena_printf(w->a, "/%s", name);
+}
+
+static void too_long_params(const struct field *f, struct err *e, struct err_item *item,
+                            struct arena *a)
+{
+    if (f->max)
+        err_item_param(e, item, "max", arena_printf(a, "%lld", (long long)f->max));
+    if (f->has_min)
+        err_item_param(e, item, "min", arena_printf(a, "%lld", (long long)f->min));
+    err_item_param(e, item, "field", f->label.in[LANG_EN]);
+}
+
+/* Reads the body over `r`; every wrong field becomes an item, so that a person sees all at once. */
+static int take_input(struct write *w, struct record *r, const json_t *body, struct err *e)
+{
+    if (!json_is_object(body)) {
+        err_item(e, STR(""), "type-object");
+        return err_set(e, ERR_VALIDATION, "the body is not an object");
+    }
+    struct parse_env env = tenant_parse_env(w->t, w->a);
+    const char *name;
+    json_t *in;
+    json_object_foreach((json_t *)body, name, in) {
+        const struct field *f = entity_field(r->en, str_of(name));
+        const char *code = NULL;
+        if (!f || f->hidden)
+            code = "unknown-field";
+        else if (f->read_only)
+            code = "read-only";
+        else if (json_is_null(in))
+            r->v[f->id] = (struct value){.null = true};
+        else
+            code = f->type->from_json(f, in, &env, &r->v[f->id]);
+        if (!code)
+            continue;
+        struct err_item *item = err_item(e, pointer_of(w, name), code);
+        if (f)
+            too_long_params(f, e, item, w->a);
+    }
+    return 0;
+}
+
+static void check_required(struct write *w, const struct record *r, struct err *e)
+{
+    for (size_t i = 0; i < r->en->nfields; i++) {
+        const struct field *f = &r->en->fields[i];
+        if (f->required && r->v[i].null && !f->system)
+            err_item(e, pointer_of(w, f->name), "required");
+    }
+}
+
+/* A link must point to a living record that the actor may see. */
+static int check_links(struct write *w, const struct record *before, const struct record *r,
+                       struct err *e)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < r->en->nfields; i++) {
+        const struct field *f = &r->en->fields[i];
+        if (f->type->shape != SHAPE_LINK || f->target < 0 || r->v[i].null || f->read_only)
+            continue;
+        if (before && value_equal(f, &before->v[i], &r->v[i]))
+            continue;
+        const struct entity *to = &w->t->registry->entities[f->target];
+        struct sql q = sql_new(w->a);
+        int64_t found = 0;
+        sql_addf(&q, "SELECT 1 FROM %s WHERE id = ", to->table);
+        sql_arg(&q, DB_I64(r->v[i].i));
+        sql_add(&q, " AND deleted_at IS NULL");
+        access_predicate(w->who, to, ACCESS_READ, "", &q);
+        const char *text = sql_text(&q);
+        rc = db_one_i64(w->c, text, q.args, q.nargs, 0, &found, e);
+        if (rc == 0 && !found)
+            err_item(e, pointer_of(w, f->name), "link-not-found");
+        if (rc == 0 && r->v[i].i == r->v[FIELD_ID].i)
+            err_item(e, pointer_of(w, f->name), "link-to-itself");
+    }
+    return rc;
+}
+
+static int check_unique(struct write *w, const struct record *before, const struct record *r,
+                        struct err *e)
+{
+    for (size_t i = 0; i < r->en->nfields; i++) {
+        const struct field *f = &r->en->fields[i];
+        if (!f->unique || r->v[i].null || (before && value_equal(f, &before->v[i], &r->v[i])))
+            continue;
+        int64_t other = 0, seen = 0;
+        struct db_value key[3];
+        value_bind(f, &r->v[i], key);
+        struct sql q = sql_new(w->a);
+        sql_addf(&q, "SELECT id FROM %s WHERE %s = ", r->en->table, f->name);
+        sql_arg(&q, key[0]);
+        sql_add(&q, " AND deleted_at IS NULL");
+        const char *text = sql_text(&q);
+        int rc = db_one_i64(w->c, text, q.args, q.nargs, 0, &other, e);
+        if (rc || !other || other == r->v[FIELD_ID].i) {
+            if (rc)
+                return rc;
+            continue;
+        }
+        struct err_item *item = err_item(e, pointer_of(w, f->name), "duplicate-value");
+        err_item_param(e, item, "value", r->v[i].s);
+        /* Which record it is, only to someone who may see it. */
+        q = sql_new(w->a);
+        sql_addf(&q, "SELECT 1 FROM %s WHERE id = ", r->en->table);
+        sql_arg(&q, DB_I64(other));
+        access_predicate(w->who, r->en, ACCESS_READ, "", &q);
+        text = sql_text(&q);
+        rc = db_one_i64(w->c, text, q.args, q.nargs, 0, &seen, e);
+        if (rc)
+            return rc;
+        if (seen)
+            err_param_i64(e, "id", other);
+        return err_set(e, ERR_DUPLICATE, "%s.%s", r->en->name, f->name);
+    }
+    return 0;
+}
+
+/* The owner's department goes with the owner, so that scopes by department are one column. */
+static int derive_department(struct write *w, const struct record *before, struct record *r,
+                             struct err *e)
+{
+    if (!r->en->owned)
+        return 0;
+    const struct value *owner = &r->v[FIELD_OWNER_ID];
+    if (before && value_equal(&r->en->fields[FIELD_OWNER_ID], &before->v[FIELD_OWNER_ID], owner))
+        return 0;
+    int64_t department = 0;
+    int rc = db_one_i64(w->c, "SELECT department_id FROM users WHERE id = $1",
+                        DB_ARGS(DB_ID(owner->null ? 0 : owner->i)), 0, &department, e);
+    r->v[FIELD_DEPARTMENT_ID] = (struct value){.null = department == 0, .i = department};
+    return rc;
+}
+
+/* --- hooks ---------------------------------------------------------------------------------------- */
+
+/* Hook tables are short and sorted by hand within a feature; order counts across features. */
+static int run_hooks(struct write *w, enum hook_phase phase, const struct record *before,
+                     struct record *after, struct err *e)
+{
+    for (int order = 0; order < 10; order++) {
+        for (const struct record_hook *const *table = w->t->hooks; table && *table; table++) {
+            for (const struct record_hook *h = *table; h->entity >= 0; h++) {
+                if (h->entity != after->en->id || h->phase != phase || h->order != order)
+                    continue;
+                int rc = h->fn(w, before, after, e);
+                if (rc)
+                    return rc;
+            }
+        }
+    }
+    return 0;
+}
+
+/* --- rows ----------------------------------------------------------------------------------------- */
+
+const char *record_insert_sql(const struct entity *en, struct arena *a)
+{
+    struct sql q = sql_new(a);
+    sql_addf(&q, "INSERT INTO %s (", en->table);
+    for (size_t i = 0; i < en->ncolumns; i++)
+        sql_addf(&q, "%s%s", i ? ", " : "", en->columns[i]);
+    sql_add(&q, ") VALUES (");
+    for (size_t i = 0; i < en->ncolumns; i++)
+        sql_addf(&q, "%s$%zu", i ? ", " : "", i + 1);
+    sql_add(&q, ")");
+    return sql_text(&q);
+}
+
+static int constraint_as_duplicate(const struct record *r, int rc, struct err *e)
+{
+    if (rc != ERR_CONSTRAINT)
+        return rc;
+    return err_set(e, ERR_DUPLICATE, "%s: a constraint of the database", r->en->name);
+}
+
+static int insert_row(struct write *w, const struct record *r, struct err *e)
+{
+    struct db_value *args = arena_array(w->a, struct db_value, r->en->ncolumns);
+    for (size_t i = 0; i < r->en->nfields; i++)
+        value_bind(&r->en->fields[i], &r->v[i], &args[r->en->fields[i].column]);
+    int rc = db_exec(w->c, record_insert_sql(r->en, w->a), args, r->en->ncolumns, NULL, e);
+    return constraint_as_duplicate(r, rc, e);
+}
+
+/* Writes what changed, on the condition that nobody else wrote in between. */
+static int update_row(struct write *w, const struct record *before, const struct record *after,
+                      struct err *e)
+{
+    struct sql q = sql_new(w->a);
+    size_t n = 0;
+    sql_addf(&q, "UPDATE %s SET ", after->en->table);
+    for (size_t i = 0; i < after->en->nfields; i++) {
+        const struct field *f = &after->en->fields[i];
+        if (value_equal(f, &before->v[i], &after->v[i]))
+            continue;
+        struct db_value bound[3];
+        value_bind(f, &after->v[i], bound);
+        for (unsigned k = 0; k < f->ncolumns; k++) {
+            sql_addf(&q, "%s%s = ", n++ ? ", " : "", after->en->columns[f->column + k]);
+            sql_arg(&q, bound[k]);
+        }
+    }
+    sql_add(&q, " WHERE id = ");
+    sql_arg(&q, DB_I64(after->v[FIELD_ID].i));
+    sql_add(&q, " AND version = ");
+    sql_arg(&q, DB_I64(before->v[FIELD_VERSION].i));
+    const char *text = sql_text(&q);
+    int64_t changed = 0;
+    int rc = db_exec(w->c, text, q.args, q.nargs, &changed, e);
+    if (rc == 0 && changed == 0)
+        return err_set(e, ERR_RETRY, "%s changed while it was written", after->en->name);
+    return constraint_as_duplicate(after, rc, e);
+}
+
+/* --- history, outbox, events ---------------------------------------------------------------------- */
+
+static int64_t customer_of(const struct record *r)
+{
+    int f = r->en->customer_field;
+    return f < 0 || r->v[f].null ? 0 : r->v[f].i;
+}
+
+static struct str changes_json(struct write *w, const struct record *before,
+                               const struct record *after)
+{
+    struct buf out = BUF_INIT(1 << 20);
+    struct jw jw = jw_new(&out);
+    jw_obj(&jw);
+    for (size_t i = 0; i < after->en->nfields; i++) {
+        const struct field *f = &after->en->fields[i];
+        if (f->system && f->id != FIELD_OWNER_ID && f->id != FIELD_DEPARTMENT_ID)
+            continue;
+        struct value none = {.null = true}, x = before ? before->v[i] : none, y = after->v[i];
+        if (value_equal(f, &x, &y))
+            continue;
+        jw_key(&jw, f->name);
+        jw_arr(&jw);
+        record_value_json(w->t, f, &x, &jw);
+        record_value_json(w->t, f, &y, &jw);
+        jw_arr_end(&jw);
+    }
+    jw_obj_end(&jw);
+    struct str text = arena_str(w->a, buf_str(&out));
+    buf_free(&out);
+    return text;
+}
+
+static struct str title_of(const struct record *r)
+{
+    struct str title = r->v[r->en->title_field].s;
+    size_t max = 120;
+    while (title.n > max && max && (title.p[max] & 0xc0) == 0x80)
+        max--;
+    return title.n > max ? str_from(title.p, max) : title;
+}
+
+struct pending_event {
+    struct live *live;
+    struct live_event ev;
+};
+
+static void publish(void *arg)
+{
+    struct pending_event *p = arg;
+    live_publish(p->live, &p->ev);
+}
+
+static void tell(struct write *w, const struct record *r, const char *kind)
+{
+    struct pending_event *p = arena_new_of(w->a, struct pending_event);
+    bool owned = r->en->owned;
+    p->live = w->t->live;
+    p->ev = (struct live_event){
+        .kind = "record",
+        .entity = r->en->id,
+        .owner_id = owned ? r->v[FIELD_OWNER_ID].i : 0,
+        .department_id = owned ? r->v[FIELD_DEPARTMENT_ID].i : 0,
+        .data = arena_printf(w->a,
+                             "{\"entity\":\"%s\",\"id\":\"%lld\",\"version\":%lld,"
+                             "\"kind\":\"%s\",\"customer_id\":\"%lld\"}",
+                             r->en->name, (long long)r->v[FIELD_ID].i,
+                             (long long)r->v[FIELD_VERSION].i, kind, (long long)customer_of(r))};
+    db_after_commit(w->c, publish, p);
+}
+
+static int note_down(struct write *w, const struct record *before, const struct record *after,
+                     const char *kind, struct err *e)
+{
+    struct history_event ev = {
+        .id = id_next(w->t->ids),
+        .at = w->now,
+        .actor_id = w->who->user_id,
+        .actor_kind = w->who->kind,
+        .kind = kind,
+        .entity = after->en->name,
+        .record_id = after->v[FIELD_ID].i,
+        .customer_id = customer_of(after),
+        .title = title_of(after),
+        .changes = changes_json(w, before, after),
+    };
+    w->event_id = ev.id;
+    int rc = history_add(w->c, &ev, e);
+    if (rc == 0)
+        rc = db_exec(w->c,
+                     "INSERT INTO outbox (id, topic, entity, record_id, version, at) "
+                     "VALUES ($1, $2, $3, $4, $5, $6)",
+                     DB_ARGS(DB_I64(ev.id), DB_STR(str_of(kind)), DB_STR(str_of(ev.entity)),
+                             DB_I64(ev.record_id), DB_I64(after->v[FIELD_VERSION].i),
+                             DB_I64(w->now)),
+                     NULL, e);
+    if (rc == 0)
+        tell(w, after, kind);
+    return rc;
+}
+
+/* --- the four writes ------------------------------------------------------------------------------ */
+
+static int forbidden(const struct entity *en, const char *what, struct err *e)
+{
+    return err_set(e, ERR_FORBIDDEN, "%s %s", what, en->name);
+}
+
+/* Validation of a record about to be written; before NULL on create. */
+static int settle(struct write *w, const struct record *before, struct record *after,
+                  struct err *e)
+{
+    check_required(w, after, e);
+    int rc = check_links(w, before, after, e);
+    if (rc == 0 && e->nitems)
+        rc = err_set(e, ERR_VALIDATION, "%zu fields of %s", e->nitems, after->en->name);
+    if (rc == 0)
+        rc = derive_department(w, before, after, e);
+    if (rc == 0)
+        rc = run_hooks(w, HOOK_DERIVE, before, after, e);
+    if (rc == 0)
+        rc = check_unique(w, before, after, e);
+    return rc;
+}
+
+int record_create(struct write *w, const struct entity *en, const json_t *body,
+                  struct record *ret_record, struct err *e)
+{
+    if (!w->who->is_admin && (en->admin_writes || !w->who->on[en->id].create))
+        return forbidden(en, "create", e);
+    struct record r = {.en = en, .v = arena_array(w->a, struct value, en->nfields)};
+    for (size_t i = 0; i < en->nfields; i++)
+        r.v[i] = en->fields[i].initial;
+    r.v[FIELD_ID] = (struct value){.i = id_next(w->t->ids)};
+    r.v[FIELD_VERSION] = (struct value){.i = 1};
+    r.v[FIELD_CREATED_AT] = r.v[FIELD_UPDATED_AT] = (struct value){.i = w->now};
+    struct value me = {.null = w->who->user_id == 0, .i = w->who->user_id};
+    r.v[FIELD_CREATED_BY] = r.v[FIELD_UPDATED_BY] = me;
+    if (en->owned)
+        r.v[FIELD_OWNER_ID] = me;
+    int rc = take_input(w, &r, body, e);
+    if (rc == 0)
+        rc = settle(w, NULL, &r, e);
+    if (rc == 0)
+        rc = insert_row(w, &r, e);
+    if (rc == 0)
+        rc = run_hooks(w, HOOK_WRITTEN, NULL, &r, e);
+    if (rc == 0)
+        rc = search_put(w->c, en, r.v, w->a, e);
+    if (rc == 0)
+        rc = note_down(w, NULL, &r, "create", e);
+    if (rc == 0)
+        *ret_record = r;
+    return rc;
+}
+
+static struct record copy_of(struct write *w, const struct record *r)
+{
+    struct record copy = {.en = r->en, .v = arena_array(w->a, struct value, r->en->nfields)};
+    memcpy(copy.v, r->v, r->en->nfields * sizeof *copy.v);
+    return copy;
+}
+
+static struct str as_json(struct write *w, const struct record *r)
+{
+    struct buf out = BUF_INIT(1 << 20);
+    struct jw jw = jw_new(&out);
+    record_to_json(w->t, r, &jw);
+    struct str text = arena_str(w->a, buf_str(&out));
+    buf_free(&out);
+    return text;
+}
+
+/* Loads a record for writing: visible, writable, of the version expected. */
+static int load(struct write *w, const struct entity *en, int64_t id, bool deleted,
+                enum access_action action, int64_t if_match, struct record *ret_before,
+                struct err *e)
+{
+    int rc = record_get(w->c, w->who, en, id, deleted, w->a, ret_before, e);
+    if (rc)
+        return rc;
+    const struct value *v = ret_before->v;
+    if (!access_may(w->who, en, action, en->owned ? v[FIELD_OWNER_ID].i : 0,
+                    en->owned ? v[FIELD_DEPARTMENT_ID].i : 0))
+        return forbidden(en, "write", e);
+    if (if_match >= 0 && if_match != v[FIELD_VERSION].i) {
+        e->current = as_json(w, ret_before);
+        return err_set(e, ERR_VERSION_CONFLICT, "version %lld, not %lld",
+                       (long long)v[FIELD_VERSION].i, (long long)if_match);
+    }
+    return 0;
+}
+
+static void touch(struct write *w, struct record *r)
+{
+    r->v[FIELD_VERSION].i++;
+    r->v[FIELD_UPDATED_AT] = (struct value){.i = w->now};
+    r->v[FIELD_UPDATED_BY] = (struct value){.null = w->who->user_id == 0, .i = w->who->user_id};
+}
+
+static bool differs(const struct record *a, const struct record *b)
+{
+    for (size_t i = 0; i < a->en->nfields; i++)
+        if (!value_equal(&a->en->fields[i], &a->v[i], &b->v[i]))
+            return true;
+    return false;
+}
+
+/* What update, delete, restore and undo share from the settled record on. */
+static int finish(struct write *w, const struct record *before, struct record *after,
+                  const char *kind, struct err *e)
+{
+    touch(w, after);
+    int rc = update_row(w, before, after, e);
+    if (rc == 0)
+        rc = run_hooks(w, HOOK_WRITTEN, before, after, e);
+    bool gone = !after->v[FIELD_DELETED_AT].null;
+    if (rc == 0)
+        rc = gone ? search_drop(w->c, after->v[FIELD_ID].i, e)
+                  : search_put(w->c, after->en, after->v, w->a, e);
+    return rc ? rc : note_down(w, before, after, kind, e);
+}
+
+int record_change(struct write *w, const struct record *before, struct record *after,
+                  const char *kind, struct err *e)
+{
+    int rc = settle(w, before, after, e);
+    return rc ? rc : finish(w, before, after, kind, e);
+}
+
+int record_update(struct write *w, const struct entity *en, int64_t id, const json_t *body,
+                  int64_t if_match, struct record *ret_record, struct err *e)
+{
+    struct record before, after;
+    int rc = load(w, en, id, false, ACCESS_WRITE, if_match, &before, e);
+    if (rc)
+        return rc;
+    after = copy_of(w, &before);
+    rc = take_input(w, &after, body, e);
+    if (rc == 0 && e->nitems == 0 && !differs(&before, &after)) {
+        *ret_record = before;
+        return 0;
+    }
+    if (rc == 0)
+        rc = record_change(w, &before, &after, "update", e);
+    if (rc == 0)
+        *ret_record = after;
+    return rc;
+}
+
+int record_delete(struct write *w, const struct entity *en, int64_t id, int64_t if_match,
+                  struct err *e)
+{
+    struct record before, after;
+    int rc = load(w, en, id, false, ACCESS_DELETE, if_match, &before, e);
+    if (rc)
+        return rc;
+    after = copy_of(w, &before);
+    after.v[FIELD_DELETED_AT] = (struct value){.i = w->now};
+    after.v[FIELD_DELETED_BY] = (struct value){.null = w->who->user_id == 0, .i = w->who->user_id};
+    return finish(w, &before, &after, "delete", e);
+}
+
+int record_restore(struct write *w, const struct entity *en, int64_t id,
+                   struct record *ret_record, struct err *e)
+{
+    struct record before, after;
+    int rc = load(w, en, id, true, ACCESS_DELETE, -1, &before, e);
+    if (rc)
+        return rc;
+    after = copy_of(w, &before);
+    after.v[FIELD_DELETED_AT] = after.v[FIELD_DELETED_BY] = (struct value){.null = true};
+    /* What is unique may have been taken meanwhile. */
+    rc = check_unique(w, NULL, &after, e);
+    if (rc == 0)
+        rc = finish(w, &before, &after, "restore", e);
+    if (rc == 0)
+        *ret_record = after;
+    return rc;
+}
+
+int record_load_for_write(struct write *w, const struct entity *en, int64_t id,
+                          struct record *ret_before, struct record *ret_after, struct err *e)
+{
+    int rc = load(w, en, id, false, ACCESS_WRITE, -1, ret_before, e);
+    if (rc == 0)
+        *ret_after = copy_of(w, ret_before);
+    return rc;
+}

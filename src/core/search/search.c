@@ -1,0 +1,257 @@
+#include "core/search/search.h"
+#include "core/search/tokens.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { CANDIDATES = 1000, MAX_DOC = 32 << 10 };
+
+static void put_scope_tokens(const struct entity *en, const struct value *v, struct buf *out)
+{
+    if (!en->owned) {
+        buf_add_cstr(out, "pub" " ");
+        return;
+    }
+    if (!v[FIELD_OWNER_ID].null)
+        buf_printf(out, "o%lld ", (long long)v[FIELD_OWNER_ID].i);
+    if (!v[FIELD_DEPARTMENT_ID].null)
+        buf_printf(out, "d%lld ", (long long)v[FIELD_DEPARTMENT_ID].i);
+}
+
+static bool is_searched(const struct entity *en)
+{
+    return en->nsearch_title + en->nsearch_body > 0;
+}
+
+/* FTS5 with external content forgets a row only when told the very tokens it had. */
+static int fts_delete(struct db_conn *c, int64_t id, struct err *e)
+{
+    if (db_kind(db_of(c)) != DB_SQLITE)
+        return 0;
+    return db_exec(c,
+                   "INSERT INTO search_doc_fts (search_doc_fts, rowid, tokens) "
+                   "SELECT 'delete', id, tokens FROM search_doc WHERE id = $1",
+                   DB_ARGS(DB_I64(id)), NULL, e);
+}
+
+int search_drop(struct db_conn *c, int64_t id, struct err *e)
+{
+    int rc = fts_delete(c, id, e);
+    if (rc)
+        return rc;
+    return db_exec(c, "DELETE FROM search_doc WHERE id = $1", DB_ARGS(DB_I64(id)), NULL, e);
+}
+
+int search_put(struct db_conn *c, const struct entity *en, const struct value *v, struct arena *a,
+               struct err *e)
+{
+    if (!is_searched(en))
+        return 0;
+    struct buf tokens = BUF_INIT(MAX_DOC);
+    buf_printf(&tokens, "x%s ", en->name);
+    put_scope_tokens(en, v, &tokens);
+    for (size_t i = 0; i < en->nsearch_title; i++)
+        tokens_of(v[en->search_title[i]].s, &tokens);
+    for (size_t i = 0; i < en->nsearch_body; i++)
+        tokens_of(v[en->search_body[i]].s, &tokens);
+    struct str title = v[en->title_field].s;
+    if (title.n > 300)
+        title.n = 300;
+    while (title.n && title.n < v[en->title_field].s.n && (title.p[title.n] & 0xc0) == 0x80)
+        title.n--;
+    int64_t id = v[FIELD_ID].i;
+    int rc = v[FIELD_VERSION].i > 1 ? search_drop(c, id, e) : 0;
+    struct str kept = arena_str(a, buf_str(&tokens));
+    buf_free(&tokens);
+    if (rc == 0)
+        rc = db_exec(c,
+                     "INSERT INTO search_doc (id, entity, title, tokens, at, owner_id, "
+                     "department_id) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                     DB_ARGS(DB_I64(id), DB_STR(str_of(en->name)), DB_STR(title), DB_STR(kept),
+                             DB_I64(v[FIELD_UPDATED_AT].i),
+                             DB_ID(en->owned ? v[FIELD_OWNER_ID].i : 0),
+                             DB_ID(en->owned ? v[FIELD_DEPARTMENT_ID].i : 0)),
+                     NULL, e);
+    if (rc == 0 && db_kind(db_of(c)) == DB_SQLITE)
+        rc = db_exec(c, "INSERT INTO search_doc_fts (rowid, tokens) VALUES ($1, $2)",
+                     DB_ARGS(DB_I64(id), DB_STR(kept)), NULL, e);
+    return rc;
+}
+
+/* --- query -------------------------------------------------------------------------------------- */
+
+struct candidate {
+    int64_t id, at;
+    struct str entity, title;
+    int rank;
+};
+
+static int by_rank(const void *x, const void *y)
+{
+    const struct candidate *a = x, *b = y;
+    if (a->rank != b->rank)
+        return a->rank - b->rank;
+    return a->at < b->at ? 1 : a->at > b->at ? -1 : 0;
+}
+
+static int rank_of(struct str title, struct str folded_query)
+{
+    struct buf folded = BUF_INIT(4096);
+    tokens_fold(title, &folded);
+    struct str t = buf_str(&folded);
+    int rank = 3;
+    if (str_eq(t, folded_query))
+        rank = 0;
+    else if (str_starts(t, folded_query))
+        rank = 1;
+    else if (t.n && folded_query.n && memmem(t.p, t.n, folded_query.p, folded_query.n))
+        rank = 2;
+    buf_free(&folded);
+    return rank;
+}
+
+/* The expression for the index: the query's tokens, the last as a prefix, and who may see. A lone
+   Chinese character is only ever a prefix of a pair. Both dialects differ in syntax alone. */
+static struct str match_text(const struct actor *who, const struct registry *r, bool sqlite,
+                             struct str query, const struct entity *only, struct arena *a)
+{
+    struct buf tokens = BUF_INIT(8192), out = BUF_INIT(16384);
+    const char *and = sqlite ? " AND " : " & ", *or = sqlite ? " OR " : " | ";
+    tokens_of(query, &tokens);
+    struct str rest = str_trim(buf_str(&tokens)), token;
+    struct str last = STR_NULL;
+    size_t n = 0;
+    while (rest.n && n < 12 && str_split(&rest, ' ', &token)) {
+        /* The pairs already cover a run's last character unless it is all there is. */
+        bool lone = token.n <= 4 && (unsigned char)token.p[0] >= 0xe0 && str_utf8_len(token) == 1;
+        if (lone && n && (unsigned char)last.p[0] >= 0xe0)
+            continue;
+        if (n++)
+            buf_add_cstr(&out, and);
+        bool prefix = rest.n == 0 || lone;
+        buf_printf(&out, sqlite ? "\"" STR_FMT "\"%s" : "'" STR_FMT "'%s", STR_ARG(token),
+                   prefix ? (sqlite ? "*" : ":*") : "");
+        last = token;
+    }
+    buf_free(&tokens);
+    if (n == 0) {
+        buf_free(&out);
+        return STR_NULL;
+    }
+    buf_printf(&out, "%s(", and);
+    size_t entities = 0;
+    for (int i = 0; i < ENTITY_COUNT; i++) {
+        const struct entity *en = &r->entities[i];
+        struct access_branch b[ACCESS_MAX_BRANCHES];
+        bool in_list;
+        if (!is_searched(en) || (only && only != en))
+            continue;
+        size_t nb = access_branches(who, en, ACCESS_READ, b, &in_list);
+        if (nb == 0)
+            continue;
+        buf_printf(&out, "%s(x%s", entities++ ? or : "", en->name);
+        for (size_t k = 0; k < nb && b[k].kind != BRANCH_ALL; k++)
+            buf_printf(&out, "%s%c%lld%s", k ? or : sqlite ? " AND (" : " & (",
+                       b[k].kind == BRANCH_OWNER ? 'o' : 'd', (long long)b[k].id,
+                       k + 1 == nb ? ")" : "");
+        for (size_t k = 0; in_list && k < who->nbelow; k++)
+            buf_printf(&out, "%sd%lld%s", k ? or : sqlite ? " AND (" : " & (",
+                       (long long)who->below[k], k + 1 == who->nbelow ? ")" : "");
+        buf_add_char(&out, ')');
+    }
+    buf_add_char(&out, ')');
+    struct str text = entities ? arena_str(a, buf_str(&out)) : STR_NULL;
+    buf_free(&out);
+    return text;
+}
+
+static int collect(struct db_conn *c, const char *sql, const struct db_value *args, size_t nargs,
+                   struct str folded, struct arena *a, struct candidate *list, size_t *n,
+                   struct err *e)
+{
+    struct db_rows *rows = NULL;
+    int rc = db_query(c, sql, args, nargs, &rows, e);
+    while (rc == 0 && *n < CANDIDATES && (rc = db_step(rows, e)) > 0) {
+        struct candidate *cand = &list[(*n)++];
+        *cand = (struct candidate){.id = db_i64(rows, 0),
+                                   .entity = arena_str(a, db_str(rows, 1)),
+                                   .title = arena_str(a, db_str(rows, 2)),
+                                   .at = db_i64(rows, 3)};
+        cand->rank = rank_of(cand->title, folded);
+        rc = 0;
+    }
+    db_rows_done(rows);
+    return rc < 0 ? rc : 0;
+}
+
+/* Numbers (of orders) are found by their index, as prefixes. */
+static int collect_prefixes(struct db_conn *c, const struct tenant *t, const struct actor *who,
+                            struct str query, const struct entity *only, struct str folded,
+                            struct arena *a, struct candidate *list, size_t *n, struct err *e)
+{
+    int rc = 0;
+    for (int i = 0; rc == 0 && i < ENTITY_COUNT; i++) {
+        const struct entity *en = &t->registry->entities[i];
+        if (en->prefix_search < 0 || (only && only != en) || query.n > 60)
+            continue;
+        const char *column = en->fields[en->prefix_search].name;
+        struct sql q = sql_new(a);
+        sql_addf(&q, "SELECT id, '%s', %s, updated_at FROM %s WHERE %s >= ", en->name, column,
+                 en->table, column);
+        sql_arg(&q, DB_STR(query));
+        sql_addf(&q, " AND %s < ", column);
+        sql_arg(&q, DB_STR(arena_printf(a, STR_FMT "\xf4\x8f\xbf\xbf", STR_ARG(query))));
+        sql_add(&q, " AND deleted_at IS NULL");
+        access_predicate(who, en, ACCESS_READ, "", &q);
+        sql_addf(&q, " ORDER BY %s LIMIT 50", column);
+        const char *text = sql_text(&q);
+        rc = collect(c, text, q.args, q.nargs, folded, a, list, n, e);
+    }
+    return rc;
+}
+
+int search_query(struct db_conn *c, const struct tenant *t, const struct actor *who,
+                 struct str query, const struct entity *entity, unsigned limit, struct arena *a,
+                 struct jw *w, struct err *e)
+{
+    bool sqlite = db_kind(db_of(c)) == DB_SQLITE;
+    struct candidate *list = arena_array(a, struct candidate, CANDIDATES);
+    size_t n = 0;
+    int rc = 0;
+    struct buf fold = BUF_INIT(4096);
+    query = str_trim(query);
+    if (query.n > 200)
+        query.n = 200;
+    tokens_fold(query, &fold);
+    struct str folded = arena_str(a, buf_str(&fold));
+    buf_free(&fold);
+    struct str match = match_text(who, t->registry, sqlite, query, entity, a);
+    if (match.n)
+        rc = collect(c,
+                     sqlite ? "SELECT d.id, d.entity, d.title, d.at FROM search_doc_fts f "
+                              "JOIN search_doc d ON d.id = f.rowid WHERE f.search_doc_fts MATCH $1 "
+                              "ORDER BY f.rowid DESC LIMIT 1000"
+                            : "SELECT id, entity, title, at FROM search_doc WHERE tokens_ts @@ "
+                              "to_tsquery('simple', $1) LIMIT 1000",
+                     DB_ARGS(DB_STR(match)), folded, a, list, &n, e);
+    if (rc == 0 && query.n)
+        rc = collect_prefixes(c, t, who, query, entity, folded, a, list, &n, e);
+    if (rc)
+        return rc;
+    qsort(list, n, sizeof *list, by_rank);
+    jw_obj(w);
+    jw_key(w, "items");
+    jw_arr(w);
+    for (size_t i = 0; i < n && i < limit; i++) {
+        const struct entity *en = registry_entity(t->registry, list[i].entity);
+        jw_obj(w);
+        jw_kstr(w, "entity", list[i].entity);
+        jw_kid(w, "id", list[i].id);
+        jw_kstr(w, "title", list[i].title);
+        jw_kstr(w, "subtitle", en ? en->label.in[who->lang] : STR(""));
+        jw_obj_end(w);
+    }
+    jw_arr_end(w);
+    jw_obj_end(w);
+    return 0;
+}

@@ -1,0 +1,23 @@
+/* Search: tokens of each record in search_doc, under permissions inside the index itself: every
+   document carries tokens for its owner and its departments, so that a person who may see little
+   does not pay for what others have. */
+#ifndef PATRON_CORE_SEARCH_H
+#define PATRON_CORE_SEARCH_H
+
+#include "core/access/access.h"
+#include "core/tenant/tenant.h"
+
+/* Puts the record's document in place of the one before. `owner_id`, `department_id` 0 = none.
+   values: all fields of the entity. Entities without search fields are left out. */
+int search_put(struct db_conn *c, const struct entity *en, const struct value *values,
+               struct arena *a, struct err *e) must_check;
+int search_drop(struct db_conn *c, int64_t id, struct err *e) must_check;
+
+/* Writes {"items":[{entity, id, title, subtitle}]}, best first: title begins with the query, then a
+   word of it does, then the rest, newer first. `entity` NULL = all. At most 1,000 candidates are
+   looked at. limit <= 50. */
+int search_query(struct db_conn *c, const struct tenant *t, const struct actor *who,
+                 struct str query, const struct entity *entity, unsigned limit, struct arena *a,
+                 struct jw *w, struct err *e) must_check;
+
+#endif

@@ -1,0 +1,78 @@
+/* A tenant is a database with what belongs to it: settings, keys, caches, live events. Nothing in
+   the program is global; this is handed down everywhere. One default tenant for now. */
+#ifndef PATRON_CORE_TENANT_H
+#define PATRON_CORE_TENANT_H
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "core/live/live.h"
+#include "core/messages/messages.h"
+#include "core/registry/registry.h"
+#include "db/db.h"
+
+#include <stdatomic.h>
+
+/* The company's settings; immutable, replaced as a whole. */
+struct company {
+    struct str name, currency, time_zone;
+    const struct tz *tz;
+    double discount; /* yearly effective rate */
+    enum lang lang;
+    const struct rate {
+        struct str currency;
+        int64_t micro; /* base currency for one unit, in millionths */
+    } *rates;
+    size_t nrates;
+    bool set_up;
+    struct company *older; /* kept until the tenant closes: readers hold plain pointers */
+    struct arena *arena;
+};
+
+struct record_hook;
+struct identity;
+struct jobs;
+
+struct tenant {
+    struct db *db;
+    struct registry *registry;
+    struct messages *messages;
+    struct id_source *ids;
+    struct live *live;
+    struct identity *identity; /* core/identity */
+    struct jobs *jobs;         /* core/jobs, NULL in commands that run none */
+    const struct record_hook *const *hooks; /* NULL-ended list of tables, each ended by entity -1 */
+    char *dir;                 /* data directory */
+    int lock_fd;
+    _Atomic(struct company *) company;
+};
+
+struct tenant_options {
+    const char *dir;    /* made if absent, mode 0700 */
+    const char *db_url; /* PostgreSQL, or NULL for DIR/patron.db */
+    const struct record_hook *const *hooks;
+    void (*notice)(const char *text); /* what happens during an upgrade, for the console; may be NULL */
+};
+
+/* Locks the directory, opens the database, brings its schema up to date (after a backup under
+   DIR/backups when it holds anything) and reads the settings.
+   Errors: ERR_LOCKED, ERR_DATABASE_UNAVAILABLE, ERR_CORRUPT, ERR_STATE_CONFLICT (a refused plan). */
+int tenant_open(const struct tenant_options *o, struct tenant **ret_tenant, struct err *e)
+    must_check;
+void tenant_close(struct tenant *t);
+
+static inline const struct company *tenant_company(const struct tenant *t)
+{
+    return atomic_load_explicit(&((struct tenant *)t)->company, memory_order_acquire);
+}
+
+/* Settings are rows of text by name. Inside a transaction; tenant_reload makes them seen. */
+int tenant_setting_put(struct db_conn *c, const char *name, struct str value, struct err *e)
+    must_check;
+int tenant_setting_get(struct db_conn *c, const char *name, struct arena *a, struct str *ret_value,
+                       struct err *e) must_check; /* STR_NULL when absent */
+int tenant_reload(struct tenant *t, struct err *e) must_check;
+
+/* What parsing of values needs. */
+struct parse_env tenant_parse_env(const struct tenant *t, struct arena *a);
+
+#endif
