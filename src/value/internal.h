@@ -90,6 +90,12 @@ double pv_bg_nbd_alive_mean(double rx, double at, double a, double bx, double t)
 size_t pv_bg_nbd_alive_tail(double rx, double at, double a, double bx, double t, double least,
                             size_t cap, double *ret_tail);
 
+/* ---- parallel.c ---- */
+
+typedef int pv_chunk_fn(void *context, size_t chunk);
+/* Runs work(context, 0 .. chunks - 1) on up to `threads` threads; the first error stops the rest. */
+int pv_parallel_run(int threads, size_t chunks, pv_chunk_fn *work, void *context);
+
 /* ---- dert.c ---- */
 
 struct pv_dert_table {

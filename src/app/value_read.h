@@ -1,0 +1,44 @@
+/*
+ * value_read.h - a file of orders becomes a history: column guesses, formats, errors by row and column.
+ */
+#ifndef PATRON_APP_VALUE_READ_H
+#define PATRON_APP_VALUE_READ_H
+
+#include "core/registry/registry.h"
+#include "io/csv.h"
+#include "io/intern.h"
+#include "patron_value.h"
+
+enum value_field { VALUE_CUSTOMER, VALUE_DATE, VALUE_AMOUNT, VALUE_FIELDS };
+
+struct value_mapping {
+    const char *column; /* header text, or a number counting from 1; not terminated */
+    size_t column_len;
+    enum value_field field;
+};
+
+struct value_input {
+    const char *path;
+    enum pv_returns returns;
+    const struct value_mapping *mapping;
+    size_t mappings;
+    enum lang lang; /* of error texts */
+};
+
+struct value_data {
+    struct intern *ids;
+    struct pv_history *history;
+    struct pv_history_report report;
+    uint64_t rows;
+    int decimals; /* 2, or more when the amounts have more */
+    enum csv_encoding encoding;
+    char delimiter;
+    enum csv_date_format date_format;
+    bool date_ambiguous;
+};
+
+/* 0, or an exit code (1 data, 2 usage) after the reason was printed to stderr. */
+int value_read_file(const struct value_input *input, struct value_data *ret_data);
+void value_data_free(struct value_data *data);
+
+#endif

@@ -1,0 +1,473 @@
+/*
+ * value_report.c - output of `patron value`. A table is written beside its final name and renamed when it
+ * is whole, so that an interrupted run leaves the old file or none.
+ */
+#include "app/value_report.h"
+
+#include "base/json.h"
+#include "core/messages/messages.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *date_text(int32_t day, char *out, size_t room)
+{
+    int32_t year;
+    int month, mday;
+    csv_civil_from_day(day, &year, &month, &mday);
+    snprintf(out, room, "%04d-%02d-%02d", (int)year, month, mday);
+    return out;
+}
+
+/* ---- JSON ---- */
+
+static void put_money(struct jw *w, const char *key, double value)
+{
+    char text[64];
+    if (!isfinite(value)) {
+        jw_knull(w, key);
+        return;
+    }
+    int n = snprintf(text, sizeof text, "%.2f", value);
+    jw_key(w, key);
+    jw_raw(w, (struct str){text, (size_t)n});
+}
+
+static void put_interval(struct jw *w, const struct pv_interval *i)
+{
+    put_money(w, "low80", i->low80);
+    put_money(w, "high80", i->high80);
+    put_money(w, "low95", i->low95);
+    put_money(w, "high95", i->high95);
+}
+
+static void put_fit(struct jw *w, const struct pv_fit *fit)
+{
+    jw_key(w, fit->model);
+    jw_obj(w);
+    jw_key(w, "params");
+    jw_obj(w);
+    for (int i = 0; i < fit->params; i++)
+        jw_kf64(w, fit->name[i], fit->param[i]);
+    jw_obj_end(w);
+    jw_key(w, "std_errors");
+    jw_obj(w);
+    for (int i = 0; i < fit->params; i++)
+        jw_kf64(w, fit->name[i], fit->std_error[i]);
+    jw_obj_end(w);
+    jw_kf64(w, "loglik", fit->loglik);
+    jw_kcstr(w, "verdict", pv_verdict_code(fit->verdict));
+    jw_kbool(w, "usable", fit->usable);
+    jw_ki64(w, "customers", (int64_t)fit->customers);
+    jw_ki64(w, "iterations", fit->iterations);
+    jw_obj_end(w);
+}
+
+static void put_concentration(struct jw *w, const char *key, const struct pv_concentration *c)
+{
+    jw_key(w, key);
+    jw_obj(w);
+    put_money(w, "total", c->total);
+    jw_kf64(w, "gini", c->gini);
+    jw_kf64(w, "top20_share", c->top20_share);
+    jw_obj_end(w);
+}
+
+static void put_rows(struct jw *w, const struct value_data *d)
+{
+    const struct pv_history_report *r = &d->report;
+    jw_key(w, "rows");
+    jw_obj(w);
+    jw_ki64(w, "read", (int64_t)d->rows);
+    jw_ki64(w, "merged", (int64_t)r->merged);
+    jw_ki64(w, "zero", (int64_t)r->zero);
+    jw_ki64(w, "negative", (int64_t)r->negative);
+    jw_ki64(w, "dropped", (int64_t)r->dropped);
+    jw_ki64(w, "returned", (int64_t)r->returned);
+    jw_ki64(w, "unmatched_returns", (int64_t)r->unmatched);
+    jw_kcstr(w, "encoding", csv_encoding_name(d->encoding));
+    jw_kcstr(w, "date_format", csv_date_format_name(d->date_format));
+    jw_kbool(w, "date_ambiguous", d->date_ambiguous);
+    jw_obj_end(w);
+}
+
+static void put_equity(struct jw *w, const struct value_result *r)
+{
+    jw_key(w, "equity");
+    if (!r->has_money) {
+        jw_null(w);
+        return;
+    }
+    jw_obj(w);
+    put_money(w, "amount", r->equity.amount);
+    put_interval(w, &r->equity.range);
+    put_money(w, "horizon_money", r->equity.money);
+    put_money(w, "horizon_money_low95", r->equity.money_range.low95);
+    put_money(w, "horizon_money_high95", r->equity.money_range.high95);
+    jw_obj_end(w);
+}
+
+int value_report_json(const struct value_result *r)
+{
+    char text[32];
+    struct buf out = BUF_INIT(BUF_MAX_DEFAULT);
+    struct jw w = jw_new(&out);
+    jw_obj(&w);
+    jw_ki64(&w, "customers", (int64_t)r->customers);
+    jw_ki64(&w, "orders", (int64_t)r->orders);
+    put_money(&w, "revenue", (double)r->revenue / r->money_scale);
+    jw_kcstr(&w, "until", date_text(r->until, text, sizeof text));
+    jw_key(&w, "calibrate_to");
+    if (r->calibrate_to == PV_NO_DAY)
+        jw_null(&w);
+    else
+        jw_cstr(&w, date_text(r->calibrate_to, text, sizeof text));
+    jw_kcstr(&w, "unit", r->unit_days == 7.0 ? "week" : "day");
+    jw_kf64(&w, "horizon", r->horizon);
+    jw_kf64(&w, "discount", r->discount);
+    jw_key(&w, "models");
+    jw_obj(&w);
+    put_fit(&w, &r->bg_nbd);
+    put_fit(&w, &r->gamma_gamma);
+    jw_obj_end(&w);
+    jw_key(&w, "holdout");
+    if (r->has_holdout) {
+        const struct pv_holdout *h = &r->holdout;
+        jw_obj(&w);
+        jw_kf64(&w, "actual", h->actual);
+        jw_kf64(&w, "predicted", h->predicted);
+        jw_kf64(&w, "mae", h->mae);
+        jw_kf64(&w, "rmse", h->rmse);
+        jw_kf64(&w, "coverage80", h->coverage80);
+        jw_kf64(&w, "coverage95", h->coverage95);
+        jw_ki64(&w, "customers", (int64_t)h->customers);
+        jw_kf64(&w, "length", r->holdout_units);
+        jw_obj_end(&w);
+    } else {
+        jw_null(&w);
+    }
+    put_equity(&w, r);
+    jw_key(&w, "alive");
+    if (r->has_values)
+        jw_f64(&w, r->equity.alive);
+    else
+        jw_null(&w);
+    jw_key(&w, "expected_orders");
+    if (r->has_values)
+        jw_f64(&w, r->equity.orders);
+    else
+        jw_null(&w);
+    jw_key(&w, "concentration");
+    jw_obj(&w);
+    put_concentration(&w, "revenue", &r->by_revenue);
+    if (r->has_money)
+        put_concentration(&w, "clv", &r->by_clv);
+    else
+        jw_knull(&w, "clv");
+    size_t grade[3] = {0};
+    for (size_t i = 0; i < r->n; i++)
+        if (r->rows[i].T >= 0)
+            grade[r->abc[i] - 'A']++;
+    jw_key(&w, "abc");
+    jw_obj(&w);
+    jw_ki64(&w, "A", (int64_t)grade[0]);
+    jw_ki64(&w, "B", (int64_t)grade[1]);
+    jw_ki64(&w, "C", (int64_t)grade[2]);
+    jw_obj_end(&w);
+    jw_obj_end(&w);
+    put_rows(&w, r->data);
+    jw_obj_end(&w);
+    buf_add_char(&out, '\n');
+    struct str json = buf_str(&out);
+    bool whole = !out.overflow && fwrite(json.p, 1, json.n, stdout) == json.n && fflush(stdout) == 0;
+    buf_free(&out);
+    return whole ? 0 : 1;
+}
+
+/* ---- Text ---- */
+
+/* 1234567.5 -> 1,234,568 or 1,234,567.50 */
+static const char *grouped(double value, int decimals, char *out, size_t room)
+{
+    char plain[64];
+    if (!isfinite(value) || fabs(value) > 1e30) {
+        snprintf(out, room, "–");
+        return out;
+    }
+    snprintf(plain, sizeof plain, "%.*f", decimals, fabs(value));
+    size_t whole = strcspn(plain, "."), n = 0;
+    if (value < 0.0)
+        out[n++] = '-';
+    for (size_t i = 0; plain[i] && n + 2 < room; i++) {
+        if (i > 0 && i < whole && (whole - i) % 3 == 0)
+            out[n++] = ',';
+        out[n++] = plain[i];
+    }
+    out[n] = '\0';
+    return out;
+}
+
+/* Columns a text takes on a terminal: two for CJK, which is every 3-byte character used here but –. */
+static size_t width_of(const char *text)
+{
+    size_t width = 0;
+    for (const unsigned char *p = (const unsigned char *)text; *p; p++)
+        if ((*p & 0xC0) != 0x80)
+            width += *p >= 0xE3 ? 2 : 1;
+    return width;
+}
+
+static void line(const char *label, const char *value)
+{
+    printf("  %s", label);
+    for (size_t w = width_of(label); w < 34; w++)
+        putchar(' ');
+    printf("%s\n", value);
+}
+
+struct texts {
+    const char *customers, *orders, *revenue, *until, *models, *calibrated, *verdict, *alive, *next;
+    const char *next_money, *equity, *of95, *holdout, *actual, *coverage, *concentration, *gini;
+    const char *rows, *no_money, *trust;
+};
+
+static const struct texts texts[LANGS] = {
+    [LANG_EN] = {"Customers", "Purchases (days with an order)", "Revenue", "Observed until",
+                 "What the models say", "fitted to", "Verdict", "Still customers, expected",
+                 "Purchases in the horizon", "Money in the horizon", "Customer equity", "95 %%: %s to %s",
+                 "Held-out purchases", "predicted %s, actual %s (error %+.1f %%)",
+                 "Intervals hold", "Concentration", "Top 20 %% of customers hold %.0f %% of the revenue (Gini %.2f)",
+                 "Rows", "No money forecast: the spend model is not usable.",
+                 "The model must not be trusted here; no forecast is given."},
+    [LANG_ZH] = {"客户数", "购买次数（有订单的日子）", "收入", "观察截止", "模型结果", "拟合截止",
+                 "判定", "预计仍为客户", "预测期内购买次数", "预测期内金额", "客户资产（剩余价值合计）",
+                 "95%% 区间：%s 至 %s", "留出期购买次数", "预测 %s，实际 %s（误差 %+.1f%%）", "区间覆盖率",
+                 "集中度", "前 20%% 的客户贡献了 %.0f%% 的收入（基尼系数 %.2f）", "数据行",
+                 "没有金额预测：消费金额模型不可用。", "此处模型不可信，因此不给出预测。"},
+};
+
+static void show_fit(const struct pv_fit *fit, enum lang lang, const struct messages *messages,
+                     struct arena *arena)
+{
+    char value[320], code[64];
+    int n = 0;
+    for (int i = 0; i < fit->params && isfinite(fit->param[i]); i++) {
+        if (isfinite(fit->std_error[i]))
+            n += snprintf(value + n, sizeof value - (size_t)n, "%s%s %.4f ± %.4f", i ? ", " : "",
+                          fit->name[i], fit->param[i], fit->std_error[i]);
+        else
+            n += snprintf(value + n, sizeof value - (size_t)n, "%s%s %.4f", i ? ", " : "",
+                          fit->name[i], fit->param[i]);
+    }
+    if (n == 0)
+        snprintf(value, sizeof value, "–");
+    line(fit->model, value);
+    snprintf(code, sizeof code, "verdict-%s", pv_verdict_code(fit->verdict));
+    if (messages && message_known(messages, code)) {
+        struct str text = message_text(messages, lang, code, NULL, 0, arena);
+        snprintf(value, sizeof value, "%.*s", (int)(text.n < 300 ? text.n : 300), text.p);
+        line(texts[lang].verdict, value);
+    } else {
+        line(texts[lang].verdict, pv_verdict_code(fit->verdict));
+    }
+}
+
+static void show_values(const struct value_result *r, const struct texts *t)
+{
+    char a[64], b[64], c[64], value[256];
+    snprintf(value, sizeof value, "%s / %s", grouped(r->equity.alive, 0, a, sizeof a),
+             grouped((double)r->customers, 0, b, sizeof b));
+    line(t->alive, value);
+    snprintf(value, sizeof value, "%s  (%g %s)", grouped(r->equity.orders, 1, a, sizeof a),
+             r->horizon, r->unit_days == 7.0 ? "w" : "d");
+    line(t->next, value);
+    if (!r->has_money) {
+        printf("  %s\n", t->no_money);
+        return;
+    }
+    char range[160];
+    snprintf(range, sizeof range, t->of95, grouped(r->equity.money_range.low95, 0, b, sizeof b),
+             grouped(r->equity.money_range.high95, 0, c, sizeof c));
+    snprintf(value, sizeof value, "%s  (%s)", grouped(r->equity.money, 0, a, sizeof a), range);
+    line(t->next_money, value);
+    snprintf(range, sizeof range, t->of95, grouped(r->equity.range.low95, 0, b, sizeof b),
+             grouped(r->equity.range.high95, 0, c, sizeof c));
+    snprintf(value, sizeof value, "%s  (%s)", grouped(r->equity.amount, 0, a, sizeof a), range);
+    line(t->equity, value);
+}
+
+int value_report_text(const struct value_result *r, const char *path, enum lang lang)
+{
+    const struct texts *t = &texts[lang];
+    char a[64], b[64], value[256];
+    struct arena *arena = arena_new(0);
+    struct messages *messages = NULL;
+    struct err e = {0};
+    if (!arena || messages_load(&messages, &e))
+        messages = NULL;
+    printf("%s\n\n", path);
+    line(t->customers, grouped((double)r->customers, 0, a, sizeof a));
+    line(t->orders, grouped((double)r->orders, 0, a, sizeof a));
+    line(t->revenue, grouped((double)r->revenue / r->money_scale, 2, a, sizeof a));
+    line(t->until, date_text(r->until, a, sizeof a));
+    const struct pv_history_report *h = &r->data->report;
+    snprintf(value, sizeof value,
+             lang == LANG_ZH ? "%" PRIu64 "（同日合并 %" PRIu64 "，零元 %" PRIu64 "，退货 %" PRIu64
+                               "，舍去 %" PRIu64 "，无对应购买的退货 %" PRIu64 "）"
+                             : "%" PRIu64 " (same day merged %" PRIu64 ", zero %" PRIu64
+                               ", returns %" PRIu64 ", dropped %" PRIu64
+                               ", returns without a purchase %" PRIu64 ")",
+             r->data->rows, h->merged, h->zero, h->negative, h->dropped, h->unmatched);
+    line(t->rows, value);
+    snprintf(value, sizeof value, t->gini, 100.0 * r->by_revenue.top20_share, r->by_revenue.gini);
+    line(t->concentration, value);
+    printf("\n%s", t->models);
+    if (r->calibrate_to != PV_NO_DAY)
+        printf(" (%s %s)", t->calibrated, date_text(r->calibrate_to, a, sizeof a));
+    printf("\n\n");
+    show_fit(&r->bg_nbd, lang, messages, arena);
+    show_fit(&r->gamma_gamma, lang, messages, arena);
+    printf("\n");
+    if (r->has_values)
+        show_values(r, t);
+    else
+        printf("  %s\n", t->trust);
+    if (r->has_holdout) {
+        double error = 100.0 * (r->holdout.predicted / fmax(r->holdout.actual, 1e-9) - 1.0);
+        snprintf(value, sizeof value, t->actual, grouped(r->holdout.predicted, 1, a, sizeof a),
+                 grouped(r->holdout.actual, 0, b, sizeof b), error);
+        line(t->holdout, value);
+        snprintf(value, sizeof value, "80 %%: %.1f %%, 95 %%: %.1f %%", 100.0 * r->holdout.coverage80,
+                 100.0 * r->holdout.coverage95);
+        line(t->coverage, value);
+    }
+    messages_free(messages);
+    arena_free(arena);
+    return fflush(stdout) == 0 ? 0 : 1;
+}
+
+/* ---- One row per customer ---- */
+
+static char unfinished[4096]; /* removed when a signal ends the run */
+
+static void on_signal(int number)
+{
+    if (unfinished[0])
+        (void)unlink(unfinished);
+    _exit(128 + number);
+}
+
+static void put_text(FILE *f, struct csv_slice text)
+{
+    bool quote = false;
+    for (size_t i = 0; i < text.len && !quote; i++)
+        quote = strchr(",\"\r\n", text.ptr[i]) != NULL;
+    if (!quote) {
+        fwrite(text.ptr, 1, text.len, f);
+        return;
+    }
+    putc('"', f);
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] == '"')
+            putc('"', f);
+        putc(text.ptr[i], f);
+    }
+    putc('"', f);
+}
+
+static void put_number(FILE *f, double value, int decimals)
+{
+    putc(',', f);
+    if (isfinite(value))
+        fprintf(f, "%.*f", decimals, value);
+}
+
+static void put_minor(FILE *f, int64_t minor, int decimals)
+{
+    int64_t scale = 1;
+    for (int i = 0; i < decimals; i++)
+        scale *= 10;
+    fprintf(f, ",%s%" PRId64, minor < 0 ? "-" : "", (minor < 0 ? -minor : minor) / scale);
+    if (decimals > 0)
+        fprintf(f, ".%0*" PRId64, decimals, (minor < 0 ? -minor : minor) % scale);
+}
+
+static void put_customer(FILE *f, const struct value_result *r, size_t i)
+{
+    const struct pv_customer *c = &r->rows[i];
+    put_text(f, intern_text(r->data->ids, (uint32_t)i));
+    fprintf(f, ",%" PRId32, c->x + 1);
+    put_minor(f, c->revenue, r->data->decimals);
+    fprintf(f, ",%" PRId32 ",%.4f,%.4f", c->x, c->t_x / r->unit_days, c->T / r->unit_days);
+    put_number(f, c->x > 0 ? (double)c->spend / r->money_scale / c->x : NAN, 2);
+    static const struct pv_value none = {
+        .p_alive = NAN, .expected_orders = NAN, .expected_spend = NAN, .clv = NAN,
+        .clv_range = {NAN, NAN, NAN, NAN}};
+    const struct pv_value *v = r->values ? &r->values[i] : &none;
+    put_number(f, v->p_alive, 6);
+    put_number(f, v->expected_orders, 6);
+    put_number(f, v->expected_spend, 2);
+    put_number(f, v->clv, 2);
+    put_number(f, v->clv_range.low95, 2);
+    put_number(f, v->clv_range.high95, 2);
+    fprintf(f, ",%d%d%d,%c\n", r->rfm[i].r, r->rfm[i].f, r->rfm[i].m, r->abc[i]);
+}
+
+int value_report_csv(const struct value_result *r, const char *path, enum lang lang)
+{
+    if (snprintf(unfinished, sizeof unfinished, "%s.XXXXXX", path) >= (int)sizeof unfinished) {
+        unfinished[0] = '\0';
+        fprintf(stderr, "%s: %s\n", path, strerror(ENAMETOOLONG));
+        return 1;
+    }
+    (void)lang;
+    int fd = mkstemp(unfinished);
+    if (fd < 0) {
+        unfinished[0] = '\0';
+        fprintf(stderr, "%s: %s\n", path, strerror(errno));
+        return 1;
+    }
+    struct sigaction act = {.sa_handler = on_signal};
+    sigemptyset(&act.sa_mask);
+    sigaction(SIGINT, &act, NULL);
+    sigaction(SIGTERM, &act, NULL);
+    sigaction(SIGHUP, &act, NULL);
+    mode_t mask = umask(0);
+    umask(mask);
+    FILE *f = fdopen(fd, "w");
+    bool whole = f != NULL && fchmod(fd, 0666 & ~mask) == 0;
+    if (whole) {
+        fputs("customer_id,orders,revenue,x,t_x,T,mean_spend,p_alive,expected_orders,expected_spend,"
+              "clv,clv_low,clv_high,rfm,abc\n",
+              f);
+        for (size_t i = 0; i < r->n; i++)
+            if (r->rows[i].T >= 0)
+                put_customer(f, r, i);
+        whole = !ferror(f) && fflush(f) == 0 && fsync(fd) == 0;
+    }
+    int why = errno;
+    if (f ? fclose(f) != 0 : close(fd) != 0) {
+        why = whole ? errno : why;
+        whole = false;
+    }
+    if (whole && rename(unfinished, path) != 0) {
+        why = errno;
+        whole = false;
+    }
+    if (!whole) {
+        (void)unlink(unfinished);
+        fprintf(stderr, "%s: %s\n", path, strerror(why));
+    }
+    unfinished[0] = '\0';
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGHUP, SIG_DFL);
+    return whole ? 0 : 1;
+}

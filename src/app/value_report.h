@@ -1,0 +1,33 @@
+/*
+ * value_report.h - what `patron value` found, and its three forms: JSON, text, one row per customer.
+ */
+#ifndef PATRON_APP_VALUE_REPORT_H
+#define PATRON_APP_VALUE_REPORT_H
+
+#include "app/value_read.h"
+
+struct value_result {
+    const struct value_data *data;
+    const struct pv_customer *rows; /* at the end of the observation */
+    size_t n;
+    int32_t until, calibrate_to; /* PV_NO_DAY: no calibration */
+    double unit_days, horizon, discount, money_scale;
+    uint64_t customers, orders;
+    int64_t revenue;
+    struct pv_fit bg_nbd, gamma_gamma;
+    bool has_values, has_money, has_holdout;
+    struct pv_value *values; /* n, NULL without a usable model */
+    struct pv_equity equity;
+    struct pv_holdout holdout;
+    double holdout_units;
+    struct pv_rfm *rfm;
+    char *abc; /* of revenue */
+    struct pv_concentration by_revenue, by_clv;
+};
+
+/* All print to stdout or a file; 0 or an exit code after printing the reason to stderr. */
+int value_report_json(const struct value_result *result);
+int value_report_text(const struct value_result *result, const char *path, enum lang lang);
+int value_report_csv(const struct value_result *result, const char *path, enum lang lang);
+
+#endif

@@ -1,0 +1,590 @@
+/*
+ * valuer.c - values of a whole base. Everything a customer's future depends on, except P(alive) and the
+ * own mean spend, is a function of (x, T) and is computed once for each that occurs.
+ *
+ * Predictive interval of the number of purchases: exact tails given the parameters, averaged over
+ * points with the mean and covariance of the parameters' posterior (in logarithms), then mixed with
+ * the probability of having left. P(alive) enters at its point estimate.
+ */
+#include "valuer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHUNK = 4096, TAIL_CAP = 1 << 16 };
+static const double TAIL_LEAST = 0.02; /* a 95 % interval asks for tails of 0.025 and more */
+static const double STEP = 1e-5;       /* of a logarithm, for slopes */
+
+static struct pv_bg_nbd moved(const struct pv_bg_nbd *m, int param, double shift)
+{
+    struct pv_bg_nbd out = *m;
+    double *field[BG_PARAMS] = {&out.r, &out.alpha, &out.a, &out.b};
+    *field[param] *= exp(shift);
+    return out;
+}
+
+/* ---- Groups ---------------------------------------------------------------------------------- */
+
+struct x_tables {
+    struct pv_dert_table base;
+    struct pv_dert_table shifted[BG_PARAMS];
+};
+
+static void tables_free(struct x_tables *t)
+{
+    pv_dert_table_free(&t->base);
+    for (int i = 0; i < BG_PARAMS; i++)
+        pv_dert_table_free(&t->shifted[i]);
+}
+
+static int tables_new(const struct pv_valuer *v, int32_t x, int32_t low_T, int32_t high_T,
+                      struct x_tables *ret)
+{
+    struct x_tables t = {0};
+    double low = v->bg.alpha + low_T / v->options.unit_days;
+    double high = v->bg.alpha + high_T / v->options.unit_days;
+    int rc = pv_dert_table_new(v->bg.r + x, v->bg.a, v->bg.b + x, low, high, v->delta, &t.base);
+    for (int i = 0; i < BG_PARAMS && rc == 0; i++) {
+        struct pv_bg_nbd m = moved(&v->bg, i, STEP);
+        if (i == 1)
+            continue; /* alpha enters through the point of evaluation only */
+        rc = pv_dert_table_new(m.r + x, m.a, m.b + x, low, high, v->delta, &t.shifted[i]);
+    }
+    if (rc) {
+        tables_free(&t);
+        return rc;
+    }
+    *ret = t;
+    return 0;
+}
+
+/* work: 2 x TAIL_CAP doubles */
+static int fill_group(const struct pv_valuer *v, const struct x_tables *t, double *work,
+                      struct pv_group *g)
+{
+    double T = g->T / v->options.unit_days, x = g->x, horizon = v->options.horizon;
+    const struct pv_bg_nbd *m = &v->bg;
+    g->mean = pv_bg_nbd_alive_mean(m->r + x, m->alpha + T, m->a, m->b + x, horizon);
+    g->dert = pv_dert_at(&t->base, m->alpha + T);
+    for (int i = 0; i < BG_PARAMS; i++) {
+        struct pv_bg_nbd s = moved(m, i, STEP);
+        double mean = pv_bg_nbd_alive_mean(s.r + x, s.alpha + T, s.a, s.b + x, horizon);
+        double dert = pv_dert_at(i == 1 ? &t->base : &t->shifted[i], s.alpha + T);
+        g->mean_slope[i] = (mean / g->mean - 1.0) / STEP;
+        g->dert_slope[i] = (dert / g->dert - 1.0) / STEP;
+    }
+    double *sum = work, *one = work + TAIL_CAP;
+    size_t tails = 0;
+    for (size_t s = 0; s < v->sigmas; s++) {
+        const struct pv_bg_nbd *q = &v->sigma[s];
+        size_t n = pv_bg_nbd_alive_tail(q->r + x, q->alpha + T, q->a, q->b + x, horizon,
+                                        TAIL_LEAST / 4.0, TAIL_CAP, one);
+        for (size_t k = 0; k < n; k++)
+            sum[k] = k < tails ? sum[k] + one[k] : one[k];
+        if (n > tails)
+            tails = n;
+    }
+    double share = 1.0 / (double)v->sigmas;
+    size_t keep = 1;
+    while (keep < tails && sum[keep - 1] * share >= TAIL_LEAST)
+        keep++;
+    g->tail = malloc(keep * sizeof *g->tail);
+    if (!g->tail)
+        return PV_ERR_NO_MEMORY;
+    for (size_t k = 0; k < keep; k++)
+        g->tail[k] = (float)(sum[k] * share);
+    g->tails = keep;
+    return 0;
+}
+
+static int fill_x(void *context, size_t index)
+{
+    struct pv_valuer *v = context;
+    size_t from = v->x_begin[index], to = v->x_begin[index + 1];
+    struct x_tables t;
+    double *work = malloc(2 * TAIL_CAP * sizeof *work);
+    if (!work)
+        return PV_ERR_NO_MEMORY;
+    int rc = tables_new(v, v->x_value[index], v->group[from].T, v->group[to - 1].T, &t);
+    if (rc == 0) {
+        for (size_t i = from; i < to && rc == 0; i++)
+            rc = fill_group(v, &t, work, &v->group[i]);
+        tables_free(&t);
+    }
+    free(work);
+    return rc;
+}
+
+/* Cells are sorted by x, T: distinct pairs are runs. */
+static int build_groups(struct pv_valuer *v, const struct pv_cell *cell, size_t cells)
+{
+    size_t groups = 0, xs = 0;
+    for (size_t i = 0; i < cells; i++) {
+        bool new_x = i == 0 || cell[i].x != cell[i - 1].x;
+        xs += new_x;
+        groups += new_x || cell[i].T != cell[i - 1].T;
+    }
+    v->group = calloc(groups + 1, sizeof *v->group);
+    v->x_begin = calloc(xs + 1, sizeof *v->x_begin);
+    v->x_value = calloc(xs + 1, sizeof *v->x_value);
+    if (!v->group || !v->x_begin || !v->x_value)
+        return PV_ERR_NO_MEMORY;
+    for (size_t i = 0; i < cells; i++) {
+        bool new_x = i == 0 || cell[i].x != cell[i - 1].x;
+        if (new_x) {
+            v->x_value[v->xs] = cell[i].x;
+            v->x_begin[v->xs++] = v->groups;
+        }
+        if (new_x || cell[i].T != cell[i - 1].T)
+            v->group[v->groups++] = (struct pv_group){.x = cell[i].x, .T = cell[i].T};
+    }
+    v->x_begin[v->xs] = v->groups;
+    return pv_parallel_run(v->options.threads, v->xs, fill_x, v);
+}
+
+static const struct pv_group *find_group(const struct pv_valuer *v, int32_t x, int32_t T)
+{
+    size_t low = 0, high = v->xs;
+    if ((size_t)x < v->xs && v->x_value[x] == x) {
+        low = (size_t)x;
+    } else {
+        while (low < high) {
+            size_t mid = (low + high) / 2;
+            if (v->x_value[mid] < x)
+                low = mid + 1;
+            else
+                high = mid;
+        }
+        if (low == v->xs || v->x_value[low] != x)
+            return NULL;
+    }
+    size_t from = v->x_begin[low], to = v->x_begin[low + 1];
+    if (T < v->group[from].T || T > v->group[to - 1].T)
+        return NULL;
+    size_t guess = from + (size_t)(T - v->group[from].T);
+    if (guess < to && v->group[guess].T == T)
+        return &v->group[guess];
+    high = guess < to ? guess : to;
+    while (from < high) {
+        size_t mid = (from + high) / 2;
+        if (v->group[mid].T < T)
+            from = mid + 1;
+        else
+            high = mid;
+    }
+    return from < to && v->group[from].T == T ? &v->group[from] : NULL;
+}
+
+/* ---- Building -------------------------------------------------------------------------------- */
+
+static void sigma_points(struct pv_valuer *v)
+{
+    double lower[BG_PARAMS * BG_PARAMS];
+    pv_math_cholesky(BG_PARAMS, v->bg_cov, lower);
+    v->sigmas = 0;
+    for (int c = 0; c < BG_PARAMS; c++) {
+        double size = 0.0;
+        for (int r = 0; r < BG_PARAMS; r++)
+            size = fmax(size, fabs(lower[r * BG_PARAMS + c]));
+        if (size == 0.0)
+            continue;
+        for (int sign = -1; sign <= 1; sign += 2) {
+            struct pv_bg_nbd m = v->bg;
+            double *field[BG_PARAMS] = {&m.r, &m.alpha, &m.a, &m.b};
+            for (int r = 0; r < BG_PARAMS; r++)
+                *field[r] *= exp(sign * sqrt((double)BG_PARAMS) * lower[r * BG_PARAMS + c]);
+            v->sigma[v->sigmas++] = m;
+        }
+    }
+    if (v->sigmas == 0)
+        v->sigma[v->sigmas++] = v->bg;
+}
+
+static void average_customer(struct pv_valuer *v, const struct pv_customer *rows, size_t n)
+{
+    double count = 0.0, came_back = 0.0, x = 0.0, silence = 0.0, T = 0.0, z = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        if (rows[i].T < 0)
+            continue;
+        count += 1.0;
+        x += rows[i].x;
+        silence += rows[i].T - rows[i].t_x;
+        T += rows[i].T;
+        if (rows[i].x > 0 && rows[i].spend > 0) {
+            came_back += 1.0;
+            z += (double)rows[i].spend / v->options.money_scale / rows[i].x;
+        }
+    }
+    if (count > 0.0) {
+        v->mean_x = x / count;
+        v->mean_silence = silence / count / v->options.unit_days;
+        v->mean_T = T / count / v->options.unit_days;
+    }
+    v->mean_zbar = came_back > 0.0 ? z / came_back : 0.0;
+}
+
+int pv_valuer_new(const struct pv_fit *bg_nbd, const struct pv_fit *gamma_gamma,
+                  const struct pv_valuer_options *options, const struct pv_customer *rows, size_t n,
+                  struct pv_valuer **ret_valuer)
+{
+    if (!bg_nbd->usable || bg_nbd->params != BG_PARAMS || !(options->unit_days > 0.0) ||
+        !(options->money_scale > 0.0) || !(options->horizon > 0.0) || !(options->discount > 0.0) ||
+        !isfinite(options->horizon) || !isfinite(options->discount) || options->draws < 0 ||
+        options->draws > 1 << 20)
+        return PV_ERR_ARGUMENT;
+    struct pv_valuer *v = calloc(1, sizeof *v);
+    if (!v)
+        return PV_ERR_NO_MEMORY;
+    v->options = *options;
+    v->draws = options->draws ? (size_t)options->draws : 1024;
+    v->delta = pv_discount_per_unit(options->discount, options->unit_days);
+    v->bg = pv_bg_nbd_of(bg_nbd);
+    memcpy(v->bg_cov, bg_nbd->log_cov, sizeof v->bg_cov);
+    if (gamma_gamma && gamma_gamma->usable) {
+        v->has_spend = true;
+        v->gg = pv_gamma_gamma_of(gamma_gamma);
+        memcpy(v->gg_cov, gamma_gamma->log_cov, sizeof v->gg_cov);
+        v->gg_base_mean = pv_gamma_gamma_mean(&v->gg, 0.0, 0.0);
+    }
+    sigma_points(v);
+    average_customer(v, rows, n);
+    struct pv_cells *cells = NULL;
+    int rc = pv_cells_new(rows, n, &cells);
+    if (rc == 0) {
+        size_t count;
+        const struct pv_cell *cell = pv_cells_data(cells, &count);
+        rc = build_groups(v, cell, count);
+        if (rc == 0 && v->has_spend) {
+            int32_t min_T = INT32_MAX, max_T = 0;
+            for (size_t i = 0; i < count; i++) {
+                min_T = cell[i].T < min_T ? cell[i].T : min_T;
+                max_T = cell[i].T > max_T ? cell[i].T : max_T;
+            }
+            rc = pv_knots_new(v, count ? cell[count - 1].x : 0, count ? min_T : 0, max_T);
+        }
+        pv_cells_free(cells);
+    }
+    if (rc) {
+        pv_valuer_free(v);
+        return rc;
+    }
+    *ret_valuer = v;
+    return 0;
+}
+
+void pv_valuer_free(struct pv_valuer *v)
+{
+    if (!v)
+        return;
+    for (size_t i = 0; v->group && i < v->groups; i++)
+        free(v->group[i].tail);
+    free(v->group);
+    free(v->x_begin);
+    free(v->x_value);
+    pv_knots_free(v);
+    free(v);
+}
+
+/* ---- One customer ---------------------------------------------------------------------------- */
+
+struct worked {
+    struct pv_value value;
+    double order_slope[BG_PARAMS]; /* of expected_orders by ln parameter */
+    double clv_slope[ALL_PARAMS];
+    double money_slope[ALL_PARAMS];
+    double clv_var, money_var; /* chance of this customer, given the parameters */
+};
+
+/* Smallest k with P(N > k) <= 1 - level. */
+static double count_quantile(const struct pv_group *g, double alive, double level)
+{
+    size_t k = 0;
+    while (k + 1 < g->tails && alive * (double)g->tail[k + 1] > 1.0 - level)
+        k++;
+    return (double)k;
+}
+
+static double money_quantile(const struct pv_valuer *v, const struct pv_knot_mix *mix, bool worth,
+                             double alive, double level)
+{
+    if (!(alive > 1.0 - level))
+        return 0.0;
+    return pv_knot_quantile(v, mix, worth, (1.0 - level) / alive);
+}
+
+static double quadratic(int n, const double *slope, const double *cov)
+{
+    double sum = 0.0;
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < n; j++)
+            sum += slope[i] * slope[j] * cov[i * n + j];
+    return fmax(sum, 0.0);
+}
+
+/* Log-normal interval with this mean and variance. */
+static struct pv_interval log_normal(double mean, double var)
+{
+    if (!(mean > 0.0))
+        return (struct pv_interval){mean, mean, mean, mean};
+    double s2 = log1p(var / (mean * mean));
+    double s = sqrt(s2), mid = mean * exp(-0.5 * s2);
+    return (struct pv_interval){mid * exp(-PV_Z80 * s), mid * exp(PV_Z80 * s),
+                                mid * exp(-PV_Z95 * s), mid * exp(PV_Z95 * s)};
+}
+
+static const struct pv_interval NO_INTERVAL = {NAN, NAN, NAN, NAN};
+
+static void work_money(const struct pv_valuer *v, const struct pv_customer *row,
+                       const struct pv_group *g, const double *alive_slope, struct worked *w)
+{
+    struct pv_value *r = &w->value;
+    double x = row->x, spend = row->x > 0 ? (double)row->spend / v->options.money_scale : 0.0;
+    double shape = v->gg.p * x + v->gg.q - 1.0;
+    double mean = v->gg.p * (v->gg.gamma + spend) / shape;
+    double alive = r->p_alive;
+    r->expected_spend = mean;
+    r->expected_money = r->expected_orders * mean;
+    r->clv = r->dert * mean;
+    double spend_slope[GG_PARAMS] = {1.0 - v->gg.p * x / shape, -v->gg.q / shape,
+                                     v->gg.gamma / (v->gg.gamma + spend)};
+    for (int i = 0; i < BG_PARAMS; i++) {
+        w->clv_slope[i] = r->clv * (alive_slope[i] + g->dert_slope[i]);
+        w->money_slope[i] = r->expected_money * (alive_slope[i] + g->mean_slope[i]);
+    }
+    for (int i = 0; i < GG_PARAMS; i++) {
+        w->clv_slope[BG_PARAMS + i] = r->clv * spend_slope[i];
+        w->money_slope[BG_PARAMS + i] = r->expected_money * spend_slope[i];
+    }
+    struct pv_knot_mix mix;
+    pv_knot_find(v, x, row->T / v->options.unit_days, &mix);
+    double inner = r->clv / fmax(alive, 1e-300);
+    w->clv_var = alive * inner * inner * pv_knot_spread(&mix, true) - r->clv * r->clv;
+    inner = r->expected_money / fmax(alive, 1e-300);
+    w->money_var =
+        alive * inner * inner * pv_knot_spread(&mix, false) - r->expected_money * r->expected_money;
+    r->money = (struct pv_interval){mean * money_quantile(v, &mix, false, alive, 0.10),
+                                    mean * money_quantile(v, &mix, false, alive, 0.90),
+                                    mean * money_quantile(v, &mix, false, alive, 0.025),
+                                    mean * money_quantile(v, &mix, false, alive, 0.975)};
+    r->clv_range = (struct pv_interval){mean * money_quantile(v, &mix, true, alive, 0.10),
+                                        mean * money_quantile(v, &mix, true, alive, 0.90),
+                                        mean * money_quantile(v, &mix, true, alive, 0.025),
+                                        mean * money_quantile(v, &mix, true, alive, 0.975)};
+    r->clv_median = mean * money_quantile(v, &mix, true, alive, 0.5);
+    r->clv_mean_of = log_normal(r->clv, quadratic(BG_PARAMS, w->clv_slope, v->bg_cov) +
+                                            quadratic(GG_PARAMS, w->clv_slope + BG_PARAMS,
+                                                      v->gg_cov));
+}
+
+static void work_customer(const struct pv_valuer *v, const struct pv_customer *row,
+                          const struct pv_group *g, struct worked *w)
+{
+    memset(w, 0, sizeof *w);
+    struct pv_value *r = &w->value;
+    double unit = v->options.unit_days;
+    double T = row->T / unit, t_x = row->t_x / unit, x = row->x;
+    double alive = pv_bg_nbd_p_alive(&v->bg, x, t_x, T);
+    r->p_alive = alive;
+    r->expected_orders = alive * g->mean;
+    r->dert = alive * g->dert;
+    r->orders = (struct pv_interval){count_quantile(g, alive, 0.10), count_quantile(g, alive, 0.90),
+                                     count_quantile(g, alive, 0.025),
+                                     count_quantile(g, alive, 0.975)};
+    /* d ln P(alive) = -(1 - P) d(log odds of having left). */
+    double alive_slope[BG_PARAMS] = {0.0};
+    if (row->x > 0) {
+        double gone = -(1.0 - alive), a = v->bg.alpha;
+        alive_slope[0] = gone * v->bg.r * log1p((T - t_x) / (a + t_x));
+        alive_slope[1] = gone * a * (v->bg.r + x) * (1.0 / (a + T) - 1.0 / (a + t_x));
+        alive_slope[2] = gone;
+        alive_slope[3] = -gone * v->bg.b / (v->bg.b + x - 1.0);
+    }
+    for (int i = 0; i < BG_PARAMS; i++)
+        w->order_slope[i] = r->expected_orders * (alive_slope[i] + g->mean_slope[i]);
+    r->orders_mean_of =
+        log_normal(r->expected_orders, quadratic(BG_PARAMS, w->order_slope, v->bg_cov));
+    if (v->has_spend) {
+        work_money(v, row, g, alive_slope, w);
+    } else {
+        r->expected_spend = r->expected_money = r->clv = r->clv_median = NAN;
+        r->money = r->clv_range = r->clv_mean_of = NO_INTERVAL;
+    }
+}
+
+/* Finds the group, or makes one for a row the valuer was not told about. */
+static int with_group(const struct pv_valuer *v, const struct pv_customer *row, struct worked *w)
+{
+    if (row->T < 0) {
+        memset(w, 0, sizeof *w);
+        w->value.p_alive = NAN;
+        return 0;
+    }
+    const struct pv_group *g = find_group(v, row->x, row->T);
+    if (g) {
+        work_customer(v, row, g, w);
+        return 0;
+    }
+    struct pv_group own = {.x = row->x, .T = row->T};
+    struct x_tables t;
+    if (row->x < 0 || row->t_x < 0 || row->t_x > row->T)
+        return PV_ERR_ARGUMENT;
+    double *work = malloc(2 * TAIL_CAP * sizeof *work);
+    if (!work)
+        return PV_ERR_NO_MEMORY;
+    int rc = tables_new(v, row->x, row->T, row->T, &t);
+    if (rc == 0) {
+        rc = fill_group(v, &t, work, &own);
+        tables_free(&t);
+    }
+    free(work);
+    if (rc == 0)
+        work_customer(v, row, &own, w);
+    free(own.tail);
+    return rc;
+}
+
+/* ---- The base -------------------------------------------------------------------------------- */
+
+struct batch {
+    const struct pv_valuer *v;
+    const struct pv_customer *rows;
+    size_t n;
+    struct pv_value *values;   /* or NULL */
+    struct pv_equity *part;    /* one a chunk, or NULL */
+    double (*clv_slope)[ALL_PARAMS];
+    double (*money_slope)[ALL_PARAMS];
+    struct pv_holdout *holdout; /* one a chunk, or NULL */
+};
+
+static void add_holdout(const struct pv_customer *row, const struct pv_value *value,
+                        struct pv_holdout *h)
+{
+    double actual = row->x_star, miss = value->expected_orders - actual;
+    h->customers++;
+    h->actual += actual;
+    h->predicted += value->expected_orders;
+    h->mae += fabs(miss);
+    h->rmse += miss * miss;
+    h->coverage80 += actual >= value->orders.low80 && actual <= value->orders.high80;
+    h->coverage95 += actual >= value->orders.low95 && actual <= value->orders.high95;
+}
+
+static int work_chunk(void *context, size_t chunk)
+{
+    struct batch *b = context;
+    size_t from = chunk * CHUNK, to = from + CHUNK < b->n ? from + CHUNK : b->n;
+    for (size_t i = from; i < to; i++) {
+        struct worked w;
+        int rc = with_group(b->v, &b->rows[i], &w);
+        if (rc)
+            return rc;
+        if (b->values)
+            b->values[i] = w.value;
+        if (b->rows[i].T < 0)
+            continue;
+        if (b->holdout)
+            add_holdout(&b->rows[i], &w.value, &b->holdout[chunk]);
+        if (!b->part)
+            continue;
+        struct pv_equity *e = &b->part[chunk];
+        e->customers++;
+        e->amount += w.value.clv;
+        e->money += w.value.expected_money;
+        e->orders += w.value.expected_orders;
+        e->alive += w.value.p_alive;
+        e->range.low95 += w.clv_var; /* variances travel here until the sum */
+        e->money_range.low95 += w.money_var;
+        for (int k = 0; k < ALL_PARAMS; k++) {
+            b->clv_slope[chunk][k] += w.clv_slope[k];
+            b->money_slope[chunk][k] += w.money_slope[k];
+        }
+    }
+    return 0;
+}
+
+int pv_value_customers(const struct pv_valuer *valuer, const struct pv_customer *rows, size_t n,
+                       struct pv_value *ret_values)
+{
+    struct batch b = {.v = valuer, .rows = rows, .n = n, .values = ret_values};
+    return pv_parallel_run(valuer->options.threads, (n + CHUNK - 1) / CHUNK, work_chunk, &b);
+}
+
+int pv_value_equity(const struct pv_valuer *v, const struct pv_customer *rows, size_t n,
+                    struct pv_equity *ret_equity)
+{
+    size_t chunks = (n + CHUNK - 1) / CHUNK;
+    struct batch b = {.v = v, .rows = rows, .n = n};
+    b.part = calloc(chunks + 1, sizeof *b.part);
+    b.clv_slope = calloc(chunks + 1, sizeof *b.clv_slope);
+    b.money_slope = calloc(chunks + 1, sizeof *b.money_slope);
+    int rc = PV_ERR_NO_MEMORY;
+    if (!b.part || !b.clv_slope || !b.money_slope)
+        goto out;
+    rc = pv_parallel_run(v->options.threads, chunks, work_chunk, &b);
+    if (rc)
+        goto out;
+    struct pv_equity e = {0};
+    double clv_slope[ALL_PARAMS] = {0.0}, money_slope[ALL_PARAMS] = {0.0};
+    double clv_var = 0.0, money_var = 0.0;
+    for (size_t c = 0; c < chunks; c++) {
+        e.customers += b.part[c].customers;
+        e.amount += b.part[c].amount;
+        e.money += b.part[c].money;
+        e.orders += b.part[c].orders;
+        e.alive += b.part[c].alive;
+        clv_var += b.part[c].range.low95;
+        money_var += b.part[c].money_range.low95;
+        for (int k = 0; k < ALL_PARAMS; k++) {
+            clv_slope[k] += b.clv_slope[c][k];
+            money_slope[k] += b.money_slope[c][k];
+        }
+    }
+    if (v->has_spend) {
+        clv_var += quadratic(BG_PARAMS, clv_slope, v->bg_cov) +
+                   quadratic(GG_PARAMS, clv_slope + BG_PARAMS, v->gg_cov);
+        money_var += quadratic(BG_PARAMS, money_slope, v->bg_cov) +
+                     quadratic(GG_PARAMS, money_slope + BG_PARAMS, v->gg_cov);
+        e.range = log_normal(e.amount, clv_var);
+        e.money_range = log_normal(e.money, money_var);
+    } else {
+        e.range = e.money_range = NO_INTERVAL;
+    }
+    *ret_equity = e;
+out:
+    free(b.part);
+    free(b.clv_slope);
+    free(b.money_slope);
+    return rc;
+}
+
+int pv_value_holdout(const struct pv_valuer *v, const struct pv_customer *rows, size_t n,
+                     struct pv_holdout *ret_holdout)
+{
+    size_t chunks = (n + CHUNK - 1) / CHUNK;
+    struct batch b = {.v = v, .rows = rows, .n = n};
+    b.holdout = calloc(chunks + 1, sizeof *b.holdout);
+    if (!b.holdout)
+        return PV_ERR_NO_MEMORY;
+    int rc = pv_parallel_run(v->options.threads, chunks, work_chunk, &b);
+    struct pv_holdout h = {0};
+    for (size_t c = 0; c < chunks; c++) {
+        h.customers += b.holdout[c].customers;
+        h.actual += b.holdout[c].actual;
+        h.predicted += b.holdout[c].predicted;
+        h.mae += b.holdout[c].mae;
+        h.rmse += b.holdout[c].rmse;
+        h.coverage80 += b.holdout[c].coverage80;
+        h.coverage95 += b.holdout[c].coverage95;
+    }
+    free(b.holdout);
+    if (rc)
+        return rc;
+    double m = h.customers ? (double)h.customers : 1.0;
+    h.mae /= m;
+    h.rmse = sqrt(h.rmse / m);
+    h.coverage80 /= m;
+    h.coverage95 /= m;
+    *ret_holdout = h;
+    return 0;
+}

@@ -1,0 +1,86 @@
+/*
+ * valuer.h - inside of struct pv_valuer, shared by valuer.c, simulate.c and explain.c.
+ */
+#ifndef PATRON_VALUE_VALUER_H
+#define PATRON_VALUE_VALUER_H
+
+#include "internal.h"
+
+enum { BG_PARAMS = 4, GG_PARAMS = 3, ALL_PARAMS = BG_PARAMS + GG_PARAMS };
+
+/* What all customers with the same (x, T) share, given that they are alive at T. */
+struct pv_group {
+    int32_t x, T;
+    double mean;                 /* E[purchases in the horizon] */
+    double dert;                 /* discounted expected residual transactions */
+    double mean_slope[BG_PARAMS]; /* d ln mean / d ln parameter */
+    double dert_slope[BG_PARAMS];
+    float *tail; /* P(N >= k), averaged over the uncertainty of the parameters */
+    size_t tails;
+};
+
+/* Simulated futures of a customer alive at T on one knot, in units of the expected spend. */
+struct pv_knot {
+    double *money; /* draws, ascending: horizon */
+    double *worth; /* draws, ascending: discounted residual value */
+    double money_spread; /* E[V^2] / E[V]^2 */
+    double worth_spread;
+};
+
+/* One draw of the parameters from their approximate posterior. */
+struct pv_draw {
+    struct pv_bg_nbd bg;
+    struct pv_gamma_gamma gg;
+};
+
+struct pv_valuer {
+    struct pv_bg_nbd bg;
+    struct pv_gamma_gamma gg;
+    bool has_spend;
+    double bg_cov[BG_PARAMS * BG_PARAMS];
+    double gg_cov[GG_PARAMS * GG_PARAMS];
+    struct pv_valuer_options options;
+    double delta;
+    double gg_base_mean;
+
+    struct pv_bg_nbd sigma[2 * BG_PARAMS]; /* equally weighted points with the posterior's moments */
+    size_t sigmas;
+
+    struct pv_group *group; /* sorted by x, T */
+    size_t groups;
+    size_t *x_begin; /* xs + 1: groups of the i-th distinct x */
+    int32_t *x_value;
+    size_t xs;
+    struct pv_group empty;
+
+    size_t draws;
+    struct pv_draw *draw;
+    int32_t *knot_x;
+    size_t knots_x;
+    double *knot_at; /* alpha + T of the T knots, ascending */
+    size_t knots_T;
+    struct pv_knot *knot; /* knots_x x knots_T */
+
+    /* The average customer. */
+    double mean_x, mean_silence, mean_T, mean_zbar;
+};
+
+/* simulate.c */
+int pv_knots_new(struct pv_valuer *v, int32_t max_x, int32_t min_T, int32_t max_T);
+void pv_knots_free(struct pv_valuer *v);
+/* Draws of (horizon money, residual value) of an alive customer in units of expected spend, unsorted;
+ * share: part of gamma in gamma + x zbar, through which the uncertainty of gamma enters. */
+void pv_simulate(const struct pv_valuer *v, double x, double T, double share, uint64_t first,
+                 size_t draws, double *ret_money, double *ret_worth);
+
+struct pv_knot_mix {
+    const struct pv_knot *corner[4];
+    double weight[4];
+};
+void pv_knot_find(const struct pv_valuer *v, double x, double T, struct pv_knot_mix *ret_mix);
+/* Quantile at `tail` (probability of more, given alive) of money or worth. */
+double pv_knot_quantile(const struct pv_valuer *v, const struct pv_knot_mix *mix, bool worth,
+                        double tail);
+double pv_knot_spread(const struct pv_knot_mix *mix, bool worth);
+
+#endif
