@@ -1,0 +1,260 @@
+/*
+ * value_bench.c - times the value engine on simulated customers with known parameters.
+ *
+ * Prints rows: name value unit target baseline. Times are CPU seconds of this process (user + system,
+ * getrusage), all threads together. The baseline is what the same machine does in the same run on the
+ * plainest form of the work: copying memory, or reading the file once.
+ *
+ * value_bench [--rows N] [--customers N] [--dir DIR]
+ */
+#include "app/value_read.h"
+#include "internal.h"
+#include "patron_value.h"
+
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static double cpu_now(void)
+{
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+           1e-6 * (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
+}
+
+static void row(const char *name, double value, const char *unit, const char *target,
+                const char *baseline)
+{
+    printf("%-34s %10.4g %-6s %-10s %s\n", name, value, unit, target, baseline);
+    fflush(stdout);
+}
+
+static void need(bool ok, const char *what)
+{
+    if (!ok) {
+        fprintf(stderr, "value_bench: %s failed\n", what);
+        exit(1);
+    }
+}
+
+static double bandwidth(void)
+{
+    size_t size = (size_t)256 << 20;
+    char *a = malloc(size), *b = malloc(size);
+    need(a && b, "memory");
+    memset(a, 1, size);
+    memset(b, 2, size);
+    double best = 0.0;
+    for (int i = 0; i < 5; i++) {
+        double t = cpu_now();
+        memcpy(i % 2 ? a : b, i % 2 ? b : a, size);
+        t = cpu_now() - t;
+        best = fmax(best, (double)size / 1e9 / fmax(t, 1e-6));
+    }
+    free(a);
+    free(b);
+    return best;
+}
+
+/* One BG/NBD customer: days of repeat purchases within `T` days of the first. */
+static int simulate_days(struct pv_rng *rng, const struct pv_bg_nbd *m, int32_t T, int32_t *day,
+                         int most)
+{
+    double lambda = pv_rng_gamma(rng, m->r) / m->alpha;
+    double ga = pv_rng_gamma(rng, m->a), gb = pv_rng_gamma(rng, m->b);
+    double p = ga / (ga + gb), t = 0.0;
+    int n = 0;
+    while (n < most) {
+        t += 7.0 * pv_rng_exponential(rng) / lambda;
+        if (!(t < T))
+            break;
+        int32_t d = (int32_t)ceil(t);
+        if (n == 0 || d != day[n - 1])
+            day[n++] = d;
+        if (pv_rng_uniform(rng) < p)
+            break;
+    }
+    return n;
+}
+
+/* Acquired evenly over `acquisition` days, observed for `days`. */
+static struct pv_customer *simulate_base(size_t n, int32_t acquisition, int32_t days)
+{
+    enum { MOST = 4096 };
+    static int32_t day[MOST];
+    const struct pv_bg_nbd m = {0.2426, 4.4135, 0.7929, 2.4258};
+    struct pv_customer *rows = calloc(n, sizeof *rows);
+    need(rows, "memory");
+    for (size_t i = 0; i < n; i++) {
+        struct pv_rng rng;
+        pv_rng_start(&rng, 1, i);
+        int32_t T = days - (int32_t)(pv_rng_uniform(&rng) * acquisition);
+        int x = simulate_days(&rng, &m, T, day, MOST);
+        double nu = pv_rng_gamma(&rng, 3.74) / 15.44;
+        double spend = x > 0 ? pv_rng_gamma(&rng, 6.25 * x) / nu : 0.0;
+        rows[i] = (struct pv_customer){.x = x,
+                                       .t_x = x ? day[x - 1] : 0,
+                                       .T = T,
+                                       .spend = (int64_t)llround(100.0 * spend) + (x > 0)};
+        rows[i].revenue = rows[i].spend + 3000;
+    }
+    return rows;
+}
+
+static void bench_models(size_t n, int32_t acquisition, int32_t days, const char *name,
+                         const char *fit_target, const char *lifetimes)
+{
+    char label[64], baseline[96];
+    struct pv_customer *rows = simulate_base(n, acquisition, days);
+    struct pv_fit_options options = {7.0, 100.0, 1};
+    struct pv_fit bg, gg;
+    struct pv_cells *cells;
+    double t0 = cpu_now();
+    need(pv_cells_new(rows, n, &cells) == 0, "cells");
+    double t1 = cpu_now();
+    need(pv_fit_bg_nbd(cells, &options, &bg) == 0, "fit");
+    double t2 = cpu_now();
+    need(pv_fit_gamma_gamma(rows, n, &options, &gg) == 0, "spend fit");
+    double t3 = cpu_now();
+    snprintf(baseline, sizeof baseline, "grouping %.3f s of it; %zu cells; r=%.4f (true 0.2426); %s; lifetimes %s s",
+             t1 - t0, bg.cells, bg.param[0], pv_verdict_code(bg.verdict), lifetimes);
+    snprintf(label, sizeof label, "bg_nbd_fit_%s", name);
+    row(label, t2 - t0, "s", fit_target, baseline);
+    snprintf(label, sizeof label, "gamma_gamma_fit_%s", name);
+    row(label, t3 - t2, "s", "-", pv_verdict_code(gg.verdict));
+    struct pv_valuer_options vo = {.unit_days = 7.0, .money_scale = 100.0, .horizon = 52.0,
+                                   .discount = 0.15, .seed = 1, .threads = 1};
+    struct pv_valuer *valuer;
+    double t4 = cpu_now();
+    need(pv_valuer_new(&bg, &gg, &vo, rows, n, &valuer) == 0, "valuer");
+    double t5 = cpu_now();
+    enum { SLICE = 65536 };
+    struct pv_value *values = malloc(SLICE * sizeof *values);
+    need(values, "memory");
+    for (size_t i = 0; i < n; i += SLICE)
+        need(pv_value_customers(valuer, rows + i, n - i < SLICE ? n - i : SLICE, values) == 0,
+             "values");
+    double t6 = cpu_now();
+    snprintf(label, sizeof label, "values_intervals_%s", name);
+    snprintf(baseline, sizeof baseline, "tables %.3f s of it; lifetimes, points only: 0.58 s a million",
+             t5 - t4);
+    row(label, t6 - t4, "s", "<=3", baseline);
+    free(values);
+    pv_valuer_free(valuer);
+    pv_cells_free(cells);
+    free(rows);
+}
+
+/* ---- Orders ---------------------------------------------------------------------------------- */
+
+static void write_orders(const char *path, size_t rows, size_t customers)
+{
+    FILE *f = fopen(path, "w");
+    need(f != NULL, path);
+    fputs("\"customer_id\",\"date\",\"amount\"\n", f);
+    struct pv_rng rng;
+    pv_rng_start(&rng, 7, 7);
+    for (size_t i = 0; i < rows; i++) {
+        uint64_t bits = pv_rng_next(&rng);
+        /* Scattered ids of 12 characters. */
+        uint64_t id = (bits % customers) * UINT64_C(7919) % UINT64_C(99999999977);
+        int32_t year;
+        int month, day;
+        csv_civil_from_day(18628 + (int32_t)((bits >> 32) % 1096), &year, &month, &day);
+        fprintf(f, "\"C%011llu\",\"%04d-%02d-%02d\",\"%llu.%02llu\"\n", (unsigned long long)id,
+                (int)year, month, day, (unsigned long long)(bits >> 54),
+                (unsigned long long)((bits >> 48) % 100));
+    }
+    need(fclose(f) == 0, path);
+}
+
+struct order_times {
+    double read_only, to_history, to_summary, from_columns;
+    size_t customers, transactions;
+};
+
+static void time_orders(const char *path, struct order_times *t)
+{
+    char *buffer = malloc(1 << 18);
+    int fd = open(path, O_RDONLY);
+    need(buffer && fd >= 0, path);
+    double t0 = cpu_now();
+    while (read(fd, buffer, 1 << 18) > 0) {
+    }
+    t->read_only = cpu_now() - t0;
+    close(fd);
+    free(buffer);
+    struct value_input input = {.path = path};
+    struct value_data data;
+    t0 = cpu_now();
+    need(value_read_file(&input, &data) == 0, "reading orders");
+    t->to_history = cpu_now() - t0;
+    struct pv_history_view h = pv_history_columns(data.history);
+    t->customers = h.customers;
+    t->transactions = h.transactions;
+    struct pv_customer *rows = malloc(h.customers * sizeof *rows);
+    need(rows != NULL, "memory");
+    double t1 = cpu_now();
+    need(pv_summarise(data.history, h.last_day, PV_NO_DAY, rows) == 0, "summary");
+    t->from_columns = cpu_now() - t1;
+    t->to_summary = cpu_now() - t0;
+    free(rows);
+    value_data_free(&data);
+}
+
+/* In a process of its own, so that its memory can be told from ours. */
+static void bench_orders(const char *dir, size_t rows)
+{
+    char path[4096], baseline[128];
+    snprintf(path, sizeof path, "%s/value_bench_orders.%ld.csv", dir, (long)getpid());
+    write_orders(path, rows, rows / 20);
+    int fds[2];
+    need(pipe(fds) == 0, "pipe");
+    pid_t child = fork();
+    need(child >= 0, "fork");
+    if (child == 0) {
+        struct order_times t;
+        time_orders(path, &t);
+        _exit(write(fds[1], &t, sizeof t) == (ssize_t)sizeof t ? 0 : 1);
+    }
+    close(fds[1]);
+    struct order_times t;
+    int status;
+    struct rusage usage;
+    bool got = read(fds[0], &t, sizeof t) == (ssize_t)sizeof t;
+    need(wait4(child, &status, 0, &usage) == child && got && status == 0, "orders");
+    close(fds[0]);
+    unlink(path);
+    snprintf(baseline, sizeof baseline, "reading the file alone %.2f s; %zu customers, %zu purchases",
+             t.read_only, t.customers, t.transactions);
+    row("orders_csv_to_summary", t.to_summary, "s", "<=2", baseline);
+    row("orders_csv_peak_memory", (double)usage.ru_maxrss / 1024.0, "MiB", "<=250", "-");
+    row("orders_columns_to_summary", t.from_columns, "s", "<=0.3", "lifetimes 23.0 s");
+}
+
+int main(int argc, char **argv)
+{
+    size_t rows = 10000000, customers = 1000000;
+    const char *dir = "/tmp";
+    for (int i = 1; i + 1 < argc; i += 2) {
+        if (strcmp(argv[i], "--rows") == 0)
+            rows = strtoull(argv[i + 1], NULL, 10);
+        else if (strcmp(argv[i], "--customers") == 0)
+            customers = strtoull(argv[i + 1], NULL, 10);
+        else if (strcmp(argv[i], "--dir") == 0)
+            dir = argv[i + 1];
+    }
+    printf("%-34s %10s %-6s %-10s %s\n", "name", "value", "unit", "target", "baseline");
+    bench_orders(dir, rows);
+    row("memory_copy", bandwidth(), "GB/s", "-", "this machine, this run");
+    bench_models(customers, 84, 272, "12_weeks", "<=0.3", "12.5");
+    bench_models(customers, 1096, 1096, "3_years", "-", "12.5");
+    return 0;
+}
