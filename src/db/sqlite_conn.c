@@ -16,6 +16,21 @@ static bool is_space_error(int sys)
     return sys == ENOSPC || sys == EDQUOT || sys == EFBIG;
 }
 
+/* sqlite3_system_errno() stays 0 when a COMMIT fails; the files themselves remember. */
+static int last_errno(sqlite3 *h)
+{
+    sqlite3_file *file = NULL;
+    int sys = sqlite3_system_errno(h);
+    static const int ops[] = {SQLITE_FCNTL_JOURNAL_POINTER, SQLITE_FCNTL_FILE_POINTER};
+    for (size_t i = 0; i < 2 && !sys; i++) {
+        file = NULL;
+        sqlite3_file_control(h, "main", ops[i], &file);
+        if (file && file->pMethods)
+            file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &sys);
+    }
+    return sys;
+}
+
 /* "UNIQUE constraint failed: t.a, t.b" names table and columns; nothing else does. */
 static void constraint_params(struct err *e, int rc, const char *message)
 {
@@ -56,7 +71,9 @@ int sqlite_error(struct sqlite_conn *c, int rc, struct err *e)
     int ext = c->h ? sqlite3_extended_errcode(c->h) : rc;
     if ((ext & 0xff) != (rc & 0xff))
         ext = rc;
-    int sys = c->h ? sqlite3_system_errno(c->h) : 0;
+    int sys = c->h && (ext & 0xff) == SQLITE_IOERR ? last_errno(c->h)
+              : c->h                               ? sqlite3_system_errno(c->h)
+                                                   : 0;
     const char *message = c->h ? sqlite3_errmsg(c->h) : sqlite3_errstr(rc);
     int code = ERR_INTERNAL;
     c->base.failed = true;
