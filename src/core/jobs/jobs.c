@@ -1,0 +1,442 @@
+#include "core/jobs/jobs.h"
+
+#define LOG_MODULE "jobs"
+#include "base/log.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LEASE_MS INT64_C(60000)
+#define TICK_US INT64_C(250000)
+enum { MAX_WORKERS = 8, MAX_ATTEMPTS = 5 };
+
+struct job {
+    struct tenant *t;
+    struct arena *a;
+    int64_t id, owner_id;
+    char kind[32];
+    json_t *params, *cursor;
+    struct job_progress last;
+    int64_t ticked_us, started_ms;
+    struct buf result;
+    bool stopping_seen;
+};
+
+struct jobs {
+    struct tenant *t;
+    const struct job_kind *const *tables;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    pthread_t threads[MAX_WORKERS];
+    unsigned nthreads;
+    _Atomic bool stop;
+    uint64_t submitted; /* under lock */
+    char owner[64];
+};
+
+static const struct job_kind *find_kind(const struct job_kind *const *tables, const char *name)
+{
+    for (; *tables; tables++)
+        for (const struct job_kind *k = *tables; k->name; k++)
+            if (strcmp(k->name, name) == 0)
+                return k;
+    return NULL;
+}
+
+/* --- claiming -------------------------------------------------------------------------------------- */
+
+struct claim {
+    struct jobs *jobs;
+    int64_t only; /* this job, or 0 = any */
+    int64_t id;   /* out; 0 = none */
+};
+
+static int claim_one(struct db_conn *c, void *arg, struct err *e)
+{
+    struct claim *cl = arg;
+    int64_t now = clock_now_ms(), changed = 0;
+    const char *lock = db_kind(db_of(c)) == DB_POSTGRES ? " FOR UPDATE SKIP LOCKED" : "";
+    char sql[300];
+    cl->id = 0;
+    snprintf(sql, sizeof sql,
+             "SELECT id FROM job WHERE (state = 'queued' OR (state = 'running' AND "
+             "lease_until < $1)) AND ($2 = 0 OR id = $2) ORDER BY id LIMIT 1%s",
+             lock);
+    int rc = db_one_i64(c, sql, DB_ARGS(DB_I64(now), DB_I64(cl->only)), 0, &cl->id, e);
+    if (rc || !cl->id)
+        return rc;
+    rc = db_exec(c,
+                 "UPDATE job SET state = 'running', lease_owner = $1, lease_until = $2, "
+                 "attempts = attempts + 1, started_at = CASE WHEN started_at IS NULL THEN $3 "
+                 "ELSE started_at END WHERE id = $4 AND (state = 'queued' OR lease_until < $3)",
+                 DB_ARGS(DB_STR(str_of(cl->jobs->owner)), DB_I64(now + LEASE_MS), DB_I64(now),
+                         DB_I64(cl->id)),
+                 &changed, e);
+    if (!changed)
+        cl->id = 0;
+    return rc;
+}
+
+static int load_job(struct job *j, struct err *e)
+{
+    struct db_conn *c = NULL;
+    struct db_rows *rows = NULL;
+    struct str params = STR_NULL, cursor = STR_NULL;
+    int64_t attempts = 0;
+    int rc = db_reader(j->t->db, &c, e);
+    if (rc == 0)
+        rc = db_query(c,
+                      "SELECT kind, params, cursor, owner_id, attempts, started_at FROM job "
+                      "WHERE id = $1",
+                      DB_ARGS(DB_I64(j->id)), &rows, e);
+    if (rc == 0 && (rc = db_step(rows, e)) > 0) {
+        snprintf(j->kind, sizeof j->kind, STR_FMT, STR_ARG(db_str(rows, 0)));
+        params = arena_str(j->a, db_str(rows, 1));
+        cursor = arena_str(j->a, db_str(rows, 2));
+        j->owner_id = db_i64(rows, 3);
+        attempts = db_i64(rows, 4);
+        j->started_ms = db_i64(rows, 5);
+    }
+    db_rows_done(rows);
+    db_reader_done(c);
+    if (rc < 0)
+        return rc;
+    rc = params.n ? json_read(j->a, params, &j->params, e) : 0;
+    if (rc == 0 && cursor.n)
+        rc = json_read(j->a, cursor, &j->cursor, e);
+    if (rc == 0 && attempts > MAX_ATTEMPTS)
+        rc = err_set(e, ERR_INTERNAL, "given up after %d tries", MAX_ATTEMPTS);
+    return rc;
+}
+
+/* --- progress -------------------------------------------------------------------------------------- */
+
+static void announce(struct tenant *t, int64_t id, int64_t owner)
+{
+    struct arena *a = arena_new(0);
+    struct db_conn *c = NULL;
+    struct err e;
+    if (!a)
+        return;
+    err_init(&e, a);
+    struct buf out = BUF_INIT(4096);
+    struct jw w = jw_new(&out);
+    if (db_reader(t->db, &c, &e) == 0 && job_to_json(c, t, id, a, &w, &e) == 0)
+        live_publish(t->live, &(struct live_event){
+                                  .kind = "job", .entity = -1, .owner_id = owner, .data = buf_str(&out)});
+    db_reader_done(c);
+    buf_free(&out);
+    arena_free(a);
+}
+
+struct tick {
+    struct job *j;
+    const struct job_progress *p;
+    int64_t cancel;
+};
+
+static int store_progress(struct job *j, struct db_conn *c, const struct job_progress *p,
+                          struct err *e)
+{
+    return db_exec(c,
+                   "UPDATE job SET phase = $1, done = $2, total = $3, errors = $4, "
+                   "lease_until = $5 WHERE id = $6",
+                   DB_ARGS(DB_STR(str_of(p->phase)), DB_I64(p->done), DB_I64(p->total),
+                           DB_I64(p->errors), DB_I64(clock_now_ms() + LEASE_MS), DB_I64(j->id)),
+                   NULL, e);
+}
+
+static int run_tick(struct db_conn *c, void *arg, struct err *e)
+{
+    struct tick *t = arg;
+    int rc = store_progress(t->j, c, t->p, e);
+    if (rc == 0)
+        rc = db_one_i64(c, "SELECT cancel_requested FROM job WHERE id = $1",
+                        DB_ARGS(DB_I64(t->j->id)), 0, &t->cancel, e);
+    return rc;
+}
+
+int job_tick(struct job *j, const struct job_progress *p, struct err *e)
+{
+    int64_t now = clock_mono_us();
+    if (j->t->jobs && atomic_load(&j->t->jobs->stop))
+        return err_set(e, ERR_RETRY, "the server stops");
+    bool new_phase = !j->last.phase || strcmp(j->last.phase, p->phase) != 0;
+    if (!new_phase && now - j->ticked_us < TICK_US)
+        return 0;
+    j->ticked_us = now;
+    j->last = *p;
+    struct tick t = {.j = j, .p = p};
+    int rc = db_transact(j->t->db, DB_INTERACTIVE, run_tick, &t, e);
+    if (rc)
+        return rc;
+    announce(j->t, j->id, j->owner_id);
+    return t.cancel ? err_set(e, ERR_CANCELLED, "cancelled") : 0;
+}
+
+int job_save(struct job *j, struct db_conn *c, const struct job_progress *p, struct str cursor,
+             struct err *e)
+{
+    int rc = store_progress(j, c, p, e);
+    if (rc)
+        return rc;
+    return db_exec(c, "UPDATE job SET cursor = $1 WHERE id = $2",
+                   DB_ARGS(DB_STR(cursor), DB_I64(j->id)), NULL, e);
+}
+
+void job_result(struct job *j, struct str json)
+{
+    buf_clear(&j->result);
+    buf_add_str(&j->result, json);
+}
+
+struct job_view job_view(const struct job *j)
+{
+    return (struct job_view){j->id, j->owner_id, j->kind, j->params, j->cursor};
+}
+
+struct tenant *job_tenant(struct job *j)
+{
+    return j->t;
+}
+
+struct arena *job_arena(struct job *j)
+{
+    return j->a;
+}
+
+/* --- running --------------------------------------------------------------------------------------- */
+
+struct ending {
+    struct job *j;
+    const char *state;
+    struct str message;
+};
+
+static int store_ending(struct db_conn *c, void *arg, struct err *e)
+{
+    struct ending *end = arg;
+    struct str result = buf_str(&end->j->result);
+    return db_exec(c,
+                   "UPDATE job SET state = $1, message = $2, result = $3, finished_at = $4, "
+                   "lease_owner = NULL, lease_until = NULL WHERE id = $5",
+                   DB_ARGS(DB_STR(str_of(end->state)),
+                           end->message.n ? DB_STR(end->message) : DB_NIL,
+                           result.n ? DB_STR(result) : DB_NIL, DB_I64(clock_now_ms()),
+                           DB_I64(end->j->id)),
+                   NULL, e);
+}
+
+static int release(struct db_conn *c, void *arg, struct err *e)
+{
+    struct job *j = arg;
+    return db_exec(c,
+                   "UPDATE job SET state = 'queued', lease_owner = NULL, lease_until = NULL, "
+                   "attempts = attempts - 1 WHERE id = $1",
+                   DB_ARGS(DB_I64(j->id)), NULL, e);
+}
+
+static void finish(struct job *j, int rc, struct err *why)
+{
+    struct err e;
+    err_init(&e, j->a);
+    bool pause = rc == ERR_RETRY && j->t->jobs && atomic_load(&j->t->jobs->stop);
+    struct ending end = {.j = j,
+                         .state = rc == 0 ? "done" : rc == ERR_CANCELLED ? "cancelled" : "failed"};
+    if (rc && rc != ERR_CANCELLED) {
+        const struct err_def *def = err_def(rc);
+        end.message = message_text(j->t->messages, tenant_company(j->t)->lang, def->id, why->params,
+                                   4, j->a);
+        if (!pause)
+            log_error("job %lld (%s) failed: %s: %s", (long long)j->id, j->kind, def->id,
+                      why->detail);
+    }
+    int stored = pause ? db_transact(j->t->db, DB_INTERACTIVE, release, j, &e)
+                       : db_transact(j->t->db, DB_INTERACTIVE, store_ending, &end, &e);
+    if (stored)
+        log_error("job %lld: its end was not stored (%s); its lease will run out", (long long)j->id,
+                  e.detail);
+    else
+        announce(j->t, j->id, j->owner_id);
+}
+
+static int run_claimed(struct jobs *jobs, int64_t id)
+{
+    struct arena *a = arena_new((size_t)1 << 30);
+    if (!a)
+        return ERR_NOMEM;
+    struct err e;
+    err_init(&e, a);
+    struct job *j = arena_new_of(a, struct job);
+    j->t = jobs->t;
+    j->a = a;
+    j->id = id;
+    j->result = BUF_INIT(1 << 20);
+    int rc = load_job(j, &e);
+    const struct job_kind *kind = rc ? NULL : find_kind(jobs->tables, j->kind);
+    if (rc == 0 && !kind)
+        rc = err_set(&e, ERR_INTERNAL, "no kind %s", j->kind);
+    if (rc == 0)
+        rc = kind->run(j, &e);
+    finish(j, rc, &e);
+    buf_free(&j->result);
+    arena_free(a);
+    return rc;
+}
+
+static void *worker(void *arg)
+{
+    struct jobs *jobs = arg;
+    uint64_t seen = 0;
+    while (!atomic_load(&jobs->stop)) {
+        struct err e = {0};
+        struct claim cl = {.jobs = jobs};
+        pthread_mutex_lock(&jobs->lock);
+        seen = jobs->submitted;
+        pthread_mutex_unlock(&jobs->lock);
+        if (db_transact(jobs->t->db, DB_INTERACTIVE, claim_one, &cl, &e) == 0 && cl.id) {
+            run_claimed(jobs, cl.id);
+            continue;
+        }
+        /* Woken by a submit here; looks around every 15 s for what other nodes left behind. */
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec += 15;
+        pthread_mutex_lock(&jobs->lock);
+        while (seen == jobs->submitted && !atomic_load(&jobs->stop))
+            if (pthread_cond_timedwait(&jobs->wake, &jobs->lock, &until) != 0)
+                break;
+        pthread_mutex_unlock(&jobs->lock);
+    }
+    return NULL;
+}
+
+static struct jobs *jobs_new(struct tenant *t, const struct job_kind *const *tables)
+{
+    struct jobs *jobs = calloc(1, sizeof *jobs);
+    if (!jobs)
+        return NULL;
+    jobs->t = t;
+    jobs->tables = tables;
+    pthread_mutex_init(&jobs->lock, NULL);
+    pthread_cond_init(&jobs->wake, NULL);
+    char host[32] = "";
+    gethostname(host, sizeof host - 1);
+    snprintf(jobs->owner, sizeof jobs->owner, "%s:%d", host, (int)getpid());
+    return jobs;
+}
+
+static int reclaim(struct db_conn *c, void *arg, struct err *e)
+{
+    (void)arg;
+    /* The directory is ours alone: whoever ran these jobs is dead. */
+    if (db_kind(db_of(c)) != DB_SQLITE)
+        return 0;
+    return db_exec(c, "UPDATE job SET lease_until = 0 WHERE state = 'running'", DB_NOARGS, NULL, e);
+}
+
+int jobs_start(struct tenant *t, const struct job_kind *const *tables, unsigned threads,
+               struct err *e)
+{
+    struct jobs *jobs = jobs_new(t, tables);
+    if (!jobs)
+        return err_set(e, ERR_NOMEM, "jobs");
+    int rc = db_transact(t->db, DB_INTERACTIVE, reclaim, NULL, e);
+    if (rc) {
+        free(jobs);
+        return rc;
+    }
+    t->jobs = jobs;
+    if (!threads)
+        threads = 2;
+    for (unsigned i = 0; i < threads && i < MAX_WORKERS; i++) {
+        if (pthread_create(&jobs->threads[i], NULL, worker, jobs) != 0)
+            return err_set(e, ERR_NOMEM, "no thread");
+        jobs->nthreads++;
+    }
+    return 0;
+}
+
+void jobs_stop(struct tenant *t)
+{
+    struct jobs *jobs = t->jobs;
+    if (!jobs)
+        return;
+    pthread_mutex_lock(&jobs->lock);
+    atomic_store(&jobs->stop, true);
+    pthread_cond_broadcast(&jobs->wake);
+    pthread_mutex_unlock(&jobs->lock);
+    for (unsigned i = 0; i < jobs->nthreads; i++)
+        pthread_join(jobs->threads[i], NULL);
+    pthread_mutex_destroy(&jobs->lock);
+    pthread_cond_destroy(&jobs->wake);
+    t->jobs = NULL;
+    free(jobs);
+}
+
+int jobs_run_one(struct tenant *t, const struct job_kind *const *tables, int64_t id, struct err *e)
+{
+    struct jobs *jobs = jobs_new(t, tables);
+    struct claim cl = {.jobs = jobs, .only = id};
+    if (!jobs)
+        return err_set(e, ERR_NOMEM, "jobs");
+    int rc = db_transact(t->db, DB_INTERACTIVE, reclaim, NULL, e);
+    if (rc == 0)
+        rc = db_transact(t->db, DB_INTERACTIVE, claim_one, &cl, e);
+    if (rc == 0 && !cl.id)
+        rc = err_set(e, ERR_NOT_FOUND, "job %lld", (long long)id);
+    if (rc == 0)
+        rc = run_claimed(jobs, cl.id);
+    free(jobs);
+    return rc;
+}
+
+/* --- submit and cancel ----------------------------------------------------------------------------- */
+
+static void wake_workers(void *arg)
+{
+    struct jobs *jobs = arg;
+    pthread_mutex_lock(&jobs->lock);
+    jobs->submitted++;
+    pthread_cond_broadcast(&jobs->wake);
+    pthread_mutex_unlock(&jobs->lock);
+}
+
+int job_submit(struct db_conn *c, struct tenant *t, const char *kind, struct str title,
+               struct str params, int64_t owner_id, int64_t *ret_id, struct err *e)
+{
+    int64_t id = id_next(t->ids);
+    int rc = db_exec(c,
+                     "INSERT INTO job (id, kind, title, state, params, done, total, errors, "
+                     "owner_id, created_at, cancel_requested, attempts) "
+                     "VALUES ($1, $2, $3, 'queued', $4, 0, 0, 0, $5, $6, 0, 0)",
+                     DB_ARGS(DB_I64(id), DB_STR(str_of(kind)), DB_STR(title), DB_STR(params),
+                             DB_ID(owner_id), DB_I64(clock_now_ms())),
+                     NULL, e);
+    if (rc)
+        return rc;
+    if (t->jobs)
+        db_after_commit(c, wake_workers, t->jobs);
+    *ret_id = id;
+    return 0;
+}
+
+int job_cancel(struct db_conn *c, struct tenant *t, int64_t id, struct err *e)
+{
+    int64_t changed = 0;
+    (void)t;
+    /* One that nobody has begun is cancelled on the spot. */
+    int rc = db_exec(c,
+                     "UPDATE job SET state = 'cancelled', finished_at = $1 WHERE id = $2 AND "
+                     "state = 'queued'",
+                     DB_ARGS(DB_I64(clock_now_ms()), DB_I64(id)), &changed, e);
+    if (rc == 0 && !changed)
+        rc = db_exec(c, "UPDATE job SET cancel_requested = 1 WHERE id = $1 AND state = 'running'",
+                     DB_ARGS(DB_I64(id)), &changed, e);
+    if (rc == 0 && !changed)
+        rc = err_set(e, ERR_STATE_CONFLICT, "the job is over");
+    return rc;
+}
