@@ -29,6 +29,7 @@
     X(DUPLICATE, "duplicate", 409)                                                                 \
     X(STATE_CONFLICT, "state-conflict", 409)                                                       \
     X(IN_USE, "in-use", 409)                                                                       \
+    X(PORT_IN_USE, "port-in-use", 500)                                                             \
     X(IDEMPOTENCY_MISMATCH, "idempotency-mismatch", 422)                                           \
     X(IDEMPOTENCY_IN_FLIGHT, "idempotency-in-flight", 409)                                         \
     X(VALIDATION, "validation", 422)                                                               \

@@ -56,7 +56,7 @@ struct http_options {
     const char *upload_dir; /* existing folder for temporary files */
 };
 
-/* Errors: ERR_IN_USE (port taken; param "port"), ERR_IO. */
+/* Errors: ERR_PORT_IN_USE (params "address", "port"), ERR_IO. */
 int http_start(const struct http_options *o, const struct http_handler *h,
                struct http_server **ret_server, struct err *e) must_check;
 unsigned http_port(const struct http_server *s);

@@ -291,7 +291,7 @@ static int listen_on(const struct http_options *o, unsigned *ret_port, struct er
     socklen_t size = is4 ? sizeof v4 : sizeof v6;
     struct sockaddr *sa = is4 ? (struct sockaddr *)&v4 : (struct sockaddr *)&v6;
     if (bind(fd, sa, size) != 0 || listen(fd, 1024) != 0) {
-        int code = errno == EADDRINUSE ? ERR_IN_USE : ERR_IO;
+        int code = errno == EADDRINUSE ? ERR_PORT_IN_USE : ERR_IO;
         err_set(e, code, "%s:%u: %s", o->address, o->port, strerror(errno));
         close(fd);
         return code;

@@ -277,10 +277,10 @@ static int run_claimed(struct jobs *jobs, int64_t id)
     j->result = BUF_INIT(1 << 20);
     int rc = load_job(j, &e);
     const struct job_kind *kind = rc ? NULL : find_kind(jobs->tables, j->kind);
-    if (rc == 0 && !kind)
-        rc = err_set(&e, ERR_INTERNAL, "no kind %s", j->kind);
-    if (rc == 0)
+    if (kind)
         rc = kind->run(j, &e);
+    else if (rc == 0)
+        rc = err_set(&e, ERR_INTERNAL, "no kind %s", j->kind);
     finish(j, rc, &e);
     buf_free(&j->result);
     arena_free(a);

@@ -129,7 +129,7 @@ static int read_cursor(struct lister *l, struct err *e)
 /* What sorts strictly after the position, from key i on. Empty = smallest. */
 static void after_from(struct lister *l, size_t i, struct sql *q)
 {
-    if (i == l->nkeys) {
+    if (i >= l->nkeys || i >= LIST_MAX_SORT) {
         sql_addf(q, "id %s ", l->id_desc ? "<" : ">");
         sql_arg(q, DB_I64(l->at.id));
         return;

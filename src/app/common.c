@@ -1,0 +1,100 @@
+#include "app/app.h"
+
+#define LOG_MODULE "app"
+#include "base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool args_read(const struct option_def *defs, size_t n, int argc, char **argv, struct args *ret)
+{
+    memset(ret, 0, sizeof *ret);
+    for (int i = 0; i < argc; i++) {
+        const char *arg = argv[i], *equals = strchr(arg, '=');
+        size_t length = equals ? (size_t)(equals - arg) : strlen(arg), k = 0;
+        if (arg[0] != '-' || !arg[1]) {
+            if (ret->nwords == sizeof ret->words / sizeof ret->words[0]) {
+                fprintf(stderr, "patron: too many arguments at '%s'\n", arg);
+                return false;
+            }
+            ret->words[ret->nwords++] = arg;
+            continue;
+        }
+        while (k < n && (strlen(defs[k].name) != length || strncmp(defs[k].name, arg, length) != 0))
+            k++;
+        if (k == n) {
+            fprintf(stderr, "patron: there is no option '%.*s' here\n", (int)length, arg);
+            return false;
+        }
+        if (defs[k].flag) {
+            ret->values[k] = "1";
+        } else if (equals) {
+            ret->values[k] = equals + 1;
+        } else if (i + 1 < argc) {
+            ret->values[k] = argv[++i];
+        } else {
+            fprintf(stderr, "patron: option '%s' needs a value\n", arg);
+            return false;
+        }
+    }
+    return true;
+}
+
+enum lang app_lang(void)
+{
+    static const char *const names[] = {"LC_ALL", "LC_MESSAGES", "LANG"};
+    for (size_t i = 0; i < 3; i++) {
+        const char *v = getenv(names[i]);
+        if (v && *v)
+            return strncmp(v, "zh", 2) == 0 ? LANG_ZH : LANG_EN;
+    }
+    return LANG_EN;
+}
+
+void app_say_error(const struct messages *m, int rc, const struct err *e)
+{
+    const struct err_def *def = err_def(rc);
+    struct arena *a = arena_new(0);
+    struct messages *own = NULL;
+    struct err ignored = {0};
+    if (!m && messages_load(&own, &ignored) == 0)
+        m = own;
+    struct str text = m && a ? message_text(m, app_lang(), def->id, e->params, 4, a) : str_of(def->id);
+    fprintf(stderr, "patron: " STR_FMT "%s%s%s\n", STR_ARG(text), e->detail[0] ? " (" : "",
+            e->detail, e->detail[0] ? ")" : "");
+    for (const struct err_item *i = e->items; i && m && a; i = i->next) {
+        text = message_text(m, app_lang(), i->code, i->params, 3, a);
+        fprintf(stderr, "  " STR_FMT ": " STR_FMT "\n", STR_ARG(i->pointer), STR_ARG(text));
+    }
+    messages_free(own);
+    arena_free(a);
+}
+
+static void notice(const char *text)
+{
+    fprintf(stderr, "patron: %s\n", text);
+}
+
+struct tenant *app_open(const char *dir, const char *db_url)
+{
+    struct tenant *t = NULL;
+    struct arena *a = arena_new(0);
+    struct err e;
+    err_init(&e, a);
+    if (!dir) {
+        fprintf(stderr, "patron: say where the data is: --data DIR\n");
+        arena_free(a);
+        return NULL;
+    }
+    struct tenant_options o = {.dir = dir, .db_url = db_url, .hooks = app_hooks, .notice = notice};
+    int rc = tenant_open(&o, &t, &e);
+    if (rc == 0 && (rc = identity_open(t, &e)) != 0) {
+        tenant_close(t);
+        t = NULL;
+    }
+    if (rc)
+        app_say_error(NULL, rc, &e);
+    arena_free(a);
+    return rc ? NULL : t;
+}

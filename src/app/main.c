@@ -1,0 +1,80 @@
+#include "app/app.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int cmd_help(int argc, char **argv);
+
+static int cmd_version(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    printf("patron %s\n", PATRON_VERSION);
+    return 0;
+}
+
+static const struct command commands[] = {
+    {"serve", cmd_serve, "run the server",
+     "patron serve --data DIR [--db postgres://…] [--listen 127.0.0.1] [--port 8040]\n"
+     "             [--threads N] [--max-upload BYTES] [--behind-tls] [--log-json] [--verbose]\n\n"
+     "  --data DIR      where the company's data lives (made if absent)\n"
+     "  --db URL        a PostgreSQL database instead of DIR/patron.db\n"
+     "  --listen ADDR   address to listen on; others than 127.0.0.1 are reachable from elsewhere\n"
+     "  --port N        0 = any free one, printed at the start\n"
+     "  --behind-tls    a proxy in front speaks HTTPS: cookies are marked Secure\n"},
+    {"value", cmd_value, "what every customer of an order file is worth",
+     "patron value FILE.csv [--help]\n"},
+    {"backup", cmd_backup, "write all data into one file",
+     "patron backup FILE --data DIR [--db URL]\n"},
+    {"restore", cmd_restore, "fill an empty data directory from a backup",
+     "patron restore FILE --data DIR [--db URL]\n"},
+    {"check", cmd_check, "check the database", "patron check --data DIR [--db URL]\n"},
+    {"token", cmd_token, "make an API token",
+     "patron token create --user LOGIN [--name NAME] --data DIR [--db URL]\n"},
+    {"user", cmd_user, "make a user, set a password (read from standard input)",
+     "patron user password LOGIN --data DIR [--db URL]\n"
+     "patron user create LOGIN --name NAME [--admin] --data DIR [--db URL]\n"},
+    {"version", cmd_version, "print the version", "patron version\n"},
+    {"help", cmd_help, "this list, or the help of one command", "patron help [COMMAND]\n"},
+};
+
+static const struct command *find(const char *name)
+{
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+static int cmd_help(int argc, char **argv)
+{
+    const struct command *one = argc ? find(argv[0]) : NULL;
+    if (one) {
+        fputs(one->help, stdout);
+        return 0;
+    }
+    puts("Patron 知客: a customer relationship management system that knows what every customer "
+         "is worth.\n");
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        printf("  patron %-9s %s\n", commands[i].name, commands[i].line);
+    puts("\npatron help COMMAND tells more.");
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "help";
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        name = "help";
+    if (strcmp(name, "--version") == 0)
+        name = "version";
+    const struct command *c = find(name);
+    if (!c) {
+        fprintf(stderr, "patron: there is no command '%s'; patron help lists them\n", name);
+        return 2;
+    }
+    /* `value` has a manual of its own behind --help. */
+    if (c->run != cmd_value && argc > 2 && strcmp(argv[2], "--help") == 0)
+        return cmd_help(1, &argv[1]);
+    return c->run(argc > 2 ? argc - 2 : 0, argv + 2);
+}

@@ -1,0 +1,15 @@
+/* Customers and their orders: the rules that records of these entities obey. */
+#ifndef PATRON_CRM_CUSTOMERS_H
+#define PATRON_CRM_CUSTOMERS_H
+
+#include "core/record/record.h"
+
+/* Order sums, owners that go with the customer, returns that are negative. */
+extern const struct record_hook customers_hooks[];
+
+/* Recomputes the sums of one customer from its confirmed orders and marks it changed for the next
+   valuation. Inside a transaction. O(orders of the customer). */
+int customers_resum(struct db_conn *c, struct tenant *t, int64_t customer_id, struct err *e)
+    must_check;
+
+#endif

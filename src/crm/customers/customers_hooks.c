@@ -1,0 +1,120 @@
+#include "crm/customers/customers.h"
+
+/* An order belongs to whoever looks after the customer, unless said otherwise. */
+static int order_owner(struct write *w, const struct record *before, struct record *after,
+                       struct err *e)
+{
+    int64_t owner = 0, department = 0;
+    if (before || after->v[ORDER_CUSTOMER_ID].null)
+        return 0;
+    struct db_value id = DB_I64(after->v[ORDER_CUSTOMER_ID].i);
+    int rc = db_one_i64(w->c, "SELECT owner_id FROM customers WHERE id = $1", DB_ARGS(id), 0, &owner,
+                        e);
+    if (rc == 0)
+        rc = db_one_i64(w->c, "SELECT department_id FROM customers WHERE id = $1", DB_ARGS(id), 0,
+                        &department, e);
+    if (rc || !owner)
+        return rc;
+    after->v[FIELD_OWNER_ID] = (struct value){.i = owner};
+    after->v[FIELD_DEPARTMENT_ID] = (struct value){.null = department == 0, .i = department};
+    return 0;
+}
+
+/* A return takes money back; an order brings some. */
+static int order_sign(struct write *w, const struct record *before, struct record *after,
+                      struct err *e)
+{
+    (void)w;
+    (void)before;
+    bool returned = str_is(after->v[ORDER_STATUS].s, "returned");
+    int64_t amount = after->v[ORDER_AMOUNT].i;
+    if (returned ? amount <= 0 : amount >= 0)
+        return 0;
+    err_item(e, STR("/amount"), returned ? "return-positive" : "order-negative");
+    return err_set(e, ERR_VALIDATION, "sign of the amount");
+}
+
+static int order_original(struct write *w, const struct record *before, struct record *after,
+                          struct err *e)
+{
+    int64_t same = 0;
+    (void)before;
+    if (after->v[ORDER_ORIGINAL_ID].null)
+        return 0;
+    int rc = db_one_i64(w->c, "SELECT 1 FROM orders WHERE id = $1 AND customer_id = $2",
+                        DB_ARGS(DB_I64(after->v[ORDER_ORIGINAL_ID].i),
+                                DB_I64(after->v[ORDER_CUSTOMER_ID].i)),
+                        0, &same, e);
+    if (rc || same)
+        return rc;
+    err_item(e, STR("/original_id"), "return-other-customer");
+    return err_set(e, ERR_VALIDATION, "the original order is another customer's");
+}
+
+static int order_written(struct write *w, const struct record *before, struct record *after,
+                         struct err *e)
+{
+    int64_t now = after->v[ORDER_CUSTOMER_ID].i;
+    int64_t was = before ? before->v[ORDER_CUSTOMER_ID].i : now;
+    int rc = customers_resum(w->c, w->t, now, e);
+    return rc || was == now ? rc : customers_resum(w->c, w->t, was, e);
+}
+
+/* Orders, contacts and notes that the old owner had go with the customer to the new one. */
+static int customer_owner(struct write *w, const struct record *before, struct record *after,
+                          struct err *e)
+{
+    static const int followers[] = {ENTITY_ORDER, ENTITY_CONTACT, ENTITY_NOTE};
+    if (!before || value_equal(&after->en->fields[FIELD_OWNER_ID], &before->v[FIELD_OWNER_ID],
+                               &after->v[FIELD_OWNER_ID]))
+        return 0;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < sizeof followers / sizeof followers[0]; i++) {
+        struct sql q = sql_new(w->a);
+        sql_addf(&q, "UPDATE %s SET owner_id = ", w->t->registry->entities[followers[i]].table);
+        sql_arg(&q, DB_ID(after->v[FIELD_OWNER_ID].i));
+        sql_add(&q, ", department_id = ");
+        sql_arg(&q, DB_ID(after->v[FIELD_DEPARTMENT_ID].i));
+        sql_add(&q, " WHERE customer_id = ");
+        sql_arg(&q, DB_I64(after->v[FIELD_ID].i));
+        if (before->v[FIELD_OWNER_ID].null) {
+            sql_add(&q, " AND owner_id IS NULL");
+        } else {
+            sql_add(&q, " AND owner_id = ");
+            sql_arg(&q, DB_I64(before->v[FIELD_OWNER_ID].i));
+        }
+        const char *text = sql_text(&q);
+        rc = db_exec(w->c, text, q.args, q.nargs, NULL, e);
+    }
+    return rc;
+}
+
+/* A customer in the trash takes no orders along, but its sums are out of the totals. */
+static int customer_written(struct write *w, const struct record *before, struct record *after,
+                            struct err *e)
+{
+    bool was_gone = before && !before->v[FIELD_DELETED_AT].null;
+    bool is_gone = !after->v[FIELD_DELETED_AT].null;
+    return was_gone == is_gone ? 0 : customers_resum(w->c, w->t, after->v[FIELD_ID].i, e);
+}
+
+static int touch_customer(struct write *w, const struct record *before, struct record *after,
+                          struct err *e)
+{
+    (void)before;
+    if (after->v[NOTE_CUSTOMER_ID].null)
+        return 0;
+    return db_exec(w->c, "UPDATE customers SET updated_at = $1 WHERE id = $2",
+                   DB_ARGS(DB_I64(w->now), DB_I64(after->v[NOTE_CUSTOMER_ID].i)), NULL, e);
+}
+
+const struct record_hook customers_hooks[] = {
+    {ENTITY_ORDER, HOOK_DERIVE, 1, order_owner},
+    {ENTITY_ORDER, HOOK_DERIVE, 1, order_sign},
+    {ENTITY_ORDER, HOOK_DERIVE, 1, order_original},
+    {ENTITY_ORDER, HOOK_WRITTEN, 1, order_written},
+    {ENTITY_CUSTOMER, HOOK_WRITTEN, 1, customer_owner},
+    {ENTITY_CUSTOMER, HOOK_WRITTEN, 1, customer_written},
+    {ENTITY_NOTE, HOOK_WRITTEN, 1, touch_customer},
+    {-1, HOOK_DERIVE, 0, NULL},
+};
