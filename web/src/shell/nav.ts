@@ -1,0 +1,11 @@
+import type { IconName } from '@/ui/icons'
+
+export interface Destination { name: string; label: string; icon: IconName; group?: string; key: string }
+/** Only what exists. `key` is pressed after G. */
+export const destinations: Destination[] = [
+  { name: 'customers', label: 'nav.customers', icon: 'customers', key: 'C' },
+  { name: 'orders', label: 'nav.orders', icon: 'orders', key: 'O' },
+  { name: 'value', label: 'nav.value', icon: 'value', group: 'nav.groups.value', key: 'V' },
+  { name: 'import', label: 'nav.import', icon: 'import', group: 'nav.groups.data', key: 'I' },
+  { name: 'jobs', label: 'nav.jobs', icon: 'jobs', key: 'J' },
+]

@@ -1,0 +1,33 @@
+import { defineStore } from 'pinia'
+import { computed, shallowRef } from 'vue'
+import { get } from '@/api/client'
+import type { Entity, Field, Label, Metadata } from '@/api/types'
+import { useSession } from './session'
+
+/** The registry as the server tells it: lists, forms and filters are drawn from this. */
+export const useMetadata = defineStore('metadata', () => {
+  const session = useSession()
+  const metadata = shallowRef<Metadata | null>(null)
+  let loading: Promise<void> | null = null
+
+  function load(): Promise<void> {
+    loading ??= get<Metadata>('/metadata').then(m => { metadata.value = m }).catch(e => { loading = null; throw e })
+    return loading
+  }
+
+  const byName = computed(() => new Map((metadata.value?.entities ?? []).map(e => [e.name, e])))
+  const fieldMaps = computed(() => new Map([...byName.value].map(([n, e]) => [n, new Map(e.fields.map(f => [f.name, f]))])))
+
+  const entity = (name: string): Entity | undefined => byName.value.get(name)
+  const field = (name: string, f: string): Field | undefined => fieldMaps.value.get(name)?.get(f) ?? fieldMaps.value.get(name)?.get(f.replace(/_id$/, ''))
+  const text = (label: Label | undefined | null): string => (label ? label[session.lang] || label.en : '')
+  const label = (name: string, f: string): string => text(field(name, f)?.label) || f
+  function option(name: string, f: string, value: unknown): string {
+    const o = field(name, f)?.options?.find(x => x.value === value)
+    return o ? text(o.label) : String(value ?? '')
+  }
+  /** The name of a field in a record: a link is held in `<name>_id`. */
+  const key = (f: Field): string => (f.type === 'link' && !f.name.endsWith('_id') ? f.name + '_id' : f.name)
+
+  return { metadata, load, entity, field, text, label, option, key }
+})

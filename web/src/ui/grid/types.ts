@@ -1,0 +1,24 @@
+import type { Filter, FilterLeaf } from '@/api/types'
+
+export type Widget = 'title' | 'seal' | 'value' | 'alive' | 'rfm' | 'text' | 'int' | 'money' | 'date' | 'relative' | 'moment' | 'enum' | 'bool' | 'link' | 'person' | 'step' | 'percent' | 'contact'
+
+export interface GridColumn {
+  id: string
+  widget: Widget
+  /** the field it shows, sorts by and edits */
+  field: string
+  /** further fields it reads */
+  needs?: string[]
+  label: string
+  width: number
+  align?: 'right'
+  sort?: boolean
+  edit?: boolean
+  /** shown unless the person chooses otherwise, from this page width on */
+  from?: number
+  hidden?: boolean
+  fixed?: boolean
+}
+
+export const isLeaf = (f: Filter): f is FilterLeaf => 'field' in f
+export const allOf = (list: Filter[]): Filter | null => (list.length === 0 ? null : list.length === 1 ? list[0]! : { and: list })
