@@ -422,10 +422,12 @@ enum pv_reason { PV_REASON_FREQUENCY, PV_REASON_RECENCY, PV_REASON_SPEND, PV_REA
 PV_API const char *pv_reason_code(enum pv_reason reason); /* "frequency", "recency", "spend", "age" */
 
 /*
- * Why this customer differs from the average customer of the base. Starting from the average (mean x,
- * mean days of silence, mean spend per repeat purchase, mean age), the customer's own values replace
- * the average ones in the fixed order frequency, recency, spend, age; each step's change is that
- * reason's share, so the four add up to the whole difference.
+ * Why this customer differs from the average customer of the base. From the average (mean x, mean time
+ * of silence, mean spend per repeat purchase, mean age) to the customer's own values one input is
+ * replaced at a time; what a step changes is that reason's part. Which part falls to whom depends on the
+ * order of replacing (many purchases next to an average silence look like a lost customer), therefore
+ * the parts are averaged over all 24 orders (Shapley, A value for n-person games, 1953). They add up to
+ * the whole difference. About 2 ms: for a page, not for a base.
  */
 struct pv_reasons {
     double purchases[PV_REASONS]; /* in the horizon */

@@ -40,6 +40,7 @@ struct csv_reader {
     unsigned char stop[256];
     bool started;
     uint64_t records;
+    int pending; /* what is wrong behind buffer[end]: reported when reading gets there */
     struct csv_problem problem;
 };
 
@@ -182,6 +183,13 @@ static int fail(struct csv_reader *r, int code, size_t field, uint64_t byte)
 {
     r->problem = (struct csv_problem){code, 0, r->records + 1, field, byte};
     return code;
+}
+
+/* Cuts the buffer off before a bad byte; the records before it are still delivered. */
+static void postpone(struct csv_reader *r, int code, size_t position)
+{
+    r->pending = code;
+    r->end = position;
 }
 
 /* ---- Encodings ------------------------------------------------------------------------------- */
@@ -329,8 +337,10 @@ static int decide(struct csv_reader *r, size_t from, bool first)
             wanted = CSV_UTF8;
         else if (looks_gb18030(text, len))
             wanted = CSV_GB18030;
-        else
-            return fail(r, CSV_ERR_ENCODING, 0, r->base + from + good);
+        if (wanted == CSV_DETECT) {
+            postpone(r, CSV_ERR_ENCODING, from + good);
+            return CSV_OK;
+        }
     }
     r->encoding = wanted;
     r->decided = true;
@@ -350,7 +360,7 @@ static int decide(struct csv_reader *r, size_t from, bool first)
 }
 
 /* Checks that bytes [from, end) continue valid UTF-8. */
-static int check_utf8(struct csv_reader *r, size_t from)
+static void check_utf8(struct csv_reader *r, size_t from)
 {
     size_t at = from;
     if (r->partial_len > 0) {
@@ -358,23 +368,27 @@ static int check_utf8(struct csv_reader *r, size_t from)
             r->partial[r->partial_len++] = (unsigned char)r->buffer[at++];
             int n = utf8_character(r->partial, r->partial_len);
             if (n == 0)
-                return fail(r, CSV_ERR_ENCODING, 0, r->base + at - r->partial_len);
+                {
+                postpone(r, CSV_ERR_ENCODING, at - r->partial_len);
+                return;
+            }
             if (n > 0)
                 break;
         }
         if (utf8_character(r->partial, r->partial_len) < 0)
-            return CSV_OK;
+            return;
         r->partial_len = 0;
     }
     bool cut;
     size_t good = utf8_length(r->buffer + at, r->end - at, &cut);
     if (at + good < r->end) {
-        if (!cut)
-            return fail(r, CSV_ERR_ENCODING, 0, r->base + at + good);
+        if (!cut) {
+            postpone(r, CSV_ERR_ENCODING, at + good);
+            return;
+        }
         r->partial_len = r->end - at - good;
         memcpy(r->partial, r->buffer + at + good, r->partial_len);
     }
-    return CSV_OK;
 }
 
 /* ---- Filling --------------------------------------------------------------------------------- */
@@ -414,16 +428,20 @@ static ssize_t take(struct csv_reader *r, char *to, size_t room)
 /* Reads more behind what is there. Sets at_end when nothing more comes. */
 static int fill(struct csv_reader *r)
 {
+    if (r->pending)
+        return fail(r, r->pending, 0, r->base + r->end);
     int rc = make_room(r);
     if (rc)
         return rc;
     size_t from = r->end;
     if (r->converter != (iconv_t)-1) {
-        ssize_t got = take(r, r->raw + r->raw_len, RAW - r->raw_len);
-        if (got < 0)
-            return (int)got;
-        r->raw_len += (size_t)got;
-        r->at_end = got == 0;
+        if (r->raw_len < RAW / 2) {
+            ssize_t got = take(r, r->raw + r->raw_len, RAW - r->raw_len);
+            if (got < 0)
+                return (int)got;
+            r->raw_len += (size_t)got;
+            r->at_end = got == 0;
+        }
     } else {
         bool first = r->bytes_read == 0;
         size_t room = r->room - r->end < BLOCK ? r->room - r->end : BLOCK;
@@ -447,29 +465,25 @@ static int fill(struct csv_reader *r)
                 return rc;
         }
         if (r->converter == (iconv_t)-1) {
-            if (r->decided && (rc = check_utf8(r, from)) != 0)
-                return rc;
+            if (r->decided && !r->pending)
+                check_utf8(r, from);
             if (r->at_end && r->partial_len > 0)
-                return fail(r, CSV_ERR_ENCODING, 0, r->base + r->end - r->partial_len);
+                postpone(r, CSV_ERR_ENCODING, r->end - r->partial_len);
         }
     }
     if (r->converter != (iconv_t)-1) {
-        size_t before;
-        do {
-            before = r->raw_len;
-            rc = convert(r, r->at_end);
-            if (rc)
-                return fail(r, rc, 0, r->base + r->end);
-            if (r->raw_len > 0 && r->raw_len != before && r->room - r->end < 64)
-                break;
-        } while (r->raw_len != before && r->raw_len > 8);
-        /* The buffer was full before raw was empty: there is more, whatever the source says. */
-        if (r->raw_len > 8)
+        rc = convert(r, r->at_end);
+        if (rc)
+            postpone(r, rc, r->end);
+        /* The buffer may be full before raw is empty: there is more, whatever the source says. */
+        if (r->raw_len > 0)
             r->at_end = false;
     }
-    const char *zero = memchr(r->buffer + from, 0, r->end - from);
+    const char *zero = r->end > from ? memchr(r->buffer + from, 0, r->end - from) : NULL;
     if (zero)
-        return fail(r, CSV_ERR_BINARY, 0, r->base + (uint64_t)(zero - r->buffer));
+        postpone(r, CSV_ERR_BINARY, (size_t)(zero - r->buffer));
+    if (r->pending)
+        r->at_end = false; /* the end is not reached: what is open there is not complete */
     return CSV_OK;
 }
 
@@ -638,7 +652,7 @@ static int start(struct csv_reader *r)
 {
     r->started = true;
     /* Enough to look at, without waiting for a whole block from a slow source. */
-    while (!r->at_end && r->end - r->begin < 4096) {
+    while (!r->at_end && !r->pending && r->end - r->begin < 4096) {
         int rc = fill(r);
         if (rc)
             return rc;

@@ -13,40 +13,38 @@ static int ascending(const void *left, const void *right)
 }
 
 /*
- * Kernel estimate with a Gaussian kernel on ln(value): residual values are skewed over orders of
- * magnitude. Bandwidth: Silverman's rule with the smaller of the standard deviation and IQR / 1.349.
+ * Kernel estimate with a Gaussian kernel on y = ln(1 + value / c), c a quarter of the median: residual
+ * values are skewed over orders of magnitude, and y stays calm near zero, where the kernel is reflected.
+ * Bandwidth: Silverman's rule with the smaller of the standard deviation and IQR / 1.349.
  */
-static void log_density(const double *sorted, size_t n, const double *at, size_t points,
-                        double *ret_height)
+static int skewed_density(const double *sorted, size_t n, const double *at, size_t points,
+                          double *ret_height)
 {
-    double mean = 0.0, square = 0.0;
-    double *logs = malloc(n * sizeof *logs);
-    if (!logs) {
-        for (size_t i = 0; i < points; i++)
-            ret_height[i] = NAN;
-        return;
-    }
+    double *y = malloc(n * sizeof *y);
+    if (!y)
+        return PV_ERR_NO_MEMORY;
+    double scale = 0.25 * sorted[n / 2], mean = 0.0, square = 0.0;
     for (size_t i = 0; i < n; i++) {
-        logs[i] = log(sorted[i]);
-        mean += logs[i];
+        y[i] = log1p(sorted[i] / scale);
+        mean += y[i] / (double)n;
     }
-    mean /= (double)n;
     for (size_t i = 0; i < n; i++)
-        square += (logs[i] - mean) * (logs[i] - mean);
-    double sd = sqrt(square / (double)n), iqr = (logs[n * 3 / 4] - logs[n / 4]) / 1.349;
-    double width = 0.9 * fmin(sd, iqr > 0.0 ? iqr : sd) * pow((double)n, -0.2);
-    if (!(width > 1e-6))
-        width = 1e-6;
+        square += (y[i] - mean) * (y[i] - mean);
+    double sd = sqrt(square / (double)n), iqr = (y[n * 3 / 4] - y[n / 4]) / 1.349;
+    double width = fmax(0.9 * fmin(sd, iqr > 0.0 ? iqr : sd) * pow((double)n, -0.2), 1e-6);
     for (size_t i = 0; i < points; i++) {
-        double sum = 0.0, l = log(at[i]);
+        double sum = 0.0, here = log1p(at[i] / scale);
         for (size_t k = 0; k < n; k++) {
-            double u = (l - logs[k]) / width;
+            double u = (here - y[k]) / width, mirrored = (here + y[k]) / width;
             if (u > -6.0 && u < 6.0)
                 sum += exp(-0.5 * u * u);
+            if (mirrored < 6.0)
+                sum += exp(-0.5 * mirrored * mirrored);
         }
-        ret_height[i] = sum / ((double)n * width * 2.5066282746310002 * at[i]);
+        ret_height[i] = sum / ((double)n * width * 2.5066282746310002 * (scale + at[i]));
     }
-    free(logs);
+    free(y);
+    return 0;
 }
 
 int pv_value_density(const struct pv_valuer *v, const struct pv_customer *row, size_t points,
@@ -76,17 +74,19 @@ int pv_value_density(const struct pv_valuer *v, const struct pv_customer *row, s
     for (size_t i = 0; i < DRAWS; i++)
         worth[i] *= mean;
     alive *= (double)positive / DRAWS;
-    double low = worth[first], high = worth[first + positive * 39 / 40];
-    if (low > high / 1000.0)
-        low = high / 1000.0;
-    for (size_t i = 0; i < points; i++)
-        ret_value[i] = low + (high - low) * (double)i / (double)(points - 1);
-    log_density(worth + first, positive, ret_value, points, ret_height);
-    for (size_t i = 0; i < points; i++)
+    double high = worth[first + positive * 39 / 40];
+    /* Closer together near zero, where most of the mass is. */
+    for (size_t i = 0; i < points; i++) {
+        double at = (double)i / (double)(points - 1);
+        ret_value[i] = high * at * at;
+    }
+    int rc = skewed_density(worth + first, positive, ret_value, points, ret_height);
+    for (size_t i = 0; rc == 0 && i < points; i++)
         ret_height[i] *= alive;
-    *ret_alive = alive;
+    if (rc == 0)
+        *ret_alive = alive;
     free(money);
-    return 0;
+    return rc;
 }
 
 int pv_value_alive_curve(const struct pv_bg_nbd *m, double unit_days, const int32_t *day,
@@ -118,6 +118,11 @@ struct inputs {
     double x, silence, zbar, T;
 };
 
+enum { COALITIONS = 1 << PV_REASONS };
+
+/* The share of coalitions of `size` others in the average over all orders: size! (3 - size)! / 4!. */
+static const double order_share[PV_REASONS] = {1.0 / 4, 1.0 / 12, 1.0 / 12, 1.0 / 4};
+
 static void predict(const struct pv_valuer *v, const struct inputs *in, double *ret_purchases,
                     double *ret_money)
 {
@@ -140,35 +145,32 @@ int pv_value_reasons(const struct pv_valuer *v, const struct pv_customer *row,
     if (row->T < 0 || row->x < 0)
         return PV_ERR_ARGUMENT;
     double unit = v->options.unit_days;
-    struct inputs in = {sensible_x(v, v->mean_x), v->mean_silence, v->mean_zbar, v->mean_T};
-    struct pv_reasons r;
-    double purchases, money;
-    predict(v, &in, &purchases, &money);
-    r.base_purchases = purchases;
-    r.base_money = money;
-    for (int step = 0; step < PV_REASONS; step++) {
-        switch ((enum pv_reason)step) {
-        case PV_REASON_FREQUENCY:
-            in.x = row->x;
-            break;
-        case PV_REASON_RECENCY:
-            in.silence = (row->T - row->t_x) / unit;
-            break;
-        case PV_REASON_SPEND:
-            in.zbar = row->x > 0 ? (double)row->spend / v->options.money_scale / row->x : 0.0;
-            break;
-        case PV_REASON_AGE:
-        case PV_REASONS:
-            in.T = row->T / unit;
-            break;
-        }
-        double before_purchases = purchases, before_money = money;
-        predict(v, &in, &purchases, &money);
-        r.purchases[step] = purchases - before_purchases;
-        r.money[step] = money - before_money;
+    const struct inputs average = {sensible_x(v, v->mean_x), v->mean_silence, v->mean_zbar,
+                                   v->mean_T};
+    const struct inputs own = {
+        row->x, (row->T - row->t_x) / unit,
+        row->x > 0 ? (double)row->spend / v->options.money_scale / row->x : 0.0, row->T / unit};
+    double purchases[COALITIONS], money[COALITIONS];
+    for (unsigned with = 0; with < COALITIONS; with++) {
+        struct inputs in = {with & 1u << PV_REASON_FREQUENCY ? own.x : average.x,
+                            with & 1u << PV_REASON_RECENCY ? own.silence : average.silence,
+                            with & 1u << PV_REASON_SPEND ? own.zbar : average.zbar,
+                            with & 1u << PV_REASON_AGE ? own.T : average.T};
+        predict(v, &in, &purchases[with], &money[with]);
     }
-    r.purchases_total = purchases;
-    r.money_total = money;
+    struct pv_reasons r = {.base_purchases = purchases[0],
+                           .base_money = money[0],
+                           .purchases_total = purchases[COALITIONS - 1],
+                           .money_total = money[COALITIONS - 1]};
+    for (int k = 0; k < PV_REASONS; k++) {
+        for (unsigned with = 0; with < COALITIONS; with++) {
+            if (with & 1u << k)
+                continue;
+            double share = order_share[__builtin_popcount(with)];
+            r.purchases[k] += share * (purchases[with | 1u << k] - purchases[with]);
+            r.money[k] += share * (money[with | 1u << k] - money[with]);
+        }
+    }
     *ret_reasons = r;
     return 0;
 }
