@@ -18,6 +18,10 @@ interface Context { language: () => string; signedOut: () => void; reach: (ok: b
 let context: Context = { language: () => 'zh', signedOut: () => {}, reach: () => {} }
 export function configureApi(c: Context): void { context = c }
 
+function parse(text: string): unknown {
+  try { return JSON.parse(text) } catch { return null }
+}
+
 export interface Options {
   method?: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   body?: unknown
@@ -56,8 +60,7 @@ export async function request<T>(path: string, options: Options = {}): Promise<A
   context.reach(true)
   if (response.status === 204) return { data: undefined as T, headers: response.headers, status: 204 }
   const text = await response.text()
-  let data: unknown = null
-  try { data = text ? JSON.parse(text) : null } catch { data = null }
+  const data = parse(text)
   if (response.ok) return { data: data as T, headers: response.headers, status: response.status }
   const body = data as Partial<ProblemBody> | null
   const problem = new Problem({
@@ -94,8 +97,7 @@ export function upload<T>(path: string, file: Blob, progress: (share: number) =>
     xhr.setRequestHeader('Content-Type', 'application/octet-stream')
     xhr.upload.onprogress = e => { if (e.lengthComputable) progress(e.loaded / e.total) }
     xhr.onload = () => {
-      let data: unknown = null
-      try { data = JSON.parse(xhr.responseText) } catch { data = null }
+      const data = parse(xhr.responseText)
       if (xhr.status >= 200 && xhr.status < 300) { resolve(data as T); return }
       const body = data as Partial<ProblemBody> | null
       if (xhr.status === 401) context.signedOut()
