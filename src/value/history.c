@@ -379,7 +379,8 @@ static int sort_range(struct row *rows, size_t n, uint32_t base, uint32_t width,
     if (n >= UINT32_MAX)
         return PV_ERR_OVERFLOW;
     memset(w->count, 0, (width + 1) * sizeof *w->count);
-    memcpy(w->copy, rows, n * sizeof *rows);
+    if (n > 0)
+        memcpy(w->copy, rows, n * sizeof *rows);
     for (size_t i = 0; i < n; i++)
         w->count[w->copy[i].customer - base + 1]++;
     for (uint32_t c = 0; c < width; c++)

@@ -117,7 +117,8 @@ static int by_key(const void *left, const void *right)
 static int sort_slots(struct slot *slot, size_t n)
 {
     if (n < 2048) {
-        qsort(slot, n, sizeof *slot, by_key);
+        if (n > 1)
+            qsort(slot, n, sizeof *slot, by_key);
         return 0;
     }
     struct slot *other = malloc(n * sizeof *other);

@@ -120,7 +120,7 @@ static void near_fit(const struct pv_fit *fit, const json_t *want, const char *c
 {
     assert_int_equal(fit->verdict, PV_VERDICT_OK);
     for (int i = 0; i < fit->params; i++)
-        near_relative(fit->param[i], number(want, names[i]), 1e-7, names[i]);
+        near_relative(fit->param[i], number(want, names[i]), 1e-6, names[i]);
     assert_true(fabs(fit->loglik - number(want, "loglik")) < 1e-8);
     assert_int_equal(fit->customers, (uint64_t)number(want, "n"));
 }
