@@ -7,12 +7,15 @@
 
 /* Copies one consistent state of `src` into a new file at `path` (made as a temporary, synced, then
    renamed: never half there). SQLite: the online backup interface, beside running writers.
-   PostgreSQL: rows of `tables` in one repeatable-read transaction. Progress may be NULL. */
+   PostgreSQL: rows of `tables` in one repeatable-read transaction. Progress may be NULL; SQLite
+   copies pages, so there `table` is "" and `rows` counts pages. */
 int backup_write(struct db *src, const struct table_def *tables, size_t ntables, const char *path,
                  void (*progress)(void *arg, const char *table, int64_t rows), void *arg,
                  struct err *e) must_check;
 /* Fills the empty database `dst` (its schema is applied) from the backup, in chunks; refuses a
-   database that has rows (ERR_STATE_CONFLICT). Columns the backup lacks take their defaults. */
+   database that has rows (ERR_STATE_CONFLICT). Columns the backup lacks take their defaults. Every
+   reference is checked at the end (ERR_CORRUPT); after any failure `dst` is empty again. Nobody
+   else may write to `dst` meanwhile. */
 int backup_restore(struct db *dst, const struct table_def *tables, size_t ntables,
                    const char *path, void (*progress)(void *arg, const char *table, int64_t rows),
                    void *arg, struct err *e) must_check;

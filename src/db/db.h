@@ -11,7 +11,10 @@
    `done` after the commit is durable (or after it failed). SQLite has one writer thread that puts
    every job into a savepoint and commits what is waiting together; PostgreSQL runs jobs on pool
    threads and repeats the whole transaction on 40001, 40P01 and lost connections. So `run` may be
-   called more than once: it must start from its argument each time and keep nothing.
+   called more than once (on SQLite too, when a neighbour made the database give up the batch): it
+   must start from its argument each time and keep nothing. A job whose statement failed must end
+   with an error, or go back with ROLLBACK TO a savepoint of its own: on both databases every other
+   statement is refused until then, and a job that ends well all the same fails.
 
    Text and blobs that come out of a row are borrowed until the next db_step of those rows. */
 #ifndef PATRON_DB_DB_H
@@ -52,7 +55,7 @@ struct db_value {
     union {
         int64_t i;
         double f;
-        struct str s; /* borrowed for the time of the call */
+        struct str s; /* borrowed for the time of the call; STR_NULL is the empty text, not NULL */
     };
 };
 
@@ -83,7 +86,9 @@ void db_budget(struct db_conn *c, int64_t us);
 
 /* Starts a query. The statement is prepared once per connection and cached by its text (LRU), so
    build texts from few shapes. *ret_rows must be finished with db_rows_done before the connection
-   is used for the same text again. Errors: ERR_RETRY and ERR_DATABASE_UNAVAILABLE (connection),
+   is used for the same text again. PostgreSQL streams the rows: another statement on the same
+   connection meanwhile reads the rest ahead, 64 MB at most, so walk large results on a reader of
+   their own and to their end. Errors: ERR_RETRY and ERR_DATABASE_UNAVAILABLE (connection),
    ERR_CONSTRAINT (params "kind": unique | foreign-key | not-null | check; "table", "columns" where
    known, unique columns separated by commas), ERR_STORAGE_FULL, ERR_CORRUPT, ERR_QUERY_TOO_SLOW. */
 int db_query(struct db_conn *c, const char *sql, const struct db_value *args, size_t nargs,
