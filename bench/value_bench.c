@@ -1,9 +1,9 @@
 /*
  * value_bench.c - times the value engine on simulated customers with known parameters.
  *
- * Prints rows: name value unit target baseline. Times are CPU seconds of this process (user + system,
- * getrusage), all threads together. The baseline is what the same machine does in the same run on the
- * plainest form of the work: copying memory, or reading the file once.
+ * Prints rows: name value unit target baseline. Times are CPU seconds of this process (user +
+ * system, getrusage), all threads together. The baseline is what the same machine does in the same
+ * run on the plainest form of the work: copying memory, or reading the file once.
  *
  * value_bench [--rows N] [--customers N] [--dir DIR]
  */
@@ -123,14 +123,19 @@ static void bench_models(size_t n, int32_t acquisition, int32_t days, const char
     double t2 = cpu_now();
     need(pv_fit_gamma_gamma(rows, n, &options, &gg) == 0, "spend fit");
     double t3 = cpu_now();
-    snprintf(baseline, sizeof baseline, "grouping %.3f s of it; %zu cells; r=%.4f (true 0.2426); %s; lifetimes %s s",
-             t1 - t0, bg.cells, bg.param[0], pv_verdict_code(bg.verdict), lifetimes);
+    snprintf(baseline, sizeof baseline,
+             "grouping %.3f s of it; %zu cells; r=%.4f (true 0.2426); %s; lifetimes %s s", t1 - t0,
+             bg.cells, bg.param[0], pv_verdict_code(bg.verdict), lifetimes);
     snprintf(label, sizeof label, "bg_nbd_fit_%s", name);
     row(label, t2 - t0, "s", fit_target, baseline);
     snprintf(label, sizeof label, "gamma_gamma_fit_%s", name);
     row(label, t3 - t2, "s", "-", pv_verdict_code(gg.verdict));
-    struct pv_valuer_options vo = {.unit_days = 7.0, .money_scale = 100.0, .horizon = 52.0,
-                                   .discount = 0.15, .seed = 1, .threads = 1};
+    struct pv_valuer_options vo = {.unit_days = 7.0,
+                                   .money_scale = 100.0,
+                                   .horizon = 52.0,
+                                   .discount = 0.15,
+                                   .seed = 1,
+                                   .threads = 1};
     struct pv_valuer *valuer;
     double t4 = cpu_now();
     need(pv_valuer_new(&bg, &gg, &vo, rows, n, &valuer) == 0, "valuer");
@@ -143,8 +148,8 @@ static void bench_models(size_t n, int32_t acquisition, int32_t days, const char
              "values");
     double t6 = cpu_now();
     snprintf(label, sizeof label, "values_intervals_%s", name);
-    snprintf(baseline, sizeof baseline, "tables %.3f s of it; lifetimes, points only: 0.58 s a million",
-             t5 - t4);
+    snprintf(baseline, sizeof baseline,
+             "tables %.3f s of it; lifetimes, points only: 0.58 s a million", t5 - t4);
     row(label, t6 - t4, "s", "<=3", baseline);
     free(values);
     pv_valuer_free(valuer);
@@ -232,8 +237,9 @@ static void bench_orders(const char *dir, size_t rows)
     need(wait4(child, &status, 0, &usage) == child && got && status == 0, "orders");
     close(fds[0]);
     unlink(path);
-    snprintf(baseline, sizeof baseline, "reading the file alone %.2f s; %zu customers, %zu purchases",
-             t.read_only, t.customers, t.transactions);
+    snprintf(baseline, sizeof baseline,
+             "reading the file alone %.2f s; %zu customers, %zu purchases", t.read_only,
+             t.customers, t.transactions);
     row("orders_csv_to_summary", t.to_summary, "s", "<=2", baseline);
     row("orders_csv_peak_memory", (double)usage.ru_maxrss / 1024.0, "MiB", "<=250", "-");
     row("orders_columns_to_summary", t.from_columns, "s", "<=0.3", "lifetimes 23.0 s");

@@ -1,28 +1,28 @@
 /*
  * patron_value.h - libpatron-value: what every customer is worth.
  *
- * Purchase histories go in as arrays; measures, model fits and predictions with their intervals come
- * out as arrays. The library knows no database, no HTTP and no files; it needs only libc, libm and
- * pthreads. Every exported symbol begins with pv_.
+ * Purchase histories go in as arrays; measures, model fits and predictions with their intervals
+ * come out as arrays. The library knows no database, no HTTP and no files; it needs only libc, libm
+ * and pthreads. Every exported symbol begins with pv_.
  *
  * Conventions
  *   errors     A function that can fail returns 0 or a negative PV_ERR_*; on failure every ret_x is
  *              left untouched. pv_error_code() gives a stable machine string.
  *   ownership  Whatever comes through `struct x **ret_x` belongs to the caller and is released by
  *              pv_x_free(), which accepts NULL. `const T *` is borrowed. Arrays are the caller's.
- *   time       Days are int32 counts from 1970-01-01, already cut in the company's time zone. Models
- *              use a unit of `unit_days` days (7 = week, 1 = day); histories stay exact to the day.
- *   money      int64 minor units in histories and summaries. Models and predictions use doubles in
- *              major units: minor / money_scale (100 for two decimals, 1 for none, 1000 for three).
- *   rates      Discount rates are yearly and effective: 0.15 is 15 % a year, whatever the unit. A
- *              year has 52 weeks when the unit is the week and 365.25 days otherwise.
- *   threads    Functions may be called from any thread; objects are not locked (const ones may be
- *              shared by readers). `threads` never changes a single digit of a result.
- *   chance     Simulated quantities come from a counter-based generator and a stated seed.
+ *   time       Days are int32 counts from 1970-01-01, already cut in the company's time zone.
+ * Models use a unit of `unit_days` days (7 = week, 1 = day); histories stay exact to the day. money
+ * int64 minor units in histories and summaries. Models and predictions use doubles in major units:
+ * minor / money_scale (100 for two decimals, 1 for none, 1000 for three). rates      Discount rates
+ * are yearly and effective: 0.15 is 15 % a year, whatever the unit. A year has 52 weeks when the
+ * unit is the week and 365.25 days otherwise. threads    Functions may be called from any thread;
+ * objects are not locked (const ones may be shared by readers). `threads` never changes a single
+ * digit of a result. chance     Simulated quantities come from a counter-based generator and a
+ * stated seed.
  *
  * Sources
- *   [FHL05] Fader, Hardie & Lee, "Counting your customers" the easy way, Marketing Science 24 (2005).
- *   [FH13b] Fader & Hardie, The Gamma-Gamma model of monetary value, note 025 (2013).
+ *   [FHL05] Fader, Hardie & Lee, "Counting your customers" the easy way, Marketing Science 24
+ * (2005). [FH13b] Fader & Hardie, The Gamma-Gamma model of monetary value, note 025 (2013).
  *   [FHL05b] Fader, Hardie & Lee, RFM and CLV: using iso-value curves, JMR 42 (2005).
  *   [DLMF]  NIST Digital Library of Mathematical Functions.
  */
@@ -80,7 +80,8 @@ struct pv_history_report {
     int64_t unmatched_money; /* ... and their money, minor units, >= 0 */
 };
 
-/* Transactions sorted by customer and day, one per customer and day. 12 bytes each + 8 per customer.*/
+/* Transactions sorted by customer and day, one per customer and day. 12 bytes each + 8 per
+ * customer.*/
 struct pv_history;
 
 /* Borrowed columns of a history; customer c owns [start[c], start[c + 1]). */
@@ -97,14 +98,14 @@ struct pv_history_view {
 struct pv_builder;
 
 /*
- * A builder for rows in any order. 16 bytes a row until finish; then rows are partitioned by customer
- * in place and small groups are sorted: O(rows) time, no second copy of the rows.
+ * A builder for rows in any order. 16 bytes a row until finish; then rows are partitioned by
+ * customer in place and small groups are sorted: O(rows) time, no second copy of the rows.
  */
 PV_API PV_WARN_UNUSED int pv_builder_new(enum pv_returns returns, struct pv_builder **ret_builder);
 
 /*
- * A builder for rows that arrive customer by customer (index not decreasing; days in any order within
- * a customer), as a database streams them in key order. Memory: the history itself.
+ * A builder for rows that arrive customer by customer (index not decreasing; days in any order
+ * within a customer), as a database streams them in key order. Memory: the history itself.
  */
 PV_API PV_WARN_UNUSED int pv_builder_new_ordered(enum pv_returns returns,
                                                  struct pv_builder **ret_builder);
@@ -137,20 +138,20 @@ PV_API struct pv_history_view pv_history_columns(const struct pv_history *histor
 
 /* One customer seen from the end of the observation. Times are days; spend is minor units. */
 struct pv_customer {
-    int32_t x;          /* repeat transactions (the first one is not counted) */
-    int32_t t_x;        /* days from the first to the last transaction; 0 when x == 0 */
-    int32_t T;          /* days from the first transaction to the end; -1: not yet a customer */
-    int32_t x_star;     /* transactions in the hold-out, 0 without one */
-    int64_t spend;      /* money of the x repeat transactions; spend / x is the mean the model uses */
-    int64_t revenue;    /* money of all transactions to the end, the first one included */
+    int32_t x;       /* repeat transactions (the first one is not counted) */
+    int32_t t_x;     /* days from the first to the last transaction; 0 when x == 0 */
+    int32_t T;       /* days from the first transaction to the end; -1: not yet a customer */
+    int32_t x_star;  /* transactions in the hold-out, 0 without one */
+    int64_t spend;   /* money of the x repeat transactions; spend / x is the mean the model uses */
+    int64_t revenue; /* money of all transactions to the end, the first one included */
     int64_t spend_star; /* money in the hold-out */
 };
 
 /*
  * Summaries at the end of day `end` (inclusive). Transactions after `end` and up to `holdout_end`
- * (PV_NO_DAY: none) become x_star and spend_star. Customers whose first purchase lies after `end`, or
- * who have none, get T = -1 and zeros: they are not part of any fit. ret_rows: history.customers rows.
- * O(transactions).
+ * (PV_NO_DAY: none) become x_star and spend_star. Customers whose first purchase lies after `end`,
+ * or who have none, get T = -1 and zeros: they are not part of any fit. ret_rows: history.customers
+ * rows. O(transactions).
  */
 PV_API PV_WARN_UNUSED int pv_summarise(const struct pv_history *history, int32_t end,
                                        int32_t holdout_end, struct pv_customer *ret_rows);
@@ -180,9 +181,9 @@ PV_API PV_WARN_UNUSED int pv_rfm_scores(const struct pv_customer *rows, size_t n
                                         struct pv_rfm *ret_scores, struct pv_rfm_edges *ret_edges);
 
 /*
- * A/B/C by cumulated share, largest value first (equal values: lower index first): A while the share
- * of those before is under cut_a (0.80), B while under cut_b (0.95), else C; values <= 0 are C.
- * ret_grades: n characters 'A', 'B' or 'C'.
+ * A/B/C by cumulated share, largest value first (equal values: lower index first): A while the
+ * share of those before is under cut_a (0.80), B while under cut_b (0.95), else C; values <= 0 are
+ * C. ret_grades: n characters 'A', 'B' or 'C'.
  */
 PV_API PV_WARN_UNUSED int pv_abc_grades(const double *value, size_t n, double cut_a, double cut_b,
                                         char *ret_grades);
@@ -194,8 +195,8 @@ struct pv_concentration {
 };
 
 /*
- * Concentration, largest first. ret_curve (may be NULL) gets points + 1 shares: [i] is the share held
- * by the largest i / points of the customers; from 0 to 1, concave. NaN counts as 0.
+ * Concentration, largest first. ret_curve (may be NULL) gets points + 1 shares: [i] is the share
+ * held by the largest i / points of the customers; from 0 to 1, concave. NaN counts as 0.
  */
 PV_API PV_WARN_UNUSED int pv_concentration(const double *value, size_t n, size_t points,
                                            double *ret_curve, struct pv_concentration *ret_result);
@@ -212,12 +213,12 @@ enum pv_verdict {
     PV_VERDICT_SAME_DAY,            /* "everybody-same-day": no time passed in the data */
     PV_VERDICT_NOT_CONVERGED,       /* "not-converged" */
     PV_VERDICT_BOUNDARY,            /* "boundary": a parameter stopped at its limit */
-    PV_VERDICT_RIDGE,               /* "ridge": parameters run off together, the data do not fix them */
-    PV_VERDICT_NOBODY_LEAVES,       /* "nobody-leaves": a / (a + b) near 0, everybody stays for ever */
-    PV_VERDICT_Q_AT_MOST_ONE,       /* "q-at-most-one": spend has no mean */
-    PV_VERDICT_CORRELATED_SPEND,    /* "correlated-spend": frequent buyers spend differently; usable */
-    PV_VERDICT_CONSTANT_SPEND,      /* "constant-spend": no spread in what purchases cost */
-    PV_VERDICT_NO_SPEND,            /* "no-spend": no repeat purchase with money */
+    PV_VERDICT_RIDGE,         /* "ridge": parameters run off together, the data do not fix them */
+    PV_VERDICT_NOBODY_LEAVES, /* "nobody-leaves": a / (a + b) near 0, everybody stays for ever */
+    PV_VERDICT_Q_AT_MOST_ONE, /* "q-at-most-one": spend has no mean */
+    PV_VERDICT_CORRELATED_SPEND, /* "correlated-spend": frequent buyers spend differently; usable */
+    PV_VERDICT_CONSTANT_SPEND,   /* "constant-spend": no spread in what purchases cost */
+    PV_VERDICT_NO_SPEND,         /* "no-spend": no repeat purchase with money */
     PV_VERDICTS
 };
 
@@ -247,7 +248,8 @@ struct pv_fit {
     const char *name[PV_MAX_PARAMS]; /* static */
     double param[PV_MAX_PARAMS];
     double std_error[PV_MAX_PARAMS]; /* of the parameter itself (delta method); NaN when unknown */
-    /* Covariance of the logarithms of the parameters, row-major params x params; zeros if unknown. */
+    /* Covariance of the logarithms of the parameters, row-major params x params; zeros if unknown.
+     */
     double log_cov[PV_MAX_PARAMS * PV_MAX_PARAMS];
     double loglik;
     enum pv_verdict verdict;
@@ -267,9 +269,9 @@ struct pv_fit_options {
 };
 
 /*
- * BG/NBD [FHL05] by maximum likelihood on cells: r, alpha, a, b. Trust-region Newton in the logarithms
- * of the parameters with exact first and second derivatives; standard errors from the observed
- * information. Returns 0 even when the fit must not be trusted: read ret_fit->verdict.
+ * BG/NBD [FHL05] by maximum likelihood on cells: r, alpha, a, b. Trust-region Newton in the
+ * logarithms of the parameters with exact first and second derivatives; standard errors from the
+ * observed information. Returns 0 even when the fit must not be trusted: read ret_fit->verdict.
  * O(cells x iterations).
  */
 PV_API PV_WARN_UNUSED int pv_fit_bg_nbd(const struct pv_cells *cells,
@@ -283,7 +285,8 @@ PV_API PV_WARN_UNUSED int pv_fit_gamma_gamma(const struct pv_customer *rows, siz
 
 /* ---- Quantities at given parameters ---------------------------------------------------------- */
 
-/* Times in model units; x may be any real >= 0 (x > 0 counts as "has come back"). NaN on nonsense. */
+/* Times in model units; x may be any real >= 0 (x > 0 counts as "has come back"). NaN on nonsense.
+ */
 struct pv_bg_nbd {
     double r, alpha, a, b;
 };
@@ -300,7 +303,8 @@ PV_API double pv_bg_nbd_loglik(const struct pv_bg_nbd *m, double x, double t_x, 
  * before a second purchase. */
 PV_API double pv_bg_nbd_p_alive(const struct pv_bg_nbd *m, double x, double t_x, double T);
 /* E[purchases in (T, T + t]], [FHL05] eq. 10, summed so that a = 1 is an ordinary value. */
-PV_API double pv_bg_nbd_expected(const struct pv_bg_nbd *m, double x, double t_x, double T, double t);
+PV_API double pv_bg_nbd_expected(const struct pv_bg_nbd *m, double x, double t_x, double T,
+                                 double t);
 /* E[X(t)] of a new customer, [FHL05] eq. 9: repeat purchases in (0, t]. */
 PV_API double pv_bg_nbd_expected_new(const struct pv_bg_nbd *m, double t);
 /* P(X(t) = k) of a new customer, [FHL05] eq. 8; ret_pmf: n values for k = 0 .. n - 1. */
@@ -309,10 +313,13 @@ PV_API PV_WARN_UNUSED int pv_bg_nbd_pmf_new(const struct pv_bg_nbd *m, double t,
 /* P(k purchases in (T, T + t]) of a given customer; ret_pmf as above. */
 PV_API PV_WARN_UNUSED int pv_bg_nbd_pmf(const struct pv_bg_nbd *m, double x, double t_x, double T,
                                         double t, size_t n, double *ret_pmf);
-/* Yearly effective rate to a continuous one per unit of unit_days: ln(1 + rate) / units in a year. */
+/* Yearly effective rate to a continuous one per unit of unit_days: ln(1 + rate) / units in a year.
+ */
 PV_API double pv_discount_per_unit(double yearly_rate, double unit_days);
-/* Discounted expected residual transactions; delta > 0 per unit. Quadrature, relative error < 1e-10. */
-PV_API double pv_bg_nbd_dert(const struct pv_bg_nbd *m, double x, double t_x, double T, double delta);
+/* Discounted expected residual transactions; delta > 0 per unit. Quadrature, relative error <
+ * 1e-10. */
+PV_API double pv_bg_nbd_dert(const struct pv_bg_nbd *m, double x, double t_x, double T,
+                             double delta);
 
 /* Log-likelihood of a mean spend zbar over x purchases, [FH13b] eq. 1. */
 PV_API double pv_gamma_gamma_loglik(const struct pv_gamma_gamma *m, double x, double zbar);
@@ -350,8 +357,8 @@ struct pv_value {
     double dert;            /* discounted expected residual transactions */
     double clv;             /* dert x expected_spend: residual lifetime value */
     double clv_median;
-    struct pv_interval orders; /* predictive, whole numbers */
-    struct pv_interval money;  /* predictive, horizon */
+    struct pv_interval orders;         /* predictive, whole numbers */
+    struct pv_interval money;          /* predictive, horizon */
     struct pv_interval clv_range;      /* predictive */
     struct pv_interval orders_mean_of; /* of the expectation */
     struct pv_interval clv_mean_of;    /* of the expectation */
@@ -368,13 +375,14 @@ struct pv_equity {
 };
 
 /*
- * Holds what customers share: tables by (x, T), and quantiles of simulated futures on knots of (x, T)
- * between which it interpolates. rows: the customers to be valued later (any superset). Tables grow
- * with distinct (x, T), not with customers. gamma_gamma may be NULL (no usable spend model): money is
- * then NaN. PV_ERR_ARGUMENT when bg_nbd is not usable.
+ * Holds what customers share: tables by (x, T), and quantiles of simulated futures on knots of (x,
+ * T) between which it interpolates. rows: the customers to be valued later (any superset). Tables
+ * grow with distinct (x, T), not with customers. gamma_gamma may be NULL (no usable spend model):
+ * money is then NaN. PV_ERR_ARGUMENT when bg_nbd is not usable.
  */
 struct pv_valuer;
-PV_API PV_WARN_UNUSED int pv_valuer_new(const struct pv_fit *bg_nbd, const struct pv_fit *gamma_gamma,
+PV_API PV_WARN_UNUSED int pv_valuer_new(const struct pv_fit *bg_nbd,
+                                        const struct pv_fit *gamma_gamma,
                                         const struct pv_valuer_options *options,
                                         const struct pv_customer *rows, size_t n,
                                         struct pv_valuer **ret_valuer);
@@ -405,12 +413,13 @@ PV_API PV_WARN_UNUSED int pv_value_holdout(const struct pv_valuer *valuer,
 
 /*
  * Density of one customer's residual value: `points` pairs of value and height (of the part of the
- * distribution above zero; it integrates to about *ret_alive). 1 - *ret_alive is the probability that
- * nothing more comes. 4,096 simulated futures.
+ * distribution above zero; it integrates to about *ret_alive). 1 - *ret_alive is the probability
+ * that nothing more comes. 4,096 simulated futures.
  */
 PV_API PV_WARN_UNUSED int pv_value_density(const struct pv_valuer *valuer,
                                            const struct pv_customer *row, size_t points,
-                                           double *ret_value, double *ret_height, double *ret_alive);
+                                           double *ret_value, double *ret_height,
+                                           double *ret_alive);
 
 /* P(alive) on each of n ascending dates from the customer's own ascending purchase days; NaN before
  * the first purchase. */
@@ -418,16 +427,23 @@ PV_API PV_WARN_UNUSED int pv_value_alive_curve(const struct pv_bg_nbd *m, double
                                                const int32_t *day, size_t days, const int32_t *date,
                                                size_t n, double *ret_p);
 
-enum pv_reason { PV_REASON_FREQUENCY, PV_REASON_RECENCY, PV_REASON_SPEND, PV_REASON_AGE, PV_REASONS };
-PV_API const char *pv_reason_code(enum pv_reason reason); /* "frequency", "recency", "spend", "age" */
+enum pv_reason {
+    PV_REASON_FREQUENCY,
+    PV_REASON_RECENCY,
+    PV_REASON_SPEND,
+    PV_REASON_AGE,
+    PV_REASONS
+};
+PV_API const char *
+pv_reason_code(enum pv_reason reason); /* "frequency", "recency", "spend", "age" */
 
 /*
- * Why this customer differs from the average customer of the base. From the average (mean x, mean time
- * of silence, mean spend per repeat purchase, mean age) to the customer's own values one input is
- * replaced at a time; what a step changes is that reason's part. Which part falls to whom depends on the
- * order of replacing (many purchases next to an average silence look like a lost customer), therefore
- * the parts are averaged over all 24 orders (Shapley, A value for n-person games, 1953). They add up to
- * the whole difference. About 2 ms: for a page, not for a base.
+ * Why this customer differs from the average customer of the base. From the average (mean x, mean
+ * time of silence, mean spend per repeat purchase, mean age) to the customer's own values one input
+ * is replaced at a time; what a step changes is that reason's part. Which part falls to whom
+ * depends on the order of replacing (many purchases next to an average silence look like a lost
+ * customer), therefore the parts are averaged over all 24 orders (Shapley, A value for n-person
+ * games, 1953). They add up to the whole difference. About 2 ms: for a page, not for a base.
  */
 struct pv_reasons {
     double purchases[PV_REASONS]; /* in the horizon */
@@ -449,14 +465,14 @@ struct pv_track {
 };
 
 /*
- * Expected against actual repeat transactions in periods of `period` days from `from`: n periods. The
- * cohorts are all customers first seen on or before `cohort_end`; the expectation is the
- * unconditional one of [FHL05] eq. 9 by day of first purchase, so that it can be read across the end
- * of the calibration. O(transactions + cohorts x n).
+ * Expected against actual repeat transactions in periods of `period` days from `from`: n periods.
+ * The cohorts are all customers first seen on or before `cohort_end`; the expectation is the
+ * unconditional one of [FHL05] eq. 9 by day of first purchase, so that it can be read across the
+ * end of the calibration. O(transactions + cohorts x n).
  */
 PV_API PV_WARN_UNUSED int pv_track_periods(const struct pv_history *history,
                                            const struct pv_bg_nbd *m, double unit_days,
-                                           int32_t from, int32_t period, int32_t cohort_end, size_t n,
-                                           struct pv_track *ret_periods);
+                                           int32_t from, int32_t period, int32_t cohort_end,
+                                           size_t n, struct pv_track *ret_periods);
 
 #endif

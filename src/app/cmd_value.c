@@ -23,6 +23,10 @@ struct options {
     enum lang lang;
 };
 
+/* The compiler checks both texts where they are formats. */
+static const char *say(enum lang lang, const char *en, const char *zh)
+    __attribute__((format_arg(2), format_arg(3)));
+
 static const char *say(enum lang lang, const char *en, const char *zh)
 {
     return lang == LANG_ZH ? zh : en;
@@ -100,8 +104,9 @@ static int read_mapping(struct options *o, const char *text)
             return 0;
         }
     }
-    return usage_error(o, text, say(o->lang, "the field must be customer, date or amount",
-                                    "字段必须是 customer、date 或 amount"));
+    return usage_error(o, text,
+                       say(o->lang, "the field must be customer, date or amount",
+                           "字段必须是 customer、date 或 amount"));
 }
 
 static int read_option(struct options *o, const char *name, const char *value)
@@ -129,8 +134,9 @@ static int read_option(struct options *o, const char *name, const char *value)
     }
     if (strcmp(name, "--discount") == 0) {
         if (!read_number(value, &number, &rest) || *rest || !(number > 0.0) || number > 10.0)
-            return usage_error(o, name, say(o->lang, "a yearly rate above 0, such as 0.15",
-                                            "应为大于 0 的年利率，例如 0.15"));
+            return usage_error(o, name,
+                               say(o->lang, "a yearly rate above 0, such as 0.15",
+                                   "应为大于 0 的年利率，例如 0.15"));
         o->discount = number;
         return 0;
     }
@@ -228,15 +234,17 @@ static int settle_dates(const struct options *o, const struct pv_history_view *h
     r->until = o->until == PV_NO_DAY ? h->last_day : o->until;
     r->calibrate_to = o->calibrate_to;
     if (r->until < h->first_day) {
-        fprintf(stderr, say(o->lang, "%s: --until lies before the first order\n",
-                            "%s：--until 早于第一笔订单\n"),
+        fprintf(stderr,
+                say(o->lang, "%s: --until lies before the first order\n",
+                    "%s：--until 早于第一笔订单\n"),
                 o->input.path);
         return 1;
     }
     if (r->calibrate_to != PV_NO_DAY &&
         (r->calibrate_to >= r->until || r->calibrate_to < h->first_day)) {
-        fprintf(stderr, say(o->lang, "%s: --calibrate-to must lie between the first order and the end\n",
-                            "%s：--calibrate-to 必须在第一笔订单与截止日之间\n"),
+        fprintf(stderr,
+                say(o->lang, "%s: --calibrate-to must lie between the first order and the end\n",
+                    "%s：--calibrate-to 必须在第一笔订单与截止日之间\n"),
                 o->input.path);
         return 1;
     }
@@ -387,8 +395,7 @@ int cmd_value(int argc, char **argv)
     if (rc == 0 && o.out)
         rc = value_report_csv(&result, o.out, o.lang);
     if (rc == 0)
-        rc = o.json ? value_report_json(&result)
-                    : value_report_text(&result, o.input.path, o.lang);
+        rc = o.json ? value_report_json(&result) : value_report_text(&result, o.input.path, o.lang);
     free(work.now);
     free(work.calibration);
     free(work.number);

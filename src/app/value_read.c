@@ -1,6 +1,6 @@
 /*
- * value_read.c - reads orders for `patron value`. A first look at some hundred rows settles columns, date
- * format and decimals; then the file is read in one pass.
+ * value_read.c - reads orders for `patron value`. A first look at some hundred rows settles
+ * columns, date format and decimals; then the file is read in one pass.
  */
 #include "app/value_read.h"
 
@@ -13,6 +13,10 @@
 
 enum { SAMPLES = 256, SHOWN_ERRORS = 10 };
 
+/* The compiler checks both texts where they are formats. */
+static const char *say(enum lang lang, const char *en, const char *zh)
+    __attribute__((format_arg(2), format_arg(3)));
+
 static const char *say(enum lang lang, const char *en, const char *zh)
 {
     return lang == LANG_ZH ? zh : en;
@@ -20,21 +24,57 @@ static const char *say(enum lang lang, const char *en, const char *zh)
 
 /* Headers people use, lower case, blanks and hyphens as underscores. */
 static const char *const header_names[VALUE_FIELDS][40] = {
-    [VALUE_CUSTOMER] = {"customer_id", "customerid", "customer", "cust_id", "client_id", "client",
-                        "user_id", "userid", "user", "member_id", "member", "buyer_id", "buyer",
-                        "account_id", "account", "customer_no", "customer_number", "ext_id",
-                        "external_id", "客户编号", "客户id", "客户", "客户号", "客户代码", "客户名称",
-                        "会员编号", "会员id", "会员号", "会员", "用户id", "用户编号", "用户", "买家",
-                        "买家id", "顾客", "顾客编号", NULL},
-    [VALUE_DATE] = {"date", "order_date", "ordered_on", "orderdate", "purchase_date", "purchased_on",
-                    "transaction_date", "invoice_date", "invoicedate", "sale_date", "day",
-                    "order_time", "ordered_at", "created_at", "日期", "订单日期", "下单日期",
-                    "下单时间", "购买日期", "购买时间", "交易日期", "交易时间", "成交日期", "成交时间",
-                    "订单时间", "付款时间", "支付时间", "销售日期", "时间", NULL},
-    [VALUE_AMOUNT] = {"amount", "order_amount", "total", "total_amount", "order_total", "revenue",
-                      "sales", "spend", "value", "price", "net_amount", "paid", "paid_amount",
-                      "金额", "订单金额", "实付金额", "销售额", "总额", "总金额", "成交金额",
-                      "付款金额", "支付金额", "交易金额", "消费金额", "销售金额", "应付金额", NULL},
+    [VALUE_CUSTOMER] = {"customer_id",
+                        "customerid",
+                        "customer",
+                        "cust_id",
+                        "client_id",
+                        "client",
+                        "user_id",
+                        "userid",
+                        "user",
+                        "member_id",
+                        "member",
+                        "buyer_id",
+                        "buyer",
+                        "account_id",
+                        "account",
+                        "customer_no",
+                        "customer_number",
+                        "ext_id",
+                        "external_id",
+                        "客户编号",
+                        "客户id",
+                        "客户",
+                        "客户号",
+                        "客户代码",
+                        "客户名称",
+                        "会员编号",
+                        "会员id",
+                        "会员号",
+                        "会员",
+                        "用户id",
+                        "用户编号",
+                        "用户",
+                        "买家",
+                        "买家id",
+                        "顾客",
+                        "顾客编号",
+                        NULL},
+    [VALUE_DATE] =
+        {"date",         "order_date",       "ordered_on",   "orderdate",   "purchase_date",
+         "purchased_on", "transaction_date", "invoice_date", "invoicedate", "sale_date",
+         "day",          "order_time",       "ordered_at",   "created_at",  "日期",
+         "订单日期",     "下单日期",         "下单时间",     "购买日期",    "购买时间",
+         "交易日期",     "交易时间",         "成交日期",     "成交时间",    "订单时间",
+         "付款时间",     "支付时间",         "销售日期",     "时间",        NULL},
+    [VALUE_AMOUNT] = {"amount",      "order_amount", "total",      "total_amount",
+                      "order_total", "revenue",      "sales",      "spend",
+                      "value",       "price",        "net_amount", "paid",
+                      "paid_amount", "金额",         "订单金额",   "实付金额",
+                      "销售额",      "总额",         "总金额",     "成交金额",
+                      "付款金额",    "支付金额",     "交易金额",   "消费金额",
+                      "销售金额",    "应付金额",     NULL},
 };
 static const char *const field_names[VALUE_FIELDS] = {"customer", "date", "amount"};
 
@@ -82,7 +122,8 @@ static int map_columns(const struct value_input *in, const struct csv_record *he
         for (size_t k = 0; k < i && a.len > 0; k++) {
             if (same_header(head->field[k], a.ptr, a.len)) {
                 fprintf(stderr,
-                        say(in->lang, "%s:1: the column \"%.*s\" appears twice (columns %zu and %zu)\n",
+                        say(in->lang,
+                            "%s:1: the column \"%.*s\" appears twice (columns %zu and %zu)\n",
                             "%s:1：列名“%.*s”出现了两次（第 %zu 列和第 %zu 列）\n"),
                         in->path, (int)a.len, a.ptr, k + 1, i + 1);
                 return 1;
@@ -107,8 +148,9 @@ static int map_columns(const struct value_input *in, const struct csv_record *he
                 found = number - 1;
         }
         if (found == SIZE_MAX) {
-            fprintf(stderr, say(in->lang, "%s:1: no column \"%.*s\" (from --map)\n",
-                                "%s:1：没有名为“%.*s”的列（来自 --map）\n"),
+            fprintf(stderr,
+                    say(in->lang, "%s:1: no column \"%.*s\" (from --map)\n",
+                        "%s:1：没有名为“%.*s”的列（来自 --map）\n"),
                     in->path, (int)map->column_len, map->column);
             return 2;
         }
@@ -121,8 +163,10 @@ static int map_columns(const struct value_input *in, const struct csv_record *he
                 if (same_header(head->field[i], header_names[f][k], strlen(header_names[f][k])))
                     name_column(c, (enum value_field)f, i, head->field[i]);
         if (c->index[f] == SIZE_MAX) {
-            fprintf(stderr, say(in->lang, "%s:1: no column looks like the %s; say which with --map COLUMN=%s\n",
-                                "%s:1：找不到“%s”对应的列；请用 --map 列名=%s 指定\n"),
+            fprintf(stderr,
+                    say(in->lang,
+                        "%s:1: no column looks like the %s; say which with --map COLUMN=%s\n",
+                        "%s:1：找不到“%s”对应的列；请用 --map 列名=%s 指定\n"),
                     in->path, field_names[f], field_names[f]);
             missing = true;
         }
@@ -183,15 +227,17 @@ static void bad_cell(const struct value_input *in, const struct columns *c, enum
     if (n > 40)
         for (n = 40; n > 0 && ((unsigned char)text.ptr[n] & 0xC0) == 0x80; n--) {
         }
-    fprintf(stderr, say(in->lang, "%s:%llu: column \"%s\": \"%.*s\" %s [%s]\n",
-                        "%s:%llu：列“%s”：“%.*s”%s [%s]\n"),
+    fprintf(stderr,
+            say(in->lang, "%s:%llu: column \"%s\": \"%.*s\" %s [%s]\n",
+                "%s:%llu：列“%s”：“%.*s”%s [%s]\n"),
             in->path, (unsigned long long)row, c->name[f], (int)n, text.ptr, why, code);
 }
 
 static int too_short(const struct value_input *in, const struct csv_record *r, size_t need)
 {
-    fprintf(stderr, say(in->lang, "%s:%llu: %zu fields, at least %zu expected [missing-column]\n",
-                        "%s:%llu：只有 %zu 个字段，至少需要 %zu 个 [missing-column]\n"),
+    fprintf(stderr,
+            say(in->lang, "%s:%llu: %zu fields, at least %zu expected [missing-column]\n",
+                "%s:%llu：只有 %zu 个字段，至少需要 %zu 个 [missing-column]\n"),
             in->path, (unsigned long long)r->number, r->fields, need);
     return 1;
 }
@@ -205,7 +251,8 @@ static int look(const struct value_input *in, struct csv_reader *reader, struct 
     if (rc < 0)
         return csv_failed(in, reader);
     if (rc == 0) {
-        fprintf(stderr, say(in->lang, "%s: the file is empty [empty]\n", "%s：文件是空的 [empty]\n"),
+        fprintf(stderr,
+                say(in->lang, "%s: the file is empty [empty]\n", "%s：文件是空的 [empty]\n"),
                 in->path);
         return 1;
     }
@@ -272,12 +319,14 @@ static int take_row(const struct value_input *in, const struct columns *c,
     struct csv_slice money = r->field[c->index[VALUE_AMOUNT]];
     size_t i = b->n;
     if (id.len == 0) {
-        bad_cell(in, c, VALUE_CUSTOMER, r->number, id, cell_text(in->lang, CSV_CELL_EMPTY), "empty");
+        bad_cell(in, c, VALUE_CUSTOMER, r->number, id, cell_text(in->lang, CSV_CELL_EMPTY),
+                 "empty");
         wrong++;
     }
     enum csv_cell cell = csv_parse_date(date, d->date_format, &b->day[i]);
     if (cell != CSV_CELL_OK) {
-        bad_cell(in, c, VALUE_DATE, r->number, date, cell_text(in->lang, cell), csv_cell_code(cell));
+        bad_cell(in, c, VALUE_DATE, r->number, date, cell_text(in->lang, cell),
+                 csv_cell_code(cell));
         wrong++;
     }
     cell = csv_parse_amount(money, d->decimals, &b->amount[i]);
@@ -286,9 +335,10 @@ static int take_row(const struct value_input *in, const struct columns *c,
                  csv_cell_code(cell));
         wrong++;
     } else if (b->amount[i] <= 0 && in->returns == PV_RETURNS_ERROR) {
-        bad_cell(in, c, VALUE_AMOUNT, r->number, money,
-                 say(in->lang, "is zero or less (--returns error)", "小于等于零（--returns error）"),
-                 "return-not-allowed");
+        bad_cell(
+            in, c, VALUE_AMOUNT, r->number, money,
+            say(in->lang, "is zero or less (--returns error)", "小于等于零（--returns error）"),
+            "return-not-allowed");
         wrong++;
     }
     if (wrong)
@@ -338,8 +388,9 @@ static int read_rows(const struct value_input *in, struct csv_reader *reader,
         failed = csv_failed(in, reader);
     if (!failed && errors > 0) {
         if (errors >= SHOWN_ERRORS)
-            fprintf(stderr, say(in->lang, "%s: more may follow; stopped after %d\n",
-                                "%s：可能还有更多错误；已在 %d 个后停止\n"),
+            fprintf(stderr,
+                    say(in->lang, "%s: more may follow; stopped after %d\n",
+                        "%s：可能还有更多错误；已在 %d 个后停止\n"),
                     in->path, SHOWN_ERRORS);
         failed = 1;
     }
@@ -395,14 +446,15 @@ int value_read_file(const struct value_input *in, struct value_data *ret_data)
     int error = pv_builder_finish(builder, intern_count(d.ids), &d.history, &d.report);
     if (error) {
         fprintf(stderr, "%s: %s\n", in->path,
-                error == PV_ERR_OVERFLOW
-                    ? say(in->lang, "sums of money are too large [overflow]", "金额之和过大 [overflow]")
-                    : say(in->lang, "not enough memory", "内存不足"));
+                error == PV_ERR_OVERFLOW ? say(in->lang, "sums of money are too large [overflow]",
+                                               "金额之和过大 [overflow]")
+                                         : say(in->lang, "not enough memory", "内存不足"));
         rc = 1;
         goto out;
     }
     if (pv_history_columns(d.history).transactions == 0) {
-        fprintf(stderr, say(in->lang, "%s: no purchases in it [empty]\n", "%s：其中没有任何购买 [empty]\n"),
+        fprintf(stderr,
+                say(in->lang, "%s: no purchases in it [empty]\n", "%s：其中没有任何购买 [empty]\n"),
                 in->path);
         rc = 1;
         goto out;

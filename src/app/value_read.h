@@ -1,5 +1,6 @@
 /*
- * value_read.h - a file of orders becomes a history: column guesses, formats, errors by row and column.
+ * value_read.h - a file of orders becomes a history: column guesses, formats, errors by row and
+ * column.
  */
 #ifndef PATRON_APP_VALUE_READ_H
 #define PATRON_APP_VALUE_READ_H

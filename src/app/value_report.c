@@ -1,6 +1,6 @@
 /*
- * value_report.c - output of `patron value`. A table is written beside its final name and renamed when it
- * is whole, so that an interrupted run leaves the old file or none.
+ * value_report.c - output of `patron value`. A table is written beside its final name and renamed
+ * when it is whole, so that an interrupted run leaves the old file or none.
  */
 #include "app/value_report.h"
 
@@ -186,7 +186,8 @@ int value_report_json(const struct value_result *r)
     jw_obj_end(&w);
     buf_add_char(&out, '\n');
     struct str json = buf_str(&out);
-    bool whole = !out.overflow && fwrite(json.p, 1, json.n, stdout) == json.n && fflush(stdout) == 0;
+    bool whole =
+        !out.overflow && fwrite(json.p, 1, json.n, stdout) == json.n && fflush(stdout) == 0;
     buf_free(&out);
     return whole ? 0 : 1;
 }
@@ -214,7 +215,8 @@ static const char *grouped(double value, int decimals, char *out, size_t room)
     return out;
 }
 
-/* Columns a text takes on a terminal: two for CJK, which is every 3-byte character used here but –. */
+/* Columns a text takes on a terminal: two for CJK, which is every 3-byte character used here but –.
+ */
 static size_t width_of(const char *text)
 {
     size_t width = 0;
@@ -234,22 +236,20 @@ static void line(const char *label, const char *value)
 
 struct texts {
     const char *customers, *orders, *revenue, *until, *models, *calibrated, *verdict, *alive, *next;
-    const char *next_money, *equity, *of95, *holdout, *actual, *coverage, *concentration, *gini;
+    const char *next_money, *equity, *holdout, *coverage, *concentration;
     const char *rows, *no_money, *trust;
 };
 
 static const struct texts texts[LANGS] = {
     [LANG_EN] = {"Customers", "Purchases (days with an order)", "Revenue", "Observed until",
                  "What the models say", "fitted to", "Verdict", "Still customers, expected",
-                 "Purchases in the horizon", "Money in the horizon", "Customer equity", "95 %%: %s to %s",
-                 "Held-out purchases", "predicted %s, actual %s (error %+.1f %%)",
-                 "Intervals hold", "Concentration", "Top 20 %% of customers hold %.0f %% of the revenue (Gini %.2f)",
-                 "Rows", "No money forecast: the spend model is not usable.",
+                 "Purchases in the horizon", "Money in the horizon", "Customer equity",
+                 "Held-out purchases", "Intervals hold", "Concentration", "Rows",
+                 "No money forecast: the spend model is not usable.",
                  "The model must not be trusted here; no forecast is given."},
     [LANG_ZH] = {"客户数", "购买次数（有订单的日子）", "收入", "观察截止", "模型结果", "拟合截止",
-                 "判定", "预计仍为客户", "预测期内购买次数", "预测期内金额", "客户资产（剩余价值合计）",
-                 "95%% 区间：%s 至 %s", "留出期购买次数", "预测 %s，实际 %s（误差 %+.1f%%）", "区间覆盖率",
-                 "集中度", "前 20%% 的客户贡献了 %.0f%% 的收入（基尼系数 %.2f）", "数据行",
+                 "判定", "预计仍为客户", "预测期内购买次数", "预测期内金额",
+                 "客户资产（剩余价值合计）", "留出期购买次数", "区间覆盖率", "集中度", "数据行",
                  "没有金额预测：消费金额模型不可用。", "此处模型不可信，因此不给出预测。"},
 };
 
@@ -279,9 +279,20 @@ static void show_fit(const struct pv_fit *fit, enum lang lang, const struct mess
     }
 }
 
-static void show_values(const struct value_result *r, const struct texts *t)
+static void show_money(const char *label, double amount, const struct pv_interval *range,
+                       enum lang lang)
 {
     char a[64], b[64], c[64], value[256];
+    snprintf(value, sizeof value,
+             lang == LANG_ZH ? "%s  (95%% 区间：%s 至 %s)" : "%s  (95 %%: %s to %s)",
+             grouped(amount, 0, a, sizeof a), grouped(range->low95, 0, b, sizeof b),
+             grouped(range->high95, 0, c, sizeof c));
+    line(label, value);
+}
+
+static void show_values(const struct value_result *r, const struct texts *t, enum lang lang)
+{
+    char a[64], b[64], value[256];
     snprintf(value, sizeof value, "%s / %s", grouped(r->equity.alive, 0, a, sizeof a),
              grouped((double)r->customers, 0, b, sizeof b));
     line(t->alive, value);
@@ -292,15 +303,8 @@ static void show_values(const struct value_result *r, const struct texts *t)
         printf("  %s\n", t->no_money);
         return;
     }
-    char range[160];
-    snprintf(range, sizeof range, t->of95, grouped(r->equity.money_range.low95, 0, b, sizeof b),
-             grouped(r->equity.money_range.high95, 0, c, sizeof c));
-    snprintf(value, sizeof value, "%s  (%s)", grouped(r->equity.money, 0, a, sizeof a), range);
-    line(t->next_money, value);
-    snprintf(range, sizeof range, t->of95, grouped(r->equity.range.low95, 0, b, sizeof b),
-             grouped(r->equity.range.high95, 0, c, sizeof c));
-    snprintf(value, sizeof value, "%s  (%s)", grouped(r->equity.amount, 0, a, sizeof a), range);
-    line(t->equity, value);
+    show_money(t->next_money, r->equity.money, &r->equity.money_range, lang);
+    show_money(t->equity, r->equity.amount, &r->equity.range, lang);
 }
 
 int value_report_text(const struct value_result *r, const char *path, enum lang lang)
@@ -326,7 +330,10 @@ int value_report_text(const struct value_result *r, const char *path, enum lang 
                                ", returns without a purchase %" PRIu64 ")",
              r->data->rows, h->merged, h->zero, h->negative, h->dropped, h->unmatched);
     line(t->rows, value);
-    snprintf(value, sizeof value, t->gini, 100.0 * r->by_revenue.top20_share, r->by_revenue.gini);
+    snprintf(value, sizeof value,
+             lang == LANG_ZH ? "前 20%% 的客户贡献了 %.0f%% 的收入（基尼系数 %.2f）"
+                             : "Top 20 %% of customers hold %.0f %% of the revenue (Gini %.2f)",
+             100.0 * r->by_revenue.top20_share, r->by_revenue.gini);
     line(t->concentration, value);
     printf("\n%s", t->models);
     if (r->calibrate_to != PV_NO_DAY)
@@ -336,16 +343,19 @@ int value_report_text(const struct value_result *r, const char *path, enum lang 
     show_fit(&r->gamma_gamma, lang, messages, arena);
     printf("\n");
     if (r->has_values)
-        show_values(r, t);
+        show_values(r, t, lang);
     else
         printf("  %s\n", t->trust);
     if (r->has_holdout) {
         double error = 100.0 * (r->holdout.predicted / fmax(r->holdout.actual, 1e-9) - 1.0);
-        snprintf(value, sizeof value, t->actual, grouped(r->holdout.predicted, 1, a, sizeof a),
+        snprintf(value, sizeof value,
+                 lang == LANG_ZH ? "预测 %s，实际 %s（误差 %+.1f%%）"
+                                 : "predicted %s, actual %s (error %+.1f %%)",
+                 grouped(r->holdout.predicted, 1, a, sizeof a),
                  grouped(r->holdout.actual, 0, b, sizeof b), error);
         line(t->holdout, value);
-        snprintf(value, sizeof value, "80 %%: %.1f %%, 95 %%: %.1f %%", 100.0 * r->holdout.coverage80,
-                 100.0 * r->holdout.coverage95);
+        snprintf(value, sizeof value, "80 %%: %.1f %%, 95 %%: %.1f %%",
+                 100.0 * r->holdout.coverage80, 100.0 * r->holdout.coverage95);
         line(t->coverage, value);
     }
     messages_free(messages);
@@ -407,9 +417,11 @@ static void put_customer(FILE *f, const struct value_result *r, size_t i)
     put_minor(f, c->revenue, r->data->decimals);
     fprintf(f, ",%" PRId32 ",%.4f,%.4f", c->x, c->t_x / r->unit_days, c->T / r->unit_days);
     put_number(f, c->x > 0 ? (double)c->spend / r->money_scale / c->x : NAN, 2);
-    static const struct pv_value none = {
-        .p_alive = NAN, .expected_orders = NAN, .expected_spend = NAN, .clv = NAN,
-        .clv_range = {NAN, NAN, NAN, NAN}};
+    static const struct pv_value none = {.p_alive = NAN,
+                                         .expected_orders = NAN,
+                                         .expected_spend = NAN,
+                                         .clv = NAN,
+                                         .clv_range = {NAN, NAN, NAN, NAN}};
     const struct pv_value *v = r->values ? &r->values[i] : &none;
     put_number(f, v->p_alive, 6);
     put_number(f, v->expected_orders, 6);
@@ -444,9 +456,10 @@ int value_report_csv(const struct value_result *r, const char *path, enum lang l
     FILE *f = fdopen(fd, "w");
     bool whole = f != NULL && fchmod(fd, 0666 & ~mask) == 0;
     if (whole) {
-        fputs("customer_id,orders,revenue,x,t_x,T,mean_spend,p_alive,expected_orders,expected_spend,"
-              "clv,clv_low,clv_high,rfm,abc\n",
-              f);
+        fputs(
+            "customer_id,orders,revenue,x,t_x,T,mean_spend,p_alive,expected_orders,expected_spend,"
+            "clv,clv_low,clv_high,rfm,abc\n",
+            f);
         for (size_t i = 0; i < r->n; i++)
             if (r->rows[i].T >= 0)
                 put_customer(f, r, i);

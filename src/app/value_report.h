@@ -1,5 +1,6 @@
 /*
- * value_report.h - what `patron value` found, and its three forms: JSON, text, one row per customer.
+ * value_report.h - what `patron value` found, and its three forms: JSON, text, one row per
+ * customer.
  */
 #ifndef PATRON_APP_VALUE_REPORT_H
 #define PATRON_APP_VALUE_REPORT_H

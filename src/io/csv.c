@@ -1,6 +1,6 @@
 /*
- * csv.c - the streaming reader. The scan of a record starts again when its end is not yet in the buffer:
- * with blocks of 256 KiB that is rare, and it keeps the scanner free of states to resume.
+ * csv.c - the streaming reader. The scan of a record starts again when its end is not yet in the
+ * buffer: with blocks of 256 KiB that is rare, and it keeps the scanner free of states to resume.
  */
 #include "csv.h"
 
@@ -46,16 +46,10 @@ struct csv_reader {
 
 const char *csv_error_code(int error)
 {
-    static const char *const codes[] = {"ok",
-                                        "read",
-                                        "no-memory",
-                                        "truncated",
-                                        "quote",
-                                        "field-too-long",
-                                        "record-too-long",
-                                        "too-many-fields",
-                                        "encoding",
-                                        "binary"};
+    static const char *const codes[] = {
+        "ok",       "read",           "no-memory",       "truncated",
+        "quote",    "field-too-long", "record-too-long", "too-many-fields",
+        "encoding", "binary"};
     return error <= 0 && error >= CSV_ERR_BINARY ? codes[-error] : "unknown";
 }
 
@@ -254,7 +248,7 @@ static size_t utf8_length(const char *text, size_t len, bool *ret_cut)
 
 static int open_converter(struct csv_reader *r, enum csv_encoding encoding)
 {
-    const char *name = encoding == CSV_GB18030    ? "GB18030"
+    const char *name = encoding == CSV_GB18030   ? "GB18030"
                        : encoding == CSV_UTF16LE ? "UTF-16LE"
                                                  : "UTF-16BE";
     r->converter = iconv_open("UTF-8", name);
@@ -264,7 +258,8 @@ static int open_converter(struct csv_reader *r, enum csv_encoding encoding)
     return r->raw ? CSV_OK : CSV_ERR_NO_MEMORY;
 }
 
-/* Could these bytes be GB18030? Lead 0x81..0xFE, then 0x40..0xFE without 0x7F, or the 4-byte form. */
+/* Could these bytes be GB18030? Lead 0x81..0xFE, then 0x40..0xFE without 0x7F, or the 4-byte form.
+ */
 static bool looks_gb18030(const char *text, size_t len)
 {
     const unsigned char *t = (const unsigned char *)text;
@@ -367,8 +362,7 @@ static void check_utf8(struct csv_reader *r, size_t from)
         while (r->partial_len < 4 && at < r->end) {
             r->partial[r->partial_len++] = (unsigned char)r->buffer[at++];
             int n = utf8_character(r->partial, r->partial_len);
-            if (n == 0)
-                {
+            if (n == 0) {
                 postpone(r, CSV_ERR_ENCODING, at - r->partial_len);
                 return;
             }
@@ -523,8 +517,8 @@ static char detect_delimiter(const char *text, size_t len)
             equal += count == first;
             lines++;
         }
-        size_t score = first == 0 ? 0 : equal * 1000 / (lines ? lines : 1) * 64 +
-                                            (first < 63 ? first : 63);
+        size_t score =
+            first == 0 ? 0 : equal * 1000 / (lines ? lines : 1) * 64 + (first < 63 ? first : 63);
         if (score > best_score) {
             best_score = score;
             best = candidates[c];
@@ -566,8 +560,8 @@ static void close_up(struct csv_reader *r, struct csv_slice *field)
 enum { MORE = 1 }; /* the record is not complete in the buffer */
 
 /*
- * Scans one record from r->begin. buffer[end] is a sentinel that stops every scan. Returns CSV_OK, MORE
- * or an error; *ret_next is the position behind the record.
+ * Scans one record from r->begin. buffer[end] is a sentinel that stops every scan. Returns CSV_OK,
+ * MORE or an error; *ret_next is the position behind the record.
  */
 static int scan(struct csv_reader *r, size_t *ret_fields, size_t *ret_next)
 {
@@ -578,8 +572,7 @@ static int scan(struct csv_reader *r, size_t *ret_fields, size_t *ret_next)
     for (;;) {
         if (n == r->fields_room) {
             if (n >= r->options.max_fields)
-                return fail(r, CSV_ERR_TOO_MANY_FIELDS, n + 1,
-                            r->base + (uint64_t)(p - r->buffer));
+                return fail(r, CSV_ERR_TOO_MANY_FIELDS, n + 1, r->base + (uint64_t)(p - r->buffer));
             if (grow_fields(r))
                 return fail(r, CSV_ERR_NO_MEMORY, n + 1, r->base);
         }
@@ -625,8 +618,7 @@ static int scan(struct csv_reader *r, size_t *ret_fields, size_t *ret_next)
         }
         r->doubled[n] = doubled;
         if (r->field[n].len > r->options.max_field)
-            return fail(r, CSV_ERR_FIELD_TOO_LONG, n + 1,
-                        r->base + (uint64_t)(from - r->buffer));
+            return fail(r, CSV_ERR_FIELD_TOO_LONG, n + 1, r->base + (uint64_t)(from - r->buffer));
         n++;
         if (p < end && *p == delimiter) {
             p++;

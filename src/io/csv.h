@@ -1,10 +1,11 @@
 /*
- * csv.h - a streaming CSV reader (RFC 4180) with exact diagnostics, and the cells people put into it.
+ * csv.h - a streaming CSV reader (RFC 4180) with exact diagnostics, and the cells people put into
+ * it.
  *
- * One pass over blocks obtained from a read function; memory is one buffer, which grows only up to the
- * record limit. Fields are slices of that buffer: nothing is copied unless a field holds doubled quotes,
- * and those are closed up in place. Quoted fields may hold delimiters, line ends and quotes; records
- * end with LF, CRLF or CR; blank lines are counted but not delivered.
+ * One pass over blocks obtained from a read function; memory is one buffer, which grows only up to
+ * the record limit. Fields are slices of that buffer: nothing is copied unless a field holds
+ * doubled quotes, and those are closed up in place. Quoted fields may hold delimiters, line ends
+ * and quotes; records end with LF, CRLF or CR; blank lines are counted but not delivered.
  *
  * Thread: any; one reader belongs to one thread.
  */
@@ -43,11 +44,11 @@ enum csv_encoding { CSV_DETECT, CSV_UTF8, CSV_UTF8_BOM, CSV_GB18030, CSV_UTF16LE
 const char *csv_encoding_name(enum csv_encoding encoding);
 
 struct csv_options {
-    char delimiter;              /* 0: detect among , ; tab | */
-    enum csv_encoding encoding;  /* CSV_DETECT: decide at the first byte that is not ASCII */
-    size_t max_field;            /* bytes; 0 = 1 MiB */
-    size_t max_record;           /* bytes; 0 = 4 MiB */
-    size_t max_fields;           /* 0 = 1,000 */
+    char delimiter;             /* 0: detect among , ; tab | */
+    enum csv_encoding encoding; /* CSV_DETECT: decide at the first byte that is not ASCII */
+    size_t max_field;           /* bytes; 0 = 1 MiB */
+    size_t max_record;          /* bytes; 0 = 4 MiB */
+    size_t max_fields;          /* 0 = 1,000 */
 };
 
 /* Where and why reading stopped. */
@@ -84,8 +85,8 @@ __attribute__((warn_unused_result)) int csv_new_memory(const char *data, size_t 
                                                        struct csv_reader **ret_reader);
 void csv_free(struct csv_reader *reader);
 
-/* 1: *ret_record is the next record. 0: the end. Negative: a CSV_ERR_*, see csv_problem(); an error is
- * final. */
+/* 1: *ret_record is the next record. 0: the end. Negative: a CSV_ERR_*, see csv_problem(); an error
+ * is final. */
 __attribute__((warn_unused_result)) int csv_next(struct csv_reader *reader,
                                                  struct csv_record *ret_record);
 struct csv_problem csv_problem(const struct csv_reader *reader);
@@ -94,6 +95,14 @@ char csv_delimiter(const struct csv_reader *reader);
 enum csv_encoding csv_encoding_of(const struct csv_reader *reader);
 /* Bytes taken from the source so far: for progress. */
 uint64_t csv_bytes_read(const struct csv_reader *reader);
+
+/*
+ * The one record that begins at data, which is UTF-8 and was read before by a csv_reader (its
+ * record.byte tells where). Quoted fields are put together in scratch, the others point into data.
+ * Returns the number of fields or CSV_ERR_*.
+ */
+ssize_t csv_split(const char *data, size_t len, char delimiter, char *scratch, size_t room,
+                  struct csv_slice *ret_field, size_t max_fields);
 
 /* ---- Cells ----------------------------------------------------------------------------------- */
 
@@ -112,9 +121,9 @@ const char *csv_cell_code(enum csv_cell cell);
 struct csv_slice csv_trim(struct csv_slice text);
 
 /*
- * Order of year, month and day. YMD takes 2024-01-05, 2024/1/5, 2024.1.5, 20240105 and 2024年1月5日; DMY
- * and MDY take - / . as separators and four-digit years. A time of day after a blank or T is checked for
- * shape and left out. Full-width digits count as digits.
+ * Order of year, month and day. YMD takes 2024-01-05, 2024/1/5, 2024.1.5, 20240105 and
+ * 2024年1月5日; DMY and MDY take - / . as separators and four-digit years. A time of day after a
+ * blank or T is checked for shape and left out. Full-width digits count as digits.
  */
 enum csv_date_format { CSV_DATE_YMD, CSV_DATE_DMY, CSV_DATE_MDY, CSV_DATE_FORMATS };
 const char *csv_date_format_name(enum csv_date_format format); /* "ymd", "dmy", "mdy" */
@@ -122,16 +131,16 @@ const char *csv_date_format_name(enum csv_date_format format); /* "ymd", "dmy", 
 /* Days since 1970-01-01, years 1 to 9999. */
 enum csv_cell csv_parse_date(struct csv_slice text, enum csv_date_format format, int32_t *ret_day);
 /*
- * The format that reads most samples; the first of YMD, DMY, MDY among equals. *ret_ambiguous (may be
- * NULL): another format reads just as many non-empty samples differently (01/02/2024).
+ * The format that reads most samples; the first of YMD, DMY, MDY among equals. *ret_ambiguous (may
+ * be NULL): another format reads just as many non-empty samples differently (01/02/2024).
  */
 enum csv_date_format csv_detect_date(const struct csv_slice *samples, size_t n,
                                      bool *ret_ambiguous);
 
 /*
- * Money in minor units with `decimals` 0 to 6, no floating point on the way. Takes 1234.5, 1,234.50,
- * ¥1,234.50, ￥1,234.50, $12, €5, £5, 12元, (12.00) and -12.00 as negative, + and full-width characters.
- * Decimals beyond the currency's must be zeros.
+ * Money in minor units with `decimals` 0 to 6, no floating point on the way. Takes 1234.5,
+ * 1,234.50, ¥1,234.50, ￥1,234.50, $12, €5, £5, 12元, (12.00) and -12.00 as negative, + and
+ * full-width characters. Decimals beyond the currency's must be zeros.
  */
 enum csv_cell csv_parse_amount(struct csv_slice text, int decimals, int64_t *ret_minor);
 

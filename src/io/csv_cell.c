@@ -7,8 +7,8 @@
 
 const char *csv_cell_code(enum csv_cell cell)
 {
-    static const char *const codes[] = {"ok",           "empty", "number",          "too-many-decimals",
-                                        "out-of-range", "date",  "date-no-such-day"};
+    static const char *const codes[] = {
+        "ok", "empty", "number", "too-many-decimals", "out-of-range", "date", "date-no-such-day"};
     return (unsigned)cell <= CSV_CELL_NO_SUCH_DAY ? codes[cell] : "unknown";
 }
 
@@ -26,8 +26,8 @@ static bool starts(struct csv_slice text, const char *with, size_t len)
 /* Length of a blank at the beginning: ASCII, NBSP (C2 A0), ideographic space (E3 80 80). */
 static size_t blank_at(struct csv_slice text)
 {
-    if (text.len > 0 && (text.ptr[0] == ' ' || text.ptr[0] == '\t' || text.ptr[0] == '\r' ||
-                         text.ptr[0] == '\n'))
+    if (text.len > 0 &&
+        (text.ptr[0] == ' ' || text.ptr[0] == '\t' || text.ptr[0] == '\r' || text.ptr[0] == '\n'))
         return 1;
     if (starts(text, "\xC2\xA0", 2))
         return 2;
@@ -154,7 +154,10 @@ static bool take_token(struct csv_slice *text, const struct token *tokens, size_
     return false;
 }
 
-#define TOKEN(literal) {literal, sizeof(literal) - 1}
+#define TOKEN(literal)                                                                             \
+    {                                                                                              \
+        literal, sizeof(literal) - 1                                                               \
+    }
 
 /* ---- Dates ---- */
 
@@ -298,9 +301,18 @@ enum csv_date_format csv_detect_date(const struct csv_slice *samples, size_t n, 
 /* ---- Money ---- */
 
 static const struct token currencies[] = {
-    TOKEN("$"),            TOKEN("\xC2\xA5"),     TOKEN("\xEF\xBF\xA5"), TOKEN("\xE2\x82\xAC"),
-    TOKEN("\xC2\xA3"),     TOKEN("\xEF\xBC\x84"), TOKEN("RMB"),          TOKEN("CNY"),
-    TOKEN("\xE2\x82\xA9"), TOKEN("US$"),          TOKEN("元"),           TOKEN("圆"),
+    TOKEN("$"),
+    TOKEN("\xC2\xA5"),
+    TOKEN("\xEF\xBF\xA5"),
+    TOKEN("\xE2\x82\xAC"),
+    TOKEN("\xC2\xA3"),
+    TOKEN("\xEF\xBC\x84"),
+    TOKEN("RMB"),
+    TOKEN("CNY"),
+    TOKEN("\xE2\x82\xA9"),
+    TOKEN("US$"),
+    TOKEN("元"),
+    TOKEN("圆"),
 };
 enum { CURRENCIES = sizeof currencies / sizeof currencies[0] };
 

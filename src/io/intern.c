@@ -1,5 +1,6 @@
 /*
- * intern.c - open addressing with linear probing, load at most one half; texts lie one after the other.
+ * intern.c - open addressing with linear probing, load at most one half; texts lie one after the
+ * other.
  */
 #include "intern.h"
 
@@ -23,8 +24,8 @@ struct intern {
 
 static uint64_t mix(uint64_t a, uint64_t b)
 {
-    __uint128_t product = (__uint128_t)(a ^ UINT64_C(0x9e3779b97f4a7c15)) *
-                          (b ^ UINT64_C(0xd1342543de82ef95));
+    __uint128_t product =
+        (__uint128_t)(a ^ UINT64_C(0x9e3779b97f4a7c15)) * (b ^ UINT64_C(0xd1342543de82ef95));
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
@@ -179,8 +180,8 @@ int intern_block(struct intern *t, const struct csv_slice *keys, size_t n, uint3
                 int rc = add_text(t, keys[i]);
                 if (rc)
                     return rc;
-                *s = (struct slot){{key[i][0], key[i][1]}, (uint32_t)keys[i].len,
-                                   (uint32_t)t->count};
+                *s = (struct slot){
+                    {key[i][0], key[i][1]}, (uint32_t)keys[i].len, (uint32_t)t->count};
                 ret_number[i] = (uint32_t)t->count - 1;
                 break;
             }

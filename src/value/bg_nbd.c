@@ -2,8 +2,8 @@
  * bg_nbd.c - the BG/NBD model of repeat purchases: Fader, Hardie & Lee (2005), "Counting your
  * customers" the easy way, Marketing Science 24(2), 275-284 [FHL05].
  *
- * A customer buys as a Poisson process with rate lambda ~ Gamma(r, alpha) and leaves after each repeat
- * purchase with probability p ~ Beta(a, b).
+ * A customer buys as a Poisson process with rate lambda ~ Gamma(r, alpha) and leaves after each
+ * repeat purchase with probability p ~ Beta(a, b).
  *
  * The likelihood of a cell (x, t_x, T), [FHL05] eq. 6, is A1 A2 (A3 + [x > 0] A4) with
  *   ln A1 = ln Gamma(r + x) - ln Gamma(r) + r ln alpha            depends on x alone
@@ -62,7 +62,7 @@ static double bg_eval(const void *opaque, const double *theta, double *ret_grad,
     double total = 0.0;
     double log_alpha = log(alpha);
     double s_r = 0.0, s_b = 0.0, s_ab = 0.0; /* sums of logarithms */
-    double sum[6] = {0.0}; /* 1/(r+i), 1/(b+i), 1/(a+b+i) and their squares */
+    double sum[6] = {0.0};                   /* 1/(r+i), 1/(b+i), 1/(a+b+i) and their squares */
     int32_t x = 0;
     size_t i = 0;
     while (i < d->cells) {
@@ -84,8 +84,8 @@ static double bg_eval(const void *opaque, const double *theta, double *ret_grad,
         double inv_b = x > 0 ? 1.0 / (b + x - 1.0) : 0.0;
         double n_x = 0.0, value = 0.0;
         double g_r = 0.0, g_alpha = 0.0, g_w = 0.0;
-        double h_ra = 0.0, h_aa = 0.0;                      /* of A3 and A4 themselves */
-        double v_rr = 0.0, v_raa = 0.0, v_aa = 0.0;         /* w (1 - w) times differences */
+        double h_ra = 0.0, h_aa = 0.0;              /* of A3 and A4 themselves */
+        double v_rr = 0.0, v_raa = 0.0, v_aa = 0.0; /* w (1 - w) times differences */
         double v_r = 0.0, v_al = 0.0, v_0 = 0.0;
         for (; i < d->cells && d->cell[i].x == x; i += d->stride) {
             const struct pv_cell *c = &d->cell[i];
@@ -267,9 +267,9 @@ int pv_fit_bg_nbd(const struct pv_cells *cells, const struct pv_fit_options *opt
     for (int i = 1; i < 3 && judge(&best) != PV_VERDICT_OK; i++) {
         struct pv_optimum other;
         pv_optim_maximise(&bg_nbd, &d, start[i], &other);
-        if (isfinite(other.value) && (!isfinite(best.value) || other.value > best.value + 1e-6 ||
-                                      (judge(&other) == PV_VERDICT_OK &&
-                                       other.value > best.value - 1e-6)))
+        if (isfinite(other.value) &&
+            (!isfinite(best.value) || other.value > best.value + 1e-6 ||
+             (judge(&other) == PV_VERDICT_OK && other.value > best.value - 1e-6)))
             best = other;
     }
     free(table);
@@ -342,11 +342,11 @@ double pv_bg_nbd_p_alive(const struct pv_bg_nbd *m, double x, double t_x, double
 }
 
 /*
- * [FHL05] eqs. 9 and 10 divide by a - 1 what vanishes at a = 1. Let N be the purchases of an immortal
- * customer, negative binomial given Gamma(rx, at), and s_k = E(1 - p)^k = (bx)_k / (a + bx)_k the
- * probability of surviving k purchases. The k-th purchase happens when N >= k and k - 1 were survived:
- *   E = sum_{k >= 1} s_{k-1} P(N >= k) = sum_n P(N = n) (s_0 + ... + s_{n-1}),
- * the expansion of the same 2F1 in positive terms; a = 1 is an ordinary value.
+ * [FHL05] eqs. 9 and 10 divide by a - 1 what vanishes at a = 1. Let N be the purchases of an
+ * immortal customer, negative binomial given Gamma(rx, at), and s_k = E(1 - p)^k = (bx)_k / (a +
+ * bx)_k the probability of surviving k purchases. The k-th purchase happens when N >= k and k - 1
+ * were survived: E = sum_{k >= 1} s_{k-1} P(N >= k) = sum_n P(N = n) (s_0 + ... + s_{n-1}), the
+ * expansion of the same 2F1 in positive terms; a = 1 is an ordinary value.
  */
 double pv_bg_nbd_alive_mean(double rx, double at, double a, double bx, double t)
 {

@@ -3,11 +3,12 @@
  *
  * Given lambda, the k-th future purchase of an immortal customer is discounted by y^k on average,
  * y = lambda / (lambda + delta), and it happens when k - 1 purchases were survived, so that
- *   DERT = E_lambda sum_k s_{k-1} y^k = E_lambda [ y 2F1(1, bx; a + bx; y) ],  s_k = (bx)_k/(a + bx)_k,
- * with lambda ~ Gamma(r + x, alpha + T). The integral over w = ln lambda is analytic in a strip about
- * the real line and decays at both ends, so the trapezoidal rule converges exponentially (Trefethen &
- * Weideman, SIAM Review 56 (2014), theorem 5.1). The nodes hold for one x and a range of T; the
- * hypergeometric part does not depend on T, so another T costs only one exponential a node.
+ *   DERT = E_lambda sum_k s_{k-1} y^k = E_lambda [ y 2F1(1, bx; a + bx; y) ],  s_k = (bx)_k/(a +
+ * bx)_k, with lambda ~ Gamma(r + x, alpha + T). The integral over w = ln lambda is analytic in a
+ * strip about the real line and decays at both ends, so the trapezoidal rule converges
+ * exponentially (Trefethen & Weideman, SIAM Review 56 (2014), theorem 5.1). The nodes hold for one
+ * x and a range of T; the hypergeometric part does not depend on T, so another T costs only one
+ * exponential a node.
  */
 #include "internal.h"
 
@@ -15,15 +16,16 @@
 #include <stdlib.h>
 
 /*
- * 2F1(1, b; c; y), 0 <= y < 1, c > b > 0: one contiguous step and Gauss's continued fraction, [DLMF]
- * 15.7.1 with b = 0, from behind. Its error shrinks by ((1 - s)/(1 + s)), s = sqrt(1 - y), a term.
+ * 2F1(1, b; c; y), 0 <= y < 1, c > b > 0: one contiguous step and Gauss's continued fraction,
+ * [DLMF] 15.7.1 with b = 0, from behind. Its error shrinks by ((1 - s)/(1 + s)), s = sqrt(1 - y), a
+ * term.
  */
 static double hyp_one(double b, double c, double y, double one_minus_y)
 {
     double terms = ceil(20.0 / sqrt(one_minus_y)) + 20.0;
     int n = terms < 2e6 ? (int)terms : 2000000;
-    double top = c;           /* C - 1 with C = c + 1 */
-    double big_a = b + 1.0;   /* F(1, b + 1; c + 1; y) */
+    double top = c;         /* C - 1 with C = c + 1 */
+    double big_a = b + 1.0; /* F(1, b + 1; c + 1; y) */
     double tail = top + n;
     for (int k = n; k >= 1; k--) {
         double half = (double)(k / 2);

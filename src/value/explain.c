@@ -13,9 +13,10 @@ static int ascending(const void *left, const void *right)
 }
 
 /*
- * Kernel estimate with a Gaussian kernel on y = ln(1 + value / c), c a quarter of the median: residual
- * values are skewed over orders of magnitude, and y stays calm near zero, where the kernel is reflected.
- * Bandwidth: Silverman's rule with the smaller of the standard deviation and IQR / 1.349.
+ * Kernel estimate with a Gaussian kernel on y = ln(1 + value / c), c a quarter of the median:
+ * residual values are skewed over orders of magnitude, and y stays calm near zero, where the kernel
+ * is reflected. Bandwidth: Silverman's rule with the smaller of the standard deviation and IQR
+ * / 1.349.
  */
 static int skewed_density(const double *sorted, size_t n, const double *at, size_t points,
                           double *ret_height)
@@ -120,7 +121,8 @@ struct inputs {
 
 enum { COALITIONS = 1 << PV_REASONS };
 
-/* The share of coalitions of `size` others in the average over all orders: size! (3 - size)! / 4!. */
+/* The share of coalitions of `size` others in the average over all orders: size! (3 - size)! / 4!.
+ */
 static const double order_share[PV_REASONS] = {1.0 / 4, 1.0 / 12, 1.0 / 12, 1.0 / 4};
 
 static void predict(const struct pv_valuer *v, const struct inputs *in, double *ret_purchases,

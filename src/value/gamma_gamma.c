@@ -1,5 +1,6 @@
 /*
- * gamma_gamma.c - the Gamma-Gamma model of spend per purchase: Fader & Hardie (2013), note 025 [FH13b].
+ * gamma_gamma.c - the Gamma-Gamma model of spend per purchase: Fader & Hardie (2013), note 025
+ * [FH13b].
  *
  * Purchases of a customer cost Gamma(p, nu), nu ~ Gamma(q, gamma) differs between customers and is
  * independent of how often they buy. With zbar the mean of x purchases, [FH13b] eq. 1a:
@@ -52,9 +53,9 @@ static double gg_eval(const void *opaque, const double *theta, double *ret_grad,
         }
         double psi_px = pv_math_digamma(px), psi_pxq = pv_math_digamma(pxq);
         double tri_px = pv_math_trigamma(px), tri_pxq = pv_math_trigamma(pxq);
-        total += n * (pv_math_lgamma(pxq) - pv_math_lgamma(px) - lg_q + q * log_gamma +
-                      px * log(x)) +
-                 (px - 1.0) * group->sum_log_z - pxq * logs;
+        total +=
+            n * (pv_math_lgamma(pxq) - pv_math_lgamma(px) - lg_q + q * log_gamma + px * log(x)) +
+            (px - 1.0) * group->sum_log_z - pxq * logs;
         grad[P] += x * (n * (psi_pxq - psi_px + log(x)) + group->sum_log_z - logs);
         grad[Q] += n * (psi_pxq - psi_q + log_gamma) - logs;
         grad[GAMMA] += n * q / gamma - pxq * inv;
@@ -115,8 +116,8 @@ static int by_x_then_spend(const void *left, const void *right)
     return (l->spend > r->spend) - (l->spend < r->spend);
 }
 
-/* Customers with repeat spend, grouped by x with a counting sort when x is small, as it nearly always
- * is. Fills data and the moments of the spend; returns the number of customers or -1. */
+/* Customers with repeat spend, grouped by x with a counting sort when x is small, as it nearly
+ * always is. Fills data and the moments of the spend; returns the number of customers or -1. */
 static int64_t group_spend(const struct pv_customer *rows, size_t n, double scale,
                            struct gg_data *ret_data, double *ret_mean, double *ret_var,
                            double *ret_correlation)

@@ -3,9 +3,10 @@
  *
  * Rows in any order are kept as 16 bytes each, then partitioned by customer in place: a first pass
  * moves them into at most 1,024 ranges of customers (American flag sort: McIlroy, Bostic & McIlroy,
- * Computing Systems 6 (1993)), each of which fits a cache; within a range a counting sort by customer
- * and a sort of the few rows of each customer finish the job. The sorted rows are merged by day, their
- * money is compacted to the front of the same memory, and only the days need a new column.
+ * Computing Systems 6 (1993)), each of which fits a cache; within a range a counting sort by
+ * customer and a sort of the few rows of each customer finish the job. The sorted rows are merged
+ * by day, their money is compacted to the front of the same memory, and only the days need a new
+ * column.
  */
 #include "internal.h"
 
@@ -151,8 +152,8 @@ static bool is_sorted(const struct row *rows, size_t n)
 
 /*
  * Merges the day-sorted rows of one customer into at most n transactions, written to day[] and
- * amount[]; amount may alias the memory of rows from its beginning (it never overtakes the reading).
- * Returns the number of transactions or a negative error.
+ * amount[]; amount may alias the memory of rows from its beginning (it never overtakes the
+ * reading). Returns the number of transactions or a negative error.
  */
 static int64_t merge_customer(const struct row *rows, size_t n, int32_t *day, int64_t *amount,
                               struct pv_history_report *report)
@@ -265,8 +266,7 @@ static int flush_customer(struct pv_builder *b)
     if (!is_sorted(b->rows, b->used))
         sort_days(b->rows, b->used);
     struct pv_history *h = b->done;
-    int64_t made =
-        merge_customer(b->rows, b->used, h->day + have, h->amount + have, &b->report);
+    int64_t made = merge_customer(b->rows, b->used, h->day + have, h->amount + have, &b->report);
     if (made < 0)
         return (int)made;
     open_customers(h, customer + 1);
@@ -428,8 +428,7 @@ static int finish_unordered(struct pv_builder *b, size_t customers, struct pv_hi
             if (!is_sorted(own, end - from))
                 sort_days(own, end - from);
             h->start[base + c] = made;
-            int64_t merged =
-                merge_customer(own, end - from, day + made, amount + made, &b->report);
+            int64_t merged = merge_customer(own, end - from, day + made, amount + made, &b->report);
             if (merged < 0) {
                 rc = (int)merged;
                 goto out;

@@ -1,8 +1,8 @@
 /*
  * internal.h - what the files of the value library share. Not installed.
  *
- * A model is one const `struct pv_model` (name, parameters with limits, log-likelihood with its first
- * and second derivatives, starting points): a new model is one file and one such row.
+ * A model is one const `struct pv_model` (name, parameters with limits, log-likelihood with its
+ * first and second derivatives, starting points): a new model is one file and one such row.
  */
 #ifndef PATRON_VALUE_INTERNAL_H
 #define PATRON_VALUE_INTERNAL_H
@@ -79,7 +79,8 @@ void pv_optim_report(const struct pv_model *model, const struct pv_optimum *opti
 /* A fit of this model without numbers (NaN parameters) and with a verdict. */
 void pv_fit_blank(const struct pv_model *model, enum pv_verdict verdict, struct pv_fit *ret_fit);
 
-/* ---- bg_nbd.c: customers known to be alive at T have lambda ~ Gamma(rx, at), p ~ Beta(a, bx) ---- */
+/* ---- bg_nbd.c: customers known to be alive at T have lambda ~ Gamma(rx, at), p ~ Beta(a, bx) ----
+ */
 
 /* E[purchases in t] of such a customer. */
 double pv_bg_nbd_alive_mean(double rx, double at, double a, double bx, double t);
@@ -93,7 +94,8 @@ size_t pv_bg_nbd_alive_tail(double rx, double at, double a, double bx, double t,
 /* ---- parallel.c ---- */
 
 typedef int pv_chunk_fn(void *context, size_t chunk);
-/* Runs work(context, 0 .. chunks - 1) on up to `threads` threads; the first error stops the rest. */
+/* Runs work(context, 0 .. chunks - 1) on up to `threads` threads; the first error stops the rest.
+ */
 int pv_parallel_run(int threads, size_t chunks, pv_chunk_fn *work, void *context);
 
 /* ---- dert.c ---- */

@@ -5,7 +5,6 @@
 
 #include <float.h>
 #include <math.h>
-#include <string.h>
 
 double pv_math_lgamma(double x)
 {
@@ -35,10 +34,10 @@ double pv_math_digamma(double x)
     }
     double u = 1.0 / (x * x);
     double tail =
-        u * (1.0 / 12 -
-             u * (1.0 / 120 -
-                  u * (1.0 / 252 -
-                       u * (1.0 / 240 - u * (1.0 / 132 - u * (691.0 / 32760 - u / 12))))));
+        u *
+        (1.0 / 12 -
+         u * (1.0 / 120 -
+              u * (1.0 / 252 - u * (1.0 / 240 - u * (1.0 / 132 - u * (691.0 / 32760 - u / 12))))));
     return sum + log(x) - 0.5 / x - tail;
 }
 
@@ -51,9 +50,9 @@ double pv_math_trigamma(double x)
         x += 1.0;
     }
     double u = 1.0 / (x * x);
-    double tail = u * (1.0 / 6 -
-                       u * (1.0 / 30 -
-                            u * (1.0 / 42 - u * (1.0 / 30 - u * (5.0 / 66 - u * 691.0 / 2730)))));
+    double tail =
+        u * (1.0 / 6 -
+             u * (1.0 / 30 - u * (1.0 / 42 - u * (1.0 / 30 - u * (5.0 / 66 - u * 691.0 / 2730)))));
     return sum + 1.0 / x + 0.5 * u + tail / x;
 }
 
@@ -169,7 +168,8 @@ bool pv_math_spd_inverse(int n, const double *matrix, double *ret_inverse)
 
 void pv_math_cholesky(int n, const double *matrix, double *ret_lower)
 {
-    memset(ret_lower, 0, sizeof(double) * (size_t)(n * n));
+    for (int i = 0; i < n * n; i++)
+        ret_lower[i] = 0.0;
     for (int j = 0; j < n; j++) {
         double d = matrix[j * n + j];
         for (int k = 0; k < j; k++)

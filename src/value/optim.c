@@ -56,8 +56,8 @@ static double step_norm(int n, const double *g, const double *val, double mu)
 
 /*
  * Step of length <= radius that maximises the quadratic model over the free coordinates.
- * Returns the predicted gain; *ret_decrement is the Newton decrement g' H^-1 g (infinite when -H is not
- * positive definite).
+ * Returns the predicted gain; *ret_decrement is the Newton decrement g' H^-1 g (infinite when -H is
+ * not positive definite).
  */
 static double trust_step(int n, const double *grad, const double *hess, double radius,
                          double *ret_step, double *ret_decrement)
@@ -99,7 +99,8 @@ static double trust_step(int n, const double *grad, const double *hess, double r
         mu = high;
     }
     double gain = 0.0;
-    memset(ret_step, 0, sizeof(double) * (size_t)n);
+    for (int i = 0; i < n; i++)
+        ret_step[i] = 0.0;
     for (int i = 0; i < n; i++) {
         double s = g[i] / (val[i] + mu);
         gain += g[i] * s - 0.5 * val[i] * s * s;

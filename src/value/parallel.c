@@ -1,6 +1,6 @@
 /*
- * parallel.c - the same work on several threads. Chunks are fixed by the work, never by the number of
- * threads, and write to places of their own, so that no digit depends on who computed it.
+ * parallel.c - the same work on several threads. Chunks are fixed by the work, never by the number
+ * of threads, and write to places of their own, so that no digit depends on who computed it.
  */
 #include "internal.h"
 

@@ -109,7 +109,8 @@ uint64_t pv_rng_poisson(struct pv_rng *rng, double mean)
         }
         return n;
     }
-    /* Normal with continuity correction: at 30 and more its error is far below what 1,024 draws show. */
+    /* Normal with continuity correction: at 30 and more its error is far below what 1,024 draws
+     * show. */
     double v = floor(mean + sqrt(mean) * pv_rng_normal(rng) + 0.5);
     return v > 0.0 ? (uint64_t)fmin(v, 1e15) : 0;
 }

@@ -2,11 +2,11 @@
  * simulate.c - futures of a customer who is alive at T, in money.
  *
  * Given (lambda, p), the purchase at which the customer leaves comes at rate lambda p and the other
- * ones form an independent Poisson process of rate lambda (1 - p) until then (thinning), so that one
- * exponential gives the lifetime and nothing is simulated purchase by purchase when there are many.
- * What follows T depends on (x, T) only; t_x enters through P(alive). Hence knots over (x, alpha + T),
- * each with sorted draws, between which quantiles are interpolated. The same streams of chance serve
- * every knot: quantiles move smoothly from knot to knot.
+ * ones form an independent Poisson process of rate lambda (1 - p) until then (thinning), so that
+ * one exponential gives the lifetime and nothing is simulated purchase by purchase when there are
+ * many. What follows T depends on (x, T) only; t_x enters through P(alive). Hence knots over (x,
+ * alpha + T), each with sorted draws, between which quantiles are interpolated. The same streams of
+ * chance serve every knot: quantiles move smoothly from knot to knot.
  */
 #include "valuer.h"
 
@@ -53,15 +53,16 @@ static void simulate_one(const struct pv_valuer *v, const struct pv_draw *d, dou
     double life = pv_rng_exponential(rng) / (lambda * p);
     double stay = lambda * (1.0 - p);
 
-    /* Spend: purchases cost Gamma(p, nu), nu ~ Gamma(p x + q, gamma + x zbar); in units of the point
-     * estimate's expected spend (gamma + x zbar) p / (p x + q - 1). */
+    /* Spend: purchases cost Gamma(p, nu), nu ~ Gamma(p x + q, gamma + x zbar); in units of the
+     * point estimate's expected spend (gamma + x zbar) p / (p x + q - 1). */
     const struct pv_gamma_gamma *g = &d->gg;
     double moved = 1.0 + share * (g->gamma / v->gg.gamma - 1.0);
-    double unit = moved * (v->gg.p * x + v->gg.q - 1.0) / v->gg.p /
-                  pv_rng_gamma(rng, g->p * x + g->q);
+    double unit =
+        moved * (v->gg.p * x + v->gg.q - 1.0) / v->gg.p / pv_rng_gamma(rng, g->p * x + g->q);
 
     bool leaves_soon = life <= horizon;
-    double count = (double)pv_rng_poisson(rng, stay * fmin(life, horizon)) + (leaves_soon ? 1.0 : 0.0);
+    double count =
+        (double)pv_rng_poisson(rng, stay * fmin(life, horizon)) + (leaves_soon ? 1.0 : 0.0);
     *ret_money = count > 0.0 ? unit * pv_rng_gamma(rng, g->p * count) : 0.0;
 
     double sum = 0.0, squares = 0.0;
@@ -88,8 +89,8 @@ static void simulate_one(const struct pv_valuer *v, const struct pv_draw *d, dou
         }
     }
     /* sum of w Z given the weights: a gamma with the same mean and variance, exact for equal w. */
-    *ret_worth = sum > 0.0 ? unit * pv_rng_gamma(rng, g->p * sum * sum / squares) * squares / sum
-                           : 0.0;
+    *ret_worth =
+        sum > 0.0 ? unit * pv_rng_gamma(rng, g->p * sum * sum / squares) * squares / sum : 0.0;
 }
 
 void pv_simulate(const struct pv_valuer *v, double x, double T, double share, uint64_t first,
@@ -193,8 +194,7 @@ int pv_knots_new(struct pv_valuer *v, int32_t max_x, int32_t min_T, int32_t max_
         v->knot_x[i] = x[i];
     v->knots_x = n;
     for (size_t i = 0; i < v->knots_T; i++)
-        v->knot_at[i] =
-            steps == 0 ? low : low * pow(high / low, (double)i / (double)steps);
+        v->knot_at[i] = steps == 0 ? low : low * pow(high / low, (double)i / (double)steps);
     int rc = draw_parameters(v);
     return rc ? rc : pv_parallel_run(v->options.threads, n * v->knots_T, fill_knot, v);
 }
@@ -233,10 +233,10 @@ void pv_knot_find(const struct pv_valuer *v, double x, double T, struct pv_knot_
         ft = fmin(fmax(ft, 0.0), 1.0);
     }
     size_t i2 = fx > 0.0 ? i + 1 : i, j2 = ft > 0.0 ? j + 1 : j;
-    *ret_mix = (struct pv_knot_mix){
-        {&v->knot[i * v->knots_T + j], &v->knot[i * v->knots_T + j2],
-         &v->knot[i2 * v->knots_T + j], &v->knot[i2 * v->knots_T + j2]},
-        {(1.0 - fx) * (1.0 - ft), (1.0 - fx) * ft, fx * (1.0 - ft), fx * ft}};
+    *ret_mix =
+        (struct pv_knot_mix){{&v->knot[i * v->knots_T + j], &v->knot[i * v->knots_T + j2],
+                              &v->knot[i2 * v->knots_T + j], &v->knot[i2 * v->knots_T + j2]},
+                             {(1.0 - fx) * (1.0 - ft), (1.0 - fx) * ft, fx * (1.0 - ft), fx * ft}};
 }
 
 double pv_knot_quantile(const struct pv_valuer *v, const struct pv_knot_mix *mix, bool worth,
@@ -263,6 +263,7 @@ double pv_knot_spread(const struct pv_knot_mix *mix, bool worth)
 {
     double sum = 0.0;
     for (int c = 0; c < 4; c++)
-        sum += mix->weight[c] * (worth ? mix->corner[c]->worth_spread : mix->corner[c]->money_spread);
+        sum +=
+            mix->weight[c] * (worth ? mix->corner[c]->worth_spread : mix->corner[c]->money_spread);
     return sum;
 }

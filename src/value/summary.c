@@ -1,5 +1,6 @@
 /*
- * summary.c - what a model sees of a customer (x, t_x, T), and the cells in which equal ones are counted.
+ * summary.c - what a model sees of a customer (x, t_x, T), and the cells in which equal ones are
+ * counted.
  */
 #include "internal.h"
 
@@ -88,7 +89,8 @@ static int counter_add(struct counter *c, uint64_t key, uint64_t count)
         for (size_t i = 0; i < c->room; i++) {
             if (c->slot[i].key == 0)
                 continue;
-            size_t at = (size_t)((c->slot[i].key * UINT64_C(0x9e3779b97f4a7c15)) >> 20) & (room - 1);
+            size_t at =
+                (size_t)((c->slot[i].key * UINT64_C(0x9e3779b97f4a7c15)) >> 20) & (room - 1);
             while (slot[at].key)
                 at = (at + 1) & (room - 1);
             slot[at] = c->slot[i];

@@ -1,13 +1,12 @@
 /*
  * track.c - expected against actual repeat purchases through time.
  *
- * The expectation of a cohort is that of new customers, [FHL05] eq. 9, shifted by the day of the first
- * purchase. The band is that of the number, given the parameters: with Delta a customer's purchases in
- * a window (s, s + w) after the first one,
- *   Var Delta = E Delta + E Delta(Delta - 1) - (E Delta)^2,
- *   E Delta(Delta - 1) = 2 int_0^w u E[lambda^2 (1 - p) e^(-lambda p (s + u))] du
- *                      = 2 r (r + 1) / alpha^2 b / (a + b) int_0^w u 2F1(r + 2, a; a + b + 1; -(s + u)/alpha) du:
- * a purchase, survival of it, and a second one u later at most, summed over pairs.
+ * The expectation of a cohort is that of new customers, [FHL05] eq. 9, shifted by the day of the
+ * first purchase. The band is that of the number, given the parameters: with Delta a customer's
+ * purchases in a window (s, s + w) after the first one, Var Delta = E Delta + E Delta(Delta - 1) -
+ * (E Delta)^2, E Delta(Delta - 1) = 2 int_0^w u E[lambda^2 (1 - p) e^(-lambda p (s + u))] du = 2 r
+ * (r + 1) / alpha^2 b / (a + b) int_0^w u 2F1(r + 2, a; a + b + 1; -(s + u)/alpha) du: a purchase,
+ * survival of it, and a second one u later at most, summed over pairs.
  */
 #include "internal.h"
 

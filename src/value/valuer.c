@@ -1,6 +1,6 @@
 /*
- * valuer.c - values of a whole base. Everything a customer's future depends on, except P(alive) and the
- * own mean spend, is a function of (x, T) and is computed once for each that occurs.
+ * valuer.c - values of a whole base. Everything a customer's future depends on, except P(alive) and
+ * the own mean spend, is a function of (x, T) and is computed once for each that occurs.
  *
  * Predictive interval of the number of purchases: exact tails given the parameters, averaged over
  * points with the mean and covariance of the parameters' posterior (in logarithms), then mixed with
@@ -372,9 +372,9 @@ static void work_money(const struct pv_valuer *v, const struct pv_customer *row,
                                         mean * money_quantile(v, &mix, true, alive, 0.025),
                                         mean * money_quantile(v, &mix, true, alive, 0.975)};
     r->clv_median = mean * money_quantile(v, &mix, true, alive, 0.5);
-    r->clv_mean_of = log_normal(r->clv, quadratic(BG_PARAMS, w->clv_slope, v->bg_cov) +
-                                            quadratic(GG_PARAMS, w->clv_slope + BG_PARAMS,
-                                                      v->gg_cov));
+    r->clv_mean_of =
+        log_normal(r->clv, quadratic(BG_PARAMS, w->clv_slope, v->bg_cov) +
+                               quadratic(GG_PARAMS, w->clv_slope + BG_PARAMS, v->gg_cov));
 }
 
 static void work_customer(const struct pv_valuer *v, const struct pv_customer *row,
@@ -388,9 +388,9 @@ static void work_customer(const struct pv_valuer *v, const struct pv_customer *r
     r->p_alive = alive;
     r->expected_orders = alive * g->mean;
     r->dert = alive * g->dert;
-    r->orders = (struct pv_interval){count_quantile(g, alive, 0.10), count_quantile(g, alive, 0.90),
-                                     count_quantile(g, alive, 0.025),
-                                     count_quantile(g, alive, 0.975)};
+    r->orders =
+        (struct pv_interval){count_quantile(g, alive, 0.10), count_quantile(g, alive, 0.90),
+                             count_quantile(g, alive, 0.025), count_quantile(g, alive, 0.975)};
     /* d ln P(alive) = -(1 - P) d(log odds of having left). */
     double alive_slope[BG_PARAMS] = {0.0};
     if (row->x > 0) {
@@ -450,8 +450,8 @@ struct batch {
     const struct pv_valuer *v;
     const struct pv_customer *rows;
     size_t n;
-    struct pv_value *values;   /* or NULL */
-    struct pv_equity *part;    /* one a chunk, or NULL */
+    struct pv_value *values; /* or NULL */
+    struct pv_equity *part;  /* one a chunk, or NULL */
     double (*clv_slope)[ALL_PARAMS];
     double (*money_slope)[ALL_PARAMS];
     struct pv_holdout *holdout; /* one a chunk, or NULL */

@@ -11,8 +11,8 @@ enum { BG_PARAMS = 4, GG_PARAMS = 3, ALL_PARAMS = BG_PARAMS + GG_PARAMS };
 /* What all customers with the same (x, T) share, given that they are alive at T. */
 struct pv_group {
     int32_t x, T;
-    double mean;                 /* E[purchases in the horizon] */
-    double dert;                 /* discounted expected residual transactions */
+    double mean;                  /* E[purchases in the horizon] */
+    double dert;                  /* discounted expected residual transactions */
     double mean_slope[BG_PARAMS]; /* d ln mean / d ln parameter */
     double dert_slope[BG_PARAMS];
     float *tail; /* P(N >= k), averaged over the uncertainty of the parameters */
@@ -21,8 +21,8 @@ struct pv_group {
 
 /* Simulated futures of a customer alive at T on one knot, in units of the expected spend. */
 struct pv_knot {
-    double *money; /* draws, ascending: horizon */
-    double *worth; /* draws, ascending: discounted residual value */
+    double *money;       /* draws, ascending: horizon */
+    double *worth;       /* draws, ascending: discounted residual value */
     double money_spread; /* E[V^2] / E[V]^2 */
     double worth_spread;
 };
@@ -43,7 +43,8 @@ struct pv_valuer {
     double delta;
     double gg_base_mean;
 
-    struct pv_bg_nbd sigma[2 * BG_PARAMS]; /* equally weighted points with the posterior's moments */
+    struct pv_bg_nbd
+        sigma[2 * BG_PARAMS]; /* equally weighted points with the posterior's moments */
     size_t sigmas;
 
     struct pv_group *group; /* sorted by x, T */
@@ -68,8 +69,9 @@ struct pv_valuer {
 /* simulate.c */
 int pv_knots_new(struct pv_valuer *v, int32_t max_x, int32_t min_T, int32_t max_T);
 void pv_knots_free(struct pv_valuer *v);
-/* Draws of (horizon money, residual value) of an alive customer in units of expected spend, unsorted;
- * share: part of gamma in gamma + x zbar, through which the uncertainty of gamma enters. */
+/* Draws of (horizon money, residual value) of an alive customer in units of expected spend,
+ * unsorted; share: part of gamma in gamma + x zbar, through which the uncertainty of gamma enters.
+ */
 void pv_simulate(const struct pv_valuer *v, double x, double T, double share, uint64_t first,
                  size_t draws, double *ret_money, double *ret_worth);
 

@@ -58,8 +58,7 @@ static void dates(void **state)
         enum csv_cell cell = csv_parse_date(slice(cases[i].text), cases[i].format, &day);
         assert_string_equal(csv_cell_code(cell), cases[i].code);
         if (cell == CSV_CELL_OK)
-            assert_int_equal(day,
-                             csv_day_from_civil(cases[i].year, cases[i].month, cases[i].day));
+            assert_int_equal(day, csv_day_from_civil(cases[i].year, cases[i].month, cases[i].day));
         else
             assert_int_equal(day, -777);
     }

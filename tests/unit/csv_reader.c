@@ -36,7 +36,8 @@ static ssize_t drip(void *opaque, char *buffer, size_t room)
     return (ssize_t)n;
 }
 
-/* Reads everything into one text: fields in [], records ended by a line feed; "!code@record.field:byte" */
+/* Reads everything into one text: fields in [], records ended by a line feed;
+ * "!code@record.field:byte" */
 static char *render(const char *data, size_t len, size_t step, const struct csv_options *options)
 {
     struct dripping source = {data, len, 0, step, 0};
@@ -55,8 +56,8 @@ static char *render(const char *data, size_t len, size_t step, const struct csv_
     }
     if (rc < 0) {
         struct csv_problem p = csv_problem(reader);
-        fprintf(f, "!%s@%llu.%zu:%llu", csv_error_code(p.code), (unsigned long long)p.record, p.field,
-                (unsigned long long)p.byte);
+        fprintf(f, "!%s@%llu.%zu:%llu", csv_error_code(p.code), (unsigned long long)p.record,
+                p.field, (unsigned long long)p.byte);
         assert_int_equal(csv_next(reader, &r), rc);
     }
     csv_free(reader);
@@ -130,7 +131,8 @@ static void encodings(void **state)
           "a\0,\0b\0\n\0",
           "[a][b]\n");
     CHECK("\xFE\xFF\0a\0,\0b\0\n", "[a][b]\n");
-    check("a,b\nx,\xFF\n", 8, "[a][b]\n!encoding@2.0:6", &(struct csv_options){.encoding = CSV_UTF8});
+    check("a,b\nx,\xFF\n", 8, "[a][b]\n!encoding@2.0:6",
+          &(struct csv_options){.encoding = CSV_UTF8});
     CHECK("a,b\n1,2\nx,\x80\n", "[a][b]\n[1][2]\n!encoding@3.0:10");
     check("a,\xE5\xAE", 4, "!encoding@1.0:2", &(struct csv_options){.encoding = CSV_UTF8});
 }

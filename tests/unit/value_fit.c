@@ -35,7 +35,8 @@ static double sum_loglik(const struct pv_customer *rows, size_t n, const double 
     return sum;
 }
 
-/* The parameters come back within what their standard errors allow; times rounded up to days bias r. */
+/* The parameters come back within what their standard errors allow; times rounded up to days bias
+ * r. */
 static void known_parameters_come_back(void **state)
 {
     (void)state;
@@ -60,7 +61,8 @@ static void known_parameters_come_back(void **state)
     free(rows);
 }
 
-/* On cells = customer by customer; a maximum; standard errors = inverse of a differenced Hessian. */
+/* On cells = customer by customer; a maximum; standard errors = inverse of a differenced Hessian.
+ */
 static void derivatives_are_right(void **state)
 {
     (void)state;
@@ -91,7 +93,8 @@ static void derivatives_are_right(void **state)
     }
     assert_true(pv_math_spd_inverse(4, info, inverse));
     for (int i = 0; i < 4; i++)
-        near_relative(fit.std_error[i], fit.param[i] * sqrt(inverse[i * 5]), 1e-3, "standard error");
+        near_relative(fit.std_error[i], fit.param[i] * sqrt(inverse[i * 5]), 1e-3,
+                      "standard error");
     free(rows);
 }
 
@@ -115,7 +118,8 @@ static void days_and_weeks_agree(void **state)
 static void cells_count_and_sort(void **state)
 {
     (void)state;
-    const struct pv_cell in[] = {{2, 5, 9, 1}, {0, 0, 9, 3}, {2, 5, 9, 4}, {2, 3, 9, 1}, {0, 0, 8, 1}};
+    const struct pv_cell in[] = {
+        {2, 5, 9, 1}, {0, 0, 9, 3}, {2, 5, 9, 4}, {2, 3, 9, 1}, {0, 0, 8, 1}};
     struct pv_cells *cells;
     size_t n;
     assert_int_equal(pv_cells_from(in, 5, &cells), 0);

@@ -9,7 +9,8 @@
 static FILE *open_shared(const char *name)
 {
     char path[4096];
-    const char *places[] = {getenv("PATRON_SHARED"), "../shared", "../../shared", "../../../shared"};
+    const char *places[] = {getenv("PATRON_SHARED"), "../shared", "../../shared",
+                            "../../../shared"};
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         if (!places[i] || !*places[i])
             continue;
@@ -66,8 +67,8 @@ static void quantities_at_fixed_parameters(void **state)
     }
     assert_true(i >= 10);
     const char *key;
-    json_object_foreach(json_object_get(root, "expectation_new_customer"), key, c)
-        near_relative(pv_bg_nbd_expected_new(&m, strtod(key, NULL)), number(c, "bg_nbd"), 1e-9, key);
+    json_object_foreach(json_object_get(root, "expectation_new_customer"), key, c) near_relative(
+        pv_bg_nbd_expected_new(&m, strtod(key, NULL)), number(c, "bg_nbd"), 1e-9, key);
     double pmf[11];
     assert_int_equal(pv_bg_nbd_pmf_new(&m, 39, 11, pmf), 0);
     json_array_foreach(json_object_get(root, "bg_nbd_pmf_39"), i, c)
@@ -75,8 +76,8 @@ static void quantities_at_fixed_parameters(void **state)
     const json_t *p = json_object_get(json_object_get(root, "params"), "gamma_gamma");
     struct pv_gamma_gamma g = {number(p, "p"), number(p, "q"), number(p, "v")};
     json_array_foreach(json_object_get(root, "gamma_gamma_conditional_mean"), i, c)
-        near_relative(pv_gamma_gamma_mean(&g, number(c, "x"), number(c, "zbar")), number(c, "value"),
-                      1e-9, "spend");
+        near_relative(pv_gamma_gamma_mean(&g, number(c, "x"), number(c, "zbar")),
+                      number(c, "value"), 1e-9, "spend");
     json_decref(root);
 }
 
@@ -102,10 +103,10 @@ static struct pv_history *cdnow(void)
         unsigned id;
         int year, month, day;
         long long whole, cents;
-        assert_int_equal(sscanf(line, "%u,%d-%d-%d,%lld.%2lld", &id, &year, &month, &day, &whole,
-                                &cents),
-                         6);
-        assert_int_equal(pv_builder_add(b, id - 1, day_of(year, month, day), whole * 100 + cents), 0);
+        assert_int_equal(
+            sscanf(line, "%u,%d-%d-%d,%lld.%2lld", &id, &year, &month, &day, &whole, &cents), 6);
+        assert_int_equal(pv_builder_add(b, id - 1, day_of(year, month, day), whole * 100 + cents),
+                         0);
     }
     fclose(f);
     struct pv_history_report report;
@@ -146,8 +147,8 @@ static void cdnow_is_fitted_and_forecast(void **state)
     assert_int_equal(bg.cells, 1016);
     near_fit(&bg, json_object_get(want, "bg_nbd"), (const char *const[]){"r", "alpha", "a", "b"});
     near_fit(&gg, json_object_get(want, "gamma_gamma"), (const char *const[]){"p", "q", "v"});
-    struct pv_valuer_options vo = {.unit_days = 7.0, .money_scale = 100.0, .horizon = 39,
-                                   .discount = 0.15, .seed = 1};
+    struct pv_valuer_options vo = {
+        .unit_days = 7.0, .money_scale = 100.0, .horizon = 39, .discount = 0.15, .seed = 1};
     struct pv_valuer *v;
     struct pv_holdout hold;
     assert_int_equal(pv_valuer_new(&bg, &gg, &vo, rows, n, &v), 0);

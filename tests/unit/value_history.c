@@ -12,7 +12,8 @@ static struct pv_history *build(const struct line *lines, size_t n, enum pv_retu
 {
     struct pv_builder *b;
     struct pv_history *h = NULL;
-    assert_int_equal(ordered ? pv_builder_new_ordered(returns, &b) : pv_builder_new(returns, &b), 0);
+    assert_int_equal(ordered ? pv_builder_new_ordered(returns, &b) : pv_builder_new(returns, &b),
+                     0);
     for (size_t i = 0; i < n; i++)
         assert_int_equal(pv_builder_add(b, lines[i].customer, lines[i].day, lines[i].amount), 0);
     assert_int_equal(pv_builder_finish(b, customers, &h, report), 0);
@@ -23,7 +24,8 @@ static struct pv_history *build(const struct line *lines, size_t n, enum pv_retu
 static void same_day_is_one_purchase(void **state)
 {
     (void)state;
-    const struct line lines[] = {{1, 20, 500}, {0, 12, 1200}, {0, 12, 7700}, {0, 3, 0}, {1, 10, 100}};
+    const struct line lines[] = {
+        {1, 20, 500}, {0, 12, 1200}, {0, 12, 7700}, {0, 3, 0}, {1, 10, 100}};
     struct pv_history_report report;
     struct pv_history *h = build(lines, 5, PV_RETURNS_NET, false, 4, &report);
     struct pv_history_view v = pv_history_columns(h);
@@ -55,10 +57,10 @@ static void returns_take_back_the_latest(void **state)
 {
     (void)state;
     const struct line lines[] = {
-        {0, 1, 100}, {0, 5, 300}, {0, 7, -350},  /* takes all of day 5 and half of day 1 */
+        {0, 1, 100}, {0, 5, 300},  {0, 7, -350}, /* takes all of day 5 and half of day 1 */
         {1, 1, 100}, {1, 1, -100},               /* undone on its own day */
         {2, 1, -50}, {2, 3, 70},                 /* a return before any purchase */
-        {3, 1, 100}, {3, 2, 80},  {3, 2, -30},   /* part of a day */
+        {3, 1, 100}, {3, 2, 80},   {3, 2, -30},  /* part of a day */
     };
     for (int ordered = 0; ordered < 2; ordered++) {
         struct pv_history_report report;

@@ -22,9 +22,8 @@ struct customer {
     double x, t_x, T;
 };
 static const struct customer customers[] = {
-    {2, 30.43, 38.86}, {1, 1.71, 38.86}, {0, 0, 38.86},       {7, 29.43, 38.86},
-    {26, 30.86, 31.0}, {29, 37, 38.57},  {300, 150.0, 200.0}, {5000, 990, 1000},
-    {1, 38.0, 38.5},   {0, 0, 0},
+    {2, 30.43, 38.86}, {1, 1.71, 38.86},    {0, 0, 38.86},     {7, 29.43, 38.86}, {26, 30.86, 31.0},
+    {29, 37, 38.57},   {300, 150.0, 200.0}, {5000, 990, 1000}, {1, 38.0, 38.5},   {0, 0, 0},
 };
 enum { CUSTOMERS = sizeof customers / sizeof customers[0] };
 
@@ -38,7 +37,8 @@ static void loglik_is_equation_6(void **state)
         long double x = c->x, r = m->r, al = m->alpha, a = m->a, b = m->b;
         long double lead = lgammal(r + x) - lgammal(r) + r * logl(al) - lbeta(a, b);
         long double alive = lbeta(a, b + x) - (r + x) * logl(al + c->T);
-        long double gone = x > 0 ? lbeta(a + 1, b + x - 1) - (r + x) * logl(al + c->t_x) : -INFINITY;
+        long double gone =
+            x > 0 ? lbeta(a + 1, b + x - 1) - (r + x) * logl(al + c->t_x) : -INFINITY;
         long double top = fmaxl(alive, gone);
         long double want = lead + top + logl(expl(alive - top) + expl(gone - top));
         near_relative(pv_bg_nbd_loglik(m, c->x, c->t_x, c->T), (double)want, 1e-11, "loglik");
@@ -118,10 +118,10 @@ static void pmf_is_equation_8_and_sums(void **state)
         if (x > 0) {
             long double below = 0;
             for (int j = 0; j < x; j++)
-                below += expl(lgammal(r + j) - lgammal(r) - lgammal(j + 1.0L)) *
-                         powl(t / (al + t), j);
-            want += expl(lbeta(a + 1, b + x - 1) - lbeta(a, b)) *
-                    (1 - powl(al / (al + t), r) * below);
+                below +=
+                    expl(lgammal(r + j) - lgammal(r) - lgammal(j + 1.0L)) * powl(t / (al + t), j);
+            want +=
+                expl(lbeta(a + 1, b + x - 1) - lbeta(a, b)) * (1 - powl(al / (al + t), r) * below);
         }
         near_relative(pmf[x], (double)want, 1e-10, "PMF");
     }
@@ -129,7 +129,8 @@ static void pmf_is_equation_8_and_sums(void **state)
     mean = 0.0;
     for (int k = 0; k < 2000; k++)
         mean += k * pmf[k];
-    near_relative(mean, pv_bg_nbd_expected(m, 7, 29.43, 38.86, t), 1e-9, "mean of a customer's PMF");
+    near_relative(mean, pv_bg_nbd_expected(m, 7, 29.43, 38.86, t), 1e-9,
+                  "mean of a customer's PMF");
 }
 
 /* DERT as the discounted sum of what is expected in short spans, Richardson-extrapolated. */
@@ -157,7 +158,8 @@ static void dert_is_the_discounted_sum(void **state)
     }
 }
 
-/* No discount to speak of and a > 1: everything a customer will ever buy, E = (a + b + x - 1)/(a - 1). */
+/* No discount to speak of and a > 1: everything a customer will ever buy, E = (a + b + x - 1)/(a -
+ * 1). */
 static void dert_without_discount_is_the_limit(void **state)
 {
     (void)state;

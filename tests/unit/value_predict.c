@@ -1,4 +1,5 @@
-/* Values and intervals: calibration on simulated worlds, identities, same digits on any thread count. */
+/* Values and intervals: calibration on simulated worlds, identities, same digits on any thread
+ * count. */
 #include "value_test.h"
 
 #include "valuer.h"
@@ -34,8 +35,12 @@ static void make_world(struct world *w, size_t n, int32_t T, int32_t holdout)
 
 static struct pv_valuer *make_valuer(const struct world *w, double horizon, int threads)
 {
-    struct pv_valuer_options options = {.unit_days = 7.0, .money_scale = 100.0, .horizon = horizon,
-                                        .discount = 0.15, .seed = 42, .threads = threads};
+    struct pv_valuer_options options = {.unit_days = 7.0,
+                                        .money_scale = 100.0,
+                                        .horizon = horizon,
+                                        .discount = 0.15,
+                                        .seed = 42,
+                                        .threads = threads};
     struct pv_valuer *v;
     assert_int_equal(pv_valuer_new(&w->bg, &w->gg, &options, w->rows, w->n, &v), 0);
     return v;
@@ -85,7 +90,8 @@ static void intervals_hold_what_they_promise(void **state)
     pv_valuer_free(v);
 }
 
-/* The mean over simulated futures is the closed form, for one purchase's and many purchases' worth. */
+/* The mean over simulated futures is the closed form, for one purchase's and many purchases' worth.
+ */
 static void futures_average_to_the_expectation(void **state)
 {
     (void)state;
@@ -107,9 +113,9 @@ static void futures_average_to_the_expectation(void **state)
         }
         const struct pv_bg_nbd *m = &v->bg;
         struct pv_dert_table t;
-        assert_int_equal(pv_dert_table_new(m->r + x, m->a, m->b + x, m->alpha + T, m->alpha + T,
-                                           v->delta, &t),
-                         0);
+        assert_int_equal(
+            pv_dert_table_new(m->r + x, m->a, m->b + x, m->alpha + T, m->alpha + T, v->delta, &t),
+            0);
         near_relative(sum / DRAWS, pv_bg_nbd_alive_mean(m->r + x, m->alpha + T, m->a, m->b + x, 52),
                       0.03, "horizon");
         near_relative(worth / DRAWS, pv_dert_at(&t, m->alpha + T), 0.03, "residual value");
@@ -158,9 +164,8 @@ static void values_are_the_public_formulas(void **state)
         assert_int_equal(pv_value_customers(v, c, 1, &value), 0);
         near_relative(value.p_alive, pv_bg_nbd_p_alive(&m, c->x, t_x, T), 1e-14, "P(alive)");
         near_relative(value.expected_orders, pv_bg_nbd_expected(&m, c->x, t_x, T, 52), 1e-12, "E");
-        near_relative(value.dert,
-                      pv_bg_nbd_dert(&m, c->x, t_x, T, pv_discount_per_unit(0.15, 7.0)), 1e-10,
-                      "DERT");
+        near_relative(value.dert, pv_bg_nbd_dert(&m, c->x, t_x, T, pv_discount_per_unit(0.15, 7.0)),
+                      1e-10, "DERT");
         double z = c->x ? (double)c->spend / 100.0 / c->x : 0.0;
         near_relative(value.clv, value.dert * pv_gamma_gamma_mean(&g, c->x, z), 1e-12, "CLV");
         assert_true(value.orders.high95 >= value.orders.high80);
@@ -177,8 +182,8 @@ static void values_are_the_public_formulas(void **state)
     assert_true(isnan(value.p_alive) && value.clv == 0.0);
     pv_valuer_free(v);
     /* Without a spend model: purchases yes, money no. */
-    struct pv_valuer_options options = {.unit_days = 7.0, .money_scale = 100.0, .horizon = 52,
-                                        .discount = 0.15};
+    struct pv_valuer_options options = {
+        .unit_days = 7.0, .money_scale = 100.0, .horizon = 52, .discount = 0.15};
     assert_int_equal(pv_valuer_new(&w.bg, NULL, &options, w.rows, w.n, &v), 0);
     assert_int_equal(pv_value_customers(v, w.rows, 1, &value), 0);
     assert_true(value.expected_orders > 0.0 && isnan(value.clv) && isnan(value.money.high95));

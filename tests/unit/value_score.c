@@ -6,9 +6,10 @@ static void rfm_scores_by_fifths_with_low_ties(void **state)
     (void)state;
     struct pv_customer rows[11];
     for (int i = 0; i < 10; i++)
-        rows[i] = (struct pv_customer){
-            .x = i < 6 ? 0 : i, .t_x = i < 6 ? 0 : 100 - 10 * (9 - i), .T = 100 + 0 * i,
-            .revenue = 100 * (i + 1)};
+        rows[i] = (struct pv_customer){.x = i < 6 ? 0 : i,
+                                       .t_x = i < 6 ? 0 : 100 - 10 * (9 - i),
+                                       .T = 100 + 0 * i,
+                                       .revenue = 100 * (i + 1)};
     rows[10] = (struct pv_customer){.T = -1};
     struct pv_rfm s[11];
     struct pv_rfm_edges e;
