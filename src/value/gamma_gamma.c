@@ -108,6 +108,23 @@ static enum pv_verdict judge(const struct pv_optimum *o, double correlation, dou
     return PV_VERDICT_OK;
 }
 
+/*
+ * On a ridge p, q and gamma are not known one by one, but what they predict may well be: with few
+ * customers p and gamma often trade places while p gamma / (q - 1), the mean of the base, stands.
+ * Usable when its standard error is under 35 % (delta method).
+ */
+static bool mean_is_known(const struct pv_optimum *o)
+{
+    double q = o->theta[Q], var = 0.0;
+    if (!o->regular || !(q > 1.0) || !o->converged)
+        return false;
+    const double slope[PARAMS] = {1.0, -q / (q - 1.0), 1.0};
+    for (int i = 0; i < PARAMS; i++)
+        for (int j = 0; j < PARAMS; j++)
+            var += slope[i] * slope[j] * o->log_cov[i * PARAMS + j];
+    return var < 0.35 * 0.35;
+}
+
 static int by_x_then_spend(const void *left, const void *right)
 {
     const struct pv_customer *l = left, *r = right;
@@ -244,7 +261,8 @@ int pv_fit_gamma_gamma(const struct pv_customer *rows, size_t n,
         pv_optim_maximise(&gamma_gamma, &d, start, &best);
         pv_optim_report(&gamma_gamma, &best, &fit);
         fit.verdict = judge(&best, correlation, (double)used);
-        fit.usable = fit.verdict == PV_VERDICT_OK || fit.verdict == PV_VERDICT_CORRELATED_SPEND;
+        fit.usable = fit.verdict == PV_VERDICT_OK || fit.verdict == PV_VERDICT_CORRELATED_SPEND ||
+                     (fit.verdict == PV_VERDICT_RIDGE && mean_is_known(&best));
     }
     free(d.spend);
     free(d.group);

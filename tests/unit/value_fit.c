@@ -225,6 +225,17 @@ static void spend_verdicts(void **state)
     assert_int_equal(spend_verdict(rows, N, &usable), PV_VERDICT_CORRELATED_SPEND);
     assert_true(usable);
     assert_int_equal(spend_verdict(rows, 3, &usable), PV_VERDICT_TOO_FEW_CUSTOMERS);
+    /* Everybody spends alike: q and gamma run off together, the mean they predict stands. */
+    for (int i = 0; i < N; i++) {
+        struct pv_rng rng;
+        pv_rng_start(&rng, 5, (uint64_t)i);
+        rows[i].spend = llround(1000.0 * pv_rng_gamma(&rng, 3.0 * rows[i].x)) + 1;
+    }
+    struct pv_fit fit;
+    assert_int_equal(pv_fit_gamma_gamma(rows, N, &week, &fit), 0);
+    assert_true(fit.usable);
+    struct pv_gamma_gamma g = pv_gamma_gamma_of(&fit);
+    near_relative(pv_gamma_gamma_mean(&g, 0, 0), 30.0, 0.05, "mean of the base");
     free(rows);
 }
 
