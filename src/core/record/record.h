@@ -22,7 +22,8 @@ struct write {
     const struct actor *who;
     struct arena *a;
     int64_t now;
-    int64_t event_id; /* out: id of the last history event written */
+    int64_t import_id; /* the import that writes, 0 = none */
+    int64_t event_id;  /* out: id of the last history event written */
 };
 
 enum hook_phase {

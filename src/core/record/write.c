@@ -12,7 +12,7 @@ static struct str pointer_of(struct write *w, const char *name)
     return arena_printf(w->a, "/%s", name);
 }
 
-static void too_long_params(const struct field *f, struct err *e, struct err_item *item,
+static void describe_limits(const struct field *f, struct err *e, struct err_item *item,
                             struct arena *a)
 {
     if (f->max)
@@ -47,7 +47,9 @@ static int take_input(struct write *w, struct record *r, const json_t *body, str
             continue;
         struct err_item *item = err_item(e, pointer_of(w, name), code);
         if (f)
-            too_long_params(f, e, item, w->a);
+            describe_limits(f, e, item, w->a);
+        else
+            err_item_param(e, item, "field", str_of(name));
     }
     return 0;
 }
@@ -56,8 +58,14 @@ static void check_required(struct write *w, const struct record *r, struct err *
 {
     for (size_t i = 0; i < r->en->nfields; i++) {
         const struct field *f = &r->en->fields[i];
-        if (f->required && r->v[i].null && !f->system)
-            err_item(e, pointer_of(w, f->name), "required");
+        if (!f->required || !r->v[i].null || f->system)
+            continue;
+        struct str pointer = pointer_of(w, f->name);
+        bool said = false; /* what could not be read is not missing, too */
+        for (const struct err_item *item = e->items; item && !said; item = item->next)
+            said = str_eq(item->pointer, pointer);
+        if (!said)
+            err_item(e, pointer, "required");
     }
 }
 
@@ -310,6 +318,7 @@ static int note_down(struct write *w, const struct record *before, const struct 
         .customer_id = customer_of(after),
         .title = title_of(after),
         .changes = changes_json(w, before, after),
+        .import_id = w->import_id,
     };
     w->event_id = ev.id;
     int rc = history_add(w->c, &ev, e);

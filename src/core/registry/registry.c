@@ -211,14 +211,16 @@ static int make_table(struct loader *l, const json_t *in, struct entity *en)
         for (unsigned k = 0; k < f->ncolumns; k++)
             names[n + k] = columns[n + k].name;
         if (f->unique)
-            indexes[ni++] = index_of(l, en, f->name, true, LIVE);
+            indexes[ni++] = index_of(l, en, f->name, true,
+                                     arena_printf(l->a, "%s AND %s IS NOT NULL", LIVE, f->name).p);
         if (f->indexed)
             indexes[ni++] = index_of(l, en, arena_printf(l->a, "%s,id", f->name).p, false, LIVE);
         n += f->ncolumns;
     }
     if (en->owned) {
         indexes[ni++] = index_of(l, en, "owner_id,id", false, LIVE);
-        indexes[ni++] = index_of(l, en, "department_id,id", false, LIVE);
+        indexes[ni++] = index_of(l, en, "department_id,id", false,
+                                 "deleted_at IS NULL AND department_id IS NOT NULL");
     }
     const json_t *extra = json_object_get(in, "indexes");
     for (size_t i = 0; i < json_array_size(extra) && i < 8; i++)

@@ -1,0 +1,301 @@
+/* Imports as rows. */
+#include "crm/import/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int parse(struct str text, struct arena *a, json_t **ret, struct err *e)
+{
+    *ret = NULL;
+    return text.n ? json_read(a, arena_str(a, text), ret, e) : 0;
+}
+
+static void read_format(struct import *im)
+{
+    static const struct {
+        const char *name;
+        enum csv_encoding encoding;
+    } encodings[] = {{"UTF-8", CSV_UTF8}, {"GB18030", CSV_GB18030}, {"UTF-16LE", CSV_UTF16LE},
+                     {"UTF-16BE", CSV_UTF16BE}};
+    struct str encoding = json_get_str(im->format_json, "encoding");
+    struct str delimiter = json_get_str(im->format_json, "delimiter");
+    struct str date = json_get_str(im->format_json, "date_format");
+    for (size_t i = 0; i < 4; i++)
+        if (str_is(encoding, encodings[i].name))
+            im->format.encoding = encodings[i].encoding;
+    im->format.delimiter = delimiter.n ? delimiter.p[0] : ',';
+    for (int i = 0; i < CSV_DATE_FORMATS; i++)
+        if (str_is(date, date_format_names[i]))
+            im->format.date = (enum csv_date_format)i;
+}
+
+int import_load(struct db_conn *c, struct tenant *t, int64_t id, struct arena *a,
+                struct import *ret, struct err *e)
+{
+    struct db_rows *rows = NULL;
+    int rc = db_query(c,
+                      "SELECT name, entity, state, bytes, row_count, format, columns, mapping, "
+                      "options, owner_id, job_id, history_floor FROM import WHERE id = $1",
+                      DB_ARGS(DB_I64(id)), &rows, e);
+    if (rc == 0)
+        rc = db_step(rows, e);
+    if (rc <= 0) {
+        db_rows_done(rows);
+        return rc ? rc : err_set(e, ERR_NOT_FOUND, "import %lld", (long long)id);
+    }
+    *ret = (struct import){.id = id,
+                           .name = arena_str(a, db_str(rows, 0)),
+                           .en = registry_entity(t->registry, db_str(rows, 1)),
+                           .state = arena_str(a, db_str(rows, 2)),
+                           .bytes = db_i64(rows, 3),
+                           .rows = db_i64(rows, 4),
+                           .owner_id = db_i64(rows, 9),
+                           .job_id = db_i64(rows, 10),
+                           .history_floor = db_i64(rows, 11)};
+    rc = parse(db_str(rows, 5), a, &ret->format_json, e);
+    if (rc == 0)
+        rc = parse(db_str(rows, 6), a, &ret->columns, e);
+    if (rc == 0)
+        rc = parse(db_str(rows, 7), a, &ret->mapping, e);
+    if (rc == 0)
+        rc = parse(db_str(rows, 8), a, &ret->options, e);
+    db_rows_done(rows);
+    if (rc == 0 && !ret->en)
+        rc = err_set(e, ERR_INTERNAL, "import of an unknown entity");
+    if (rc == 0)
+        read_format(ret);
+    return rc;
+}
+
+int import_set_state(struct db_conn *c, int64_t id, const char *state, const char *column,
+                     struct str json, struct err *e)
+{
+    struct sql q = sql_new(e->arena);
+    sql_add(&q, "UPDATE import SET state = ");
+    sql_arg(&q, DB_STR(str_of(state)));
+    sql_add(&q, ", updated_at = ");
+    sql_arg(&q, DB_I64(clock_now_ms()));
+    if (column) {
+        sql_addf(&q, ", %s = ", column);
+        sql_arg(&q, json.n ? DB_STR(json) : DB_NIL);
+    }
+    sql_add(&q, " WHERE id = ");
+    sql_arg(&q, DB_I64(id));
+    const char *text = sql_text(&q);
+    return db_exec(c, text, q.args, q.nargs, NULL, e);
+}
+
+static void write_fields(struct tenant *t, const struct entity *en, struct arena *a, struct jw *w)
+{
+    struct target targets[TARGETS];
+    size_t n = targets_of(t->registry, en, a, targets);
+    jw_key(w, "fields");
+    jw_arr(w);
+    for (size_t i = 0; i < n; i++) {
+        const struct field *f = targets[i].field;
+        bool key = targets[i].of_customer && f->id == CUSTOMER_EXT_ID;
+        jw_obj(w);
+        jw_kstr(w, "name", targets[i].name);
+        jw_key(w, "label");
+        jw_obj(w);
+        if (!f) {
+            jw_kcstr(w, "en", "Currency");
+            jw_kcstr(w, "zh", "币种");
+        } else if (targets[i].of_customer) {
+            jw_key(w, "en");
+            jw_str(w, arena_printf(a, "Customer: " STR_FMT, STR_ARG(f->label.in[LANG_EN])));
+            jw_key(w, "zh");
+            jw_str(w, arena_printf(a, "客户 " STR_FMT, STR_ARG(f->label.in[LANG_ZH])));
+        } else {
+            jw_kstr(w, "en", f->label.in[LANG_EN]);
+            jw_kstr(w, "zh", f->label.in[LANG_ZH]);
+        }
+        jw_obj_end(w);
+        jw_kbool(w, "required", targets[i].required || key);
+        jw_kcstr(w, "type", f ? f->type->name : "text");
+        jw_obj_end(w);
+    }
+    jw_arr_end(w);
+}
+
+static void raw_or_null(struct jw *w, const char *key, const struct db_rows *rows, unsigned col)
+{
+    jw_key(w, key);
+    if (db_is_null(rows, col))
+        jw_null(w);
+    else
+        jw_raw(w, db_str(rows, col));
+}
+
+/* columns[].field is the guess; what stands in the mapping now is `mapping`. */
+int import_to_json(struct db_conn *c, struct tenant *t, int64_t id, struct arena *a, struct jw *w,
+                   struct err *e)
+{
+    struct db_rows *rows = NULL;
+    int rc = db_query(c,
+                      "SELECT i.name, i.entity, i.state, i.bytes, i.row_count, i.format, i.columns, "
+                      "i.mapping, i.options, i.check_result, i.result, i.undo_result, i.job_id, "
+                      "i.created_at, i.owner_id, u.name, i.finished_at FROM import i LEFT JOIN "
+                      "users u ON u.id = i.owner_id WHERE i.id = $1",
+                      DB_ARGS(DB_I64(id)), &rows, e);
+    if (rc == 0)
+        rc = db_step(rows, e);
+    if (rc <= 0) {
+        db_rows_done(rows);
+        return rc ? rc : err_set(e, ERR_NOT_FOUND, "import %lld", (long long)id);
+    }
+    const struct entity *en = registry_entity(t->registry, db_str(rows, 1));
+    jw_obj(w);
+    jw_kid(w, "id", id);
+    jw_kstr(w, "name", db_str(rows, 0));
+    jw_kstr(w, "entity", db_str(rows, 1));
+    jw_kstr(w, "state", db_str(rows, 2));
+    jw_ki64(w, "bytes", db_i64(rows, 3));
+    jw_ki64(w, "rows", db_i64(rows, 4));
+    raw_or_null(w, "format", rows, 5);
+    raw_or_null(w, "columns", rows, 6);
+    raw_or_null(w, "mapping", rows, 7);
+    raw_or_null(w, "options", rows, 8);
+    raw_or_null(w, "check", rows, 9);
+    raw_or_null(w, "result", rows, 10);
+    raw_or_null(w, "undo", rows, 11);
+    jw_kid(w, "job_id", db_i64(rows, 12));
+    jw_ki64(w, "created_at", db_i64(rows, 13));
+    jw_ki64(w, "finished_at", db_i64(rows, 16));
+    jw_key(w, "owner");
+    jw_obj(w);
+    jw_kid(w, "id", db_i64(rows, 14));
+    jw_kstr(w, "name", db_str(rows, 15));
+    jw_obj_end(w);
+    if (en)
+        write_fields(t, en, a, w);
+    jw_obj_end(w);
+    db_rows_done(rows);
+    return 0;
+}
+
+/* --- changing the plan, starting ------------------------------------------------------------------- */
+
+static bool busy(struct str state)
+{
+    static const char *const states[] = {"checking", "running", "undoing"};
+    for (size_t i = 0; i < 3; i++)
+        if (str_is(state, states[i]))
+            return true;
+    return false;
+}
+
+static int merge(json_t *into, const json_t *from, struct str pointer, struct err *e)
+{
+    if (from && !json_is_object(from)) {
+        err_item(e, pointer, "type-object");
+        return err_set(e, ERR_VALIDATION, "no object");
+    }
+    return from && json_object_update(into, (json_t *)from) != 0 ? ERR_NOMEM : 0;
+}
+
+static struct str dump(const json_t *v, struct arena *a)
+{
+    char *text = json_dumps(v, JSON_COMPACT);
+    struct str s = arena_str(a, str_of(text ? text : "{}"));
+    free(text);
+    return s;
+}
+
+static int check_mapping(struct tenant *t, const struct import *im, struct arena *a, struct err *e)
+{
+    struct target targets[TARGETS];
+    size_t n = targets_of(t->registry, im->en, a, targets);
+    bool taken[TARGETS] = {false};
+    const char *column;
+    json_t *v;
+    json_object_foreach(im->mapping, column, v) {
+        if (json_is_null(v))
+            continue;
+        size_t i = 0;
+        while (i < n && !(json_is_string(v) && str_is(targets[i].name, json_string_value(v))))
+            i++;
+        const char *code = i == n ? "unknown-field" : taken[i] ? "import-mapped-twice" : NULL;
+        if (code) {
+            struct err_item *item = err_item(e, arena_printf(a, "/mapping/%s", column), code);
+            err_item_param(e, item, "field",
+                           json_is_string(v) ? str_of(json_string_value(v)) : STR("?"));
+            return err_set(e, ERR_VALIDATION, "mapping of column %s", column);
+        }
+        taken[i] = true;
+    }
+    return 0;
+}
+
+int import_set(struct db_conn *c, struct tenant *t, int64_t id, const json_t *body, struct arena *a,
+               struct err *e)
+{
+    struct import im;
+    int rc = import_load(c, t, id, a, &im, e);
+    if (rc)
+        return rc;
+    if (busy(im.state) || str_is(im.state, "done"))
+        return err_set(e, ERR_STATE_CONFLICT, "import is " STR_FMT, STR_ARG(im.state));
+    rc = merge(im.mapping, json_object_get(body, "mapping"), STR("/mapping"), e);
+    if (rc == 0)
+        rc = merge(im.format_json, json_object_get(body, "format"), STR("/format"), e);
+    if (rc == 0)
+        rc = merge(im.options, json_object_get(body, "options"), STR("/options"), e);
+    if (rc == 0)
+        rc = check_mapping(t, &im, a, e);
+    if (rc)
+        return rc;
+    return db_exec(c,
+                   "UPDATE import SET mapping = $1, format = $2, options = $3, state = 'uploaded', "
+                   "check_result = NULL, updated_at = $4 WHERE id = $5",
+                   DB_ARGS(DB_STR(dump(im.mapping, a)), DB_STR(dump(im.format_json, a)),
+                           DB_STR(dump(im.options, a)), DB_I64(clock_now_ms()), DB_I64(id)),
+                   NULL, e);
+}
+
+static int submit(struct db_conn *c, struct tenant *t, const struct import *im, const char *kind,
+                  const char *state, int64_t owner_id, struct arena *a, int64_t *ret_job,
+                  struct err *e)
+{
+    struct str params = arena_printf(a, "{\"import_id\":\"%lld\"}", (long long)im->id);
+    int64_t job = 0;
+    int rc = job_submit(c, t, kind, im->name, params, owner_id, &job, e);
+    if (rc == 0)
+        rc = import_set_state(c, im->id, state, NULL, STR_NULL, e);
+    if (rc == 0)
+        rc = db_exec(c, "UPDATE import SET job_id = $1 WHERE id = $2",
+                     DB_ARGS(DB_I64(job), DB_I64(im->id)), NULL, e);
+    if (rc == 0)
+        *ret_job = job;
+    return rc;
+}
+
+int import_start(struct db_conn *c, struct tenant *t, int64_t id, enum import_mode mode,
+                 int64_t owner_id, struct arena *a, int64_t *ret_job, struct err *e)
+{
+    struct import im;
+    struct import_plan *p = arena_new_of(a, struct import_plan);
+    int rc = import_load(c, t, id, a, &im, e);
+    if (rc)
+        return rc;
+    if (busy(im.state) || str_is(im.state, "done"))
+        return err_set(e, ERR_STATE_CONFLICT, "import is " STR_FMT, STR_ARG(im.state));
+    rc = plan_make(t, &im, a, p, e);
+    if (rc == 0 && mode == IMPORT_RUN && !im.history_floor)
+        rc = db_exec(c, "UPDATE import SET history_floor = $1 WHERE id = $2",
+                     DB_ARGS(DB_I64(id_next(t->ids)), DB_I64(id)), NULL, e);
+    if (rc)
+        return rc;
+    return submit(c, t, &im, mode == IMPORT_RUN ? "import" : "import-check",
+                  mode == IMPORT_RUN ? "running" : "checking", owner_id, a, ret_job, e);
+}
+
+int import_start_undo(struct db_conn *c, struct tenant *t, int64_t id, int64_t owner_id,
+                      struct arena *a, int64_t *ret_job, struct err *e)
+{
+    struct import im;
+    int rc = import_load(c, t, id, a, &im, e);
+    if (rc == 0 && !str_is(im.state, "done"))
+        rc = err_set(e, ERR_STATE_CONFLICT, "import is " STR_FMT, STR_ARG(im.state));
+    return rc ? rc : submit(c, t, &im, "import-undo", "undoing", owner_id, a, ret_job, e);
+}

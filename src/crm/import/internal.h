@@ -1,0 +1,124 @@
+/* Shared by the files of this feature only. */
+#ifndef PATRON_CRM_IMPORT_INTERNAL_H
+#define PATRON_CRM_IMPORT_INTERNAL_H
+
+#include "crm/import/import.h"
+#include "io/csv.h"
+#include "io/intern.h"
+
+enum { MAX_COLUMNS = 200, SAMPLES = 3, TARGETS = 200 };
+
+/* What a column of the file can be: a field of the entity, of its customer, or the currency. */
+struct target {
+    struct str name; /* "amount", "customer.ext_id", "currency" */
+    const struct field *field; /* NULL for the currency */
+    bool of_customer;
+    bool required;
+};
+
+/* The targets of an entity, in the order people read them. */
+size_t targets_of(const struct registry *r, const struct entity *en, struct arena *a,
+                  struct target out[TARGETS]);
+
+struct import_format {
+    enum csv_encoding encoding; /* of the file as it came */
+    char delimiter;
+    enum csv_date_format date;
+    bool chinese;
+};
+
+/* An import as stored. */
+struct import {
+    int64_t id, owner_id, bytes, rows, job_id, history_floor;
+    const struct entity *en;
+    struct str name, state;
+    json_t *columns, *mapping, *format_json, *options;
+    struct import_format format;
+};
+
+int import_load(struct db_conn *c, struct tenant *t, int64_t id, struct arena *a,
+                struct import *ret, struct err *e) must_check;
+int import_to_json(struct db_conn *c, struct tenant *t, int64_t id, struct arena *a, struct jw *w,
+                   struct err *e) must_check;
+struct str import_path(const struct tenant *t, int64_t id, struct arena *a);
+int import_set_state(struct db_conn *c, int64_t id, const char *state, const char *column,
+                     struct str json, struct err *e) must_check;
+
+/* --- the plan: what is done with each column ------------------------------------------------------ */
+
+struct import_plan {
+    struct tenant *t;
+    struct arena *a;
+    const struct import *im;
+    struct target targets[MAX_COLUMNS]; /* by column; name.n == 0 = left out */
+    size_t ncolumns;
+    struct parse_env env;
+    struct str currency; /* of amounts without one */
+    bool update;         /* on_existing */
+    bool create_customers;
+    int key_column;      /* customer.ext_id, or customer.name; for customers ext_id or name */
+    int number_column;   /* order number, or -1 */
+    int currency_column;
+    const struct field *key_field; /* of the customer entity */
+};
+
+int plan_make(struct tenant *t, const struct import *im, struct arena *a,
+              struct import_plan *ret_plan, struct err *e) must_check;
+
+/* One cell that will not be written, or will be changed. */
+struct cell_note {
+    int column;
+    const char *code; /* message key */
+};
+
+/* The values of one row, by field id of the entity and of the customer. */
+struct parsed_row {
+    struct value *own, *customer;
+    struct str key;   /* of the customer */
+    struct cell_note bad[16];
+    size_t nbad;
+    bool changed[MAX_COLUMNS]; /* read other than it stood: "￥1,234.50" */
+};
+
+struct parsed_row *row_new(const struct import_plan *p, struct arena *a);
+/* Fills `row` from a record; the texts are borrowed from it. */
+void row_parse(const struct import_plan *p, const struct csv_record *rec, struct arena *scratch,
+               struct parsed_row *row);
+struct str cell_of(const struct csv_record *rec, size_t column);
+
+/* --- the whole file in memory, 32 bytes a row ----------------------------------------------------- */
+
+struct import_row {
+    uint64_t byte;   /* where the record begins */
+    int64_t key;     /* import_key of orders */
+    uint32_t number; /* of the record in the file */
+    uint32_t customer;
+};
+
+struct import_rows {
+    struct import_row *rows; /* good ones, sorted by customer, then as in the file */
+    size_t n;
+    struct intern *customers;
+    int64_t read, rejected;
+    struct {
+        int64_t rejected, changed;
+        struct {
+            const char *code;
+            int64_t count;
+        } codes[8];
+    } columns[MAX_COLUMNS];
+};
+
+int rows_read(struct job *j, const struct import_plan *p, struct import_rows *ret_rows,
+              struct err *e) must_check;
+void rows_free(struct import_rows *r);
+/* Counts a bad cell for the summary by column. */
+void rows_count(struct import_rows *r, const struct cell_note *note);
+
+/* run.c: also takes back a cancelled import. */
+int undo_rows(struct job *j, struct tenant *t, const struct import *im, int64_t *ret_removed,
+              int64_t *ret_kept, struct err *e) must_check;
+
+extern const char *const date_format_names[CSV_DATE_FORMATS];
+
+#endif

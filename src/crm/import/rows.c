@@ -1,0 +1,254 @@
+/* The whole file read and validated: 32 bytes a row stay, in the order they will be written. */
+#include "crm/import/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* How often the same hash was seen: two equal orders on one day are two orders, and the second one
+   is the second one in every import of the file. */
+struct counter {
+    uint64_t hash;
+    uint32_t count;
+};
+
+struct reading {
+    const struct import_plan *p;
+    struct import_rows *out;
+    size_t cap;
+    struct counter *seen;
+    size_t nseen, seen_cap;
+    struct intern *numbers;
+};
+
+void rows_count(struct import_rows *r, const struct cell_note *note)
+{
+    size_t column = note->column < 0 ? 0 : (size_t)note->column;
+    r->columns[column].rejected++;
+    for (size_t i = 0; i < 8; i++) {
+        const char **code = &r->columns[column].codes[i].code;
+        if (*code && strcmp(*code, note->code) != 0)
+            continue;
+        *code = note->code;
+        r->columns[column].codes[i].count++;
+        return;
+    }
+}
+
+static bool seen_grow(struct reading *rd)
+{
+    size_t cap = rd->seen_cap ? rd->seen_cap * 2 : 1 << 12;
+    struct counter *grown = calloc(cap, sizeof *grown);
+    if (!grown)
+        return false;
+    for (size_t i = 0; i < rd->seen_cap; i++) {
+        if (!rd->seen[i].count)
+            continue;
+        size_t at = rd->seen[i].hash & (cap - 1);
+        while (grown[at].count)
+            at = (at + 1) & (cap - 1);
+        grown[at] = rd->seen[i];
+    }
+    free(rd->seen);
+    rd->seen = grown;
+    rd->seen_cap = cap;
+    return true;
+}
+
+static int64_t hash64(const void *p, size_t n)
+{
+    unsigned char key[crypto_shorthash_KEYBYTES] = "patron import 1";
+    uint64_t h;
+    crypto_shorthash((unsigned char *)&h, p, n, key);
+    return (int64_t)(h & INT64_MAX);
+}
+
+/* The key of an order without a number: customer, day, amount, and which of its equals it is. */
+static int order_key(struct reading *rd, const struct parsed_row *row, int64_t *ret_key)
+{
+    char text[256];
+    struct buf b = {.p = text, .cap = sizeof text, .max = sizeof text};
+    buf_add_i64(&b, row->own[ORDER_ORDERED_ON].i);
+    buf_add_char(&b, '|');
+    buf_add_i64(&b, row->own[ORDER_AMOUNT].i);
+    buf_add_str(&b, row->own[ORDER_AMOUNT].s);
+    buf_add_char(&b, '|');
+    buf_add(&b, row->key.p, row->key.n < 120 ? row->key.n : 120);
+    if (rd->nseen * 2 >= rd->seen_cap && !seen_grow(rd))
+        return -1;
+    uint64_t hash = (uint64_t)hash64(text, b.n);
+    size_t at = hash & (rd->seen_cap - 1);
+    while (rd->seen[at].count && rd->seen[at].hash != hash)
+        at = (at + 1) & (rd->seen_cap - 1);
+    rd->nseen += rd->seen[at].count == 0;
+    rd->seen[at].hash = hash;
+    uint64_t with_count[2] = {hash, ++rd->seen[at].count};
+    *ret_key = hash64(with_count, sizeof with_count);
+    return 0;
+}
+
+static struct csv_slice as_slice(struct str s)
+{
+    return (struct csv_slice){s.p, s.n};
+}
+
+/* Customers, and numbers of orders, may stand in a file of theirs once. */
+static int check_twice(struct reading *rd, const struct csv_record *rec, struct parsed_row *row,
+                       uint32_t customer, size_t customers_before)
+{
+    if (rd->p->im->en->id == ENTITY_CUSTOMER) {
+        if (customer < customers_before)
+            row->bad[row->nbad++] = (struct cell_note){rd->p->key_column, "duplicate-row"};
+        return 0;
+    }
+    if (rd->p->number_column < 0)
+        return 0;
+    struct str number = cell_of(rec, (size_t)rd->p->number_column);
+    struct csv_slice key = as_slice(number);
+    size_t before = intern_count(rd->numbers);
+    uint32_t at;
+    if (number.n == 0)
+        return 0;
+    if (intern_block(rd->numbers, &key, 1, &at) != 0)
+        return -1;
+    if (at < before)
+        row->bad[row->nbad++] = (struct cell_note){rd->p->number_column, "duplicate-row"};
+    return 0;
+}
+
+static int keep(struct reading *rd, const struct csv_record *rec, const struct parsed_row *row,
+                uint32_t customer)
+{
+    struct import_rows *out = rd->out;
+    if (out->n == rd->cap) {
+        size_t cap = rd->cap ? rd->cap * 2 : 4096;
+        struct import_row *grown = realloc(out->rows, cap * sizeof *grown);
+        if (!grown)
+            return -1;
+        out->rows = grown;
+        rd->cap = cap;
+    }
+    struct import_row *r = &out->rows[out->n];
+    *r = (struct import_row){
+        .byte = rec->byte, .number = (uint32_t)rec->number, .customer = customer};
+    bool numbered = rd->p->number_column >= 0 &&
+                    cell_of(rec, (size_t)rd->p->number_column).n > 0;
+    if (rd->p->im->en->id == ENTITY_ORDER && !numbered && order_key(rd, row, &r->key) != 0)
+        return -1;
+    out->n++;
+    return 0;
+}
+
+static int take_row(struct reading *rd, const struct csv_record *rec, struct parsed_row *row,
+                    struct arena *scratch)
+{
+    struct import_rows *out = rd->out;
+    out->read++;
+    row_parse(rd->p, rec, scratch, row);
+    uint32_t customer = 0;
+    if (row->nbad == 0) {
+        struct csv_slice key = as_slice(row->key);
+        size_t before = intern_count(out->customers);
+        if (intern_block(out->customers, &key, 1, &customer) != 0 ||
+            check_twice(rd, rec, row, customer, before) != 0)
+            return -1;
+    }
+    for (size_t i = 0; i < rd->p->ncolumns; i++)
+        out->columns[i].changed += row->changed[i];
+    if (row->nbad == 0)
+        return keep(rd, rec, row, customer);
+    out->rejected++;
+    for (size_t i = 0; i < row->nbad; i++)
+        rows_count(out, &row->bad[i]);
+    return 0;
+}
+
+/* Stable, by counting: customers in the order of their first row, rows as in the file. */
+static int sort_rows(struct import_rows *out)
+{
+    size_t n = intern_count(out->customers);
+    size_t *start = calloc(n + 1, sizeof *start);
+    struct import_row *sorted = malloc((out->n + 1) * sizeof *sorted);
+    if (!start || !sorted) {
+        free(start);
+        free(sorted);
+        return -1;
+    }
+    for (size_t i = 0; i < out->n; i++)
+        start[out->rows[i].customer + 1]++;
+    for (size_t i = 0; i < n; i++)
+        start[i + 1] += start[i];
+    for (size_t i = 0; i < out->n; i++)
+        sorted[start[out->rows[i].customer]++] = out->rows[i];
+    free(start);
+    free(out->rows);
+    out->rows = sorted;
+    return 0;
+}
+
+static int read_records(struct job *j, struct reading *rd, struct csv_reader *r, struct err *e)
+{
+    struct csv_record rec;
+    struct arena *scratch = arena_new(0);
+    if (!scratch)
+        return err_set(e, ERR_NOMEM, "rows");
+    struct parsed_row *row = row_new(rd->p, rd->p->a);
+    int rc = 0, got;
+    bool header = true;
+    while (rc == 0 && (got = csv_next(r, &rec)) > 0) {
+        if (header) {
+            header = false;
+            continue;
+        }
+        if (take_row(rd, &rec, row, scratch) != 0)
+            rc = err_set(e, ERR_NOMEM, "rows");
+        arena_reset(scratch);
+        if (rc == 0 && j && (rd->out->read & 1023) == 0) {
+            struct job_progress progress = {"read", rd->out->read, rd->p->im->rows,
+                                            rd->out->rejected};
+            rc = job_tick(j, &progress, e);
+        }
+    }
+    if (rc == 0 && got < 0)
+        rc = err_set(e, ERR_IO, "the stored file cannot be read: %s", csv_error_code(got));
+    arena_free(scratch);
+    return rc;
+}
+
+int rows_read(struct job *j, const struct import_plan *p, struct import_rows *ret_rows,
+              struct err *e)
+{
+    struct reading rd = {.p = p, .out = ret_rows};
+    struct csv_reader *r = NULL;
+    struct csv_options o = {.delimiter = p->im->format.delimiter, .encoding = CSV_UTF8};
+    *ret_rows = (struct import_rows){0};
+    struct str path = import_path(p->t, p->im->id, p->a);
+    int fd = open(path.p, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return err_set(e, ERR_IO, "%s: %s", path.p, strerror(errno));
+    int rc = csv_new_fd(fd, &o, &r) == 0 && intern_new(&ret_rows->customers) == 0 &&
+                     intern_new(&rd.numbers) == 0
+                 ? 0
+                 : err_set(e, ERR_NOMEM, "rows");
+    if (rc == 0)
+        rc = read_records(j, &rd, r, e);
+    if (rc == 0 && sort_rows(ret_rows) != 0)
+        rc = err_set(e, ERR_NOMEM, "rows");
+    csv_free(r);
+    close(fd);
+    free(rd.seen);
+    intern_free(rd.numbers);
+    if (rc)
+        rows_free(ret_rows);
+    return rc;
+}
+
+void rows_free(struct import_rows *r)
+{
+    free(r->rows);
+    intern_free(r->customers);
+    *r = (struct import_rows){0};
+}

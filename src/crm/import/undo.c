@@ -1,0 +1,199 @@
+/* Taking an import back: what nobody touched since goes for good; what was touched stays and is
+   counted; what the import updated is put back through the history. */
+#include "crm/import/internal.h"
+
+#include "core/search/search.h"
+#include "crm/customers/customers.h"
+
+enum { UNDO_CHUNK = 2000 };
+
+struct undoing {
+    struct tenant *t;
+    const struct import *im;
+    struct arena *a;
+    int64_t after;            /* keyset over ids */
+    int64_t removed, kept;    /* of this chunk */
+    size_t n;
+    struct pass pass;
+};
+
+static int ids_of(struct undoing *u, struct db_conn *c, const char *sql, int64_t *out,
+                  int64_t *other, size_t *n, struct err *e)
+{
+    struct db_rows *rows = NULL;
+    int rc = db_query(c, sql, DB_ARGS(DB_I64(u->im->id), DB_I64(u->after), DB_I64(UNDO_CHUNK)),
+                      &rows, e);
+    *n = 0;
+    while (rc == 0 && (rc = db_step(rows, e)) > 0) {
+        out[*n] = db_i64(rows, 0);
+        other[(*n)++] = db_i64(rows, 1);
+        rc = 0;
+    }
+    db_rows_done(rows);
+    return rc;
+}
+
+static int drop_orders(struct db_conn *c, void *arg, struct err *e)
+{
+    struct undoing *u = arg;
+    int64_t ids[UNDO_CHUNK], customers[UNDO_CHUNK], last = 0;
+    int rc = ids_of(u, c,
+                    "SELECT id, customer_id FROM orders WHERE import_id = $1 AND id > $2 AND "
+                    "version = 1 AND deleted_at IS NULL ORDER BY id LIMIT $3",
+                    ids, customers, &u->n, e);
+    u->removed = 0;
+    for (size_t i = 0; rc == 0 && i < u->n; i++) {
+        rc = db_exec(c, "DELETE FROM orders WHERE id = $1", DB_ARGS(DB_I64(ids[i])), NULL, e);
+        u->removed++;
+        /* Rows come in the order of writing, customer by customer. */
+        if (rc == 0 && (i + 1 == u->n || customers[i + 1] != customers[i]))
+            rc = customers_resum(c, u->t, customers[i], e);
+        last = ids[i];
+    }
+    if (rc == 0 && u->n)
+        u->after = last;
+    return rc;
+}
+
+/* A customer that this import made goes when nobody changed it and nothing hangs on it. */
+static int drop_customers(struct db_conn *c, void *arg, struct err *e)
+{
+    struct undoing *u = arg;
+    int64_t ids[UNDO_CHUNK], used[UNDO_CHUNK], last = 0;
+    int rc = ids_of(u, c,
+                    "SELECT c.id, CASE WHEN EXISTS (SELECT 1 FROM orders o WHERE "
+                    "o.customer_id = c.id) OR EXISTS (SELECT 1 FROM notes n WHERE "
+                    "n.customer_id = c.id) OR EXISTS (SELECT 1 FROM contacts k WHERE "
+                    "k.customer_id = c.id) THEN 1 ELSE 0 END FROM customers c WHERE "
+                    "c.import_id = $1 AND c.id > $2 AND c.version = 1 AND c.deleted_at IS NULL "
+                    "ORDER BY c.id LIMIT $3",
+                    ids, used, &u->n, e);
+    u->removed = u->kept = 0;
+    for (size_t i = 0; rc == 0 && i < u->n; i++) {
+        last = ids[i];
+        if (used[i])
+            continue;
+        rc = db_exec(c, "DELETE FROM customer_value WHERE customer_id = $1",
+                     DB_ARGS(DB_I64(ids[i])), NULL, e);
+        if (rc == 0)
+            rc = db_exec(c, "DELETE FROM change WHERE customer_id = $1", DB_ARGS(DB_I64(ids[i])),
+                         NULL, e);
+        if (rc == 0)
+            rc = search_drop(c, ids[i], e);
+        if (rc == 0)
+            rc = db_exec(c, "DELETE FROM customers WHERE id = $1", DB_ARGS(DB_I64(ids[i])), NULL, e);
+        if (rc == ERR_CONSTRAINT) {
+            /* Somebody points to it (referred by, parent): that is touched, too. */
+            return err_set(e, ERR_CONSTRAINT, "customer %lld is linked to", (long long)ids[i]);
+        }
+        u->removed++;
+    }
+    if (rc == 0 && u->n)
+        u->after = last;
+    return rc;
+}
+
+static int chunks(struct job *j, struct undoing *u,
+                  int (*fn)(struct db_conn *c, void *arg, struct err *e), int64_t *removed,
+                  struct err *e)
+{
+    int rc = 0;
+    u->after = 0;
+    do {
+        rc = db_transact(u->t->db, DB_BULK, fn, u, e);
+        if (rc)
+            return rc;
+        *removed += u->removed;
+        if (j) {
+            struct job_progress p = {"write", *removed, u->im->rows, 0};
+            rc = job_tick(j, &p, e);
+            /* Half an undo helps nobody: it goes on to its end. */
+            if (rc == ERR_CANCELLED)
+                rc = 0;
+        }
+    } while (rc == 0 && u->n);
+    return rc;
+}
+
+struct one_undo {
+    struct undoing *u;
+    int64_t event, before;
+    bool conflict;
+};
+
+static int next_event(struct db_conn *c, void *arg, struct err *e)
+{
+    struct one_undo *o = arg;
+    struct record r;
+    struct err inner;
+    o->event = 0;
+    o->conflict = false;
+    int rc = db_one_i64(c,
+                        "SELECT max(id) FROM history WHERE id > $1 AND id < $2 AND "
+                        "import_id = $3 AND kind = 'update' AND undone_by IS NULL",
+                        DB_ARGS(DB_I64(o->u->im->history_floor), DB_I64(o->before),
+                                DB_I64(o->u->im->id)),
+                        0, &o->event, e);
+    if (rc || !o->event)
+        return rc;
+    err_init(&inner, o->u->a);
+    struct write w = {.t = o->u->t, .c = c, .who = o->u->pass.who, .a = o->u->a,
+                      .now = clock_now_ms()};
+    rc = record_undo(&w, o->event, &r, &inner);
+    if (rc == ERR_UNDO_CONFLICT || rc == ERR_NOT_FOUND || rc == ERR_FORBIDDEN) {
+        o->conflict = true;
+        return 0;
+    }
+    return rc ? err_set(e, rc, "%s", inner.detail) : 0;
+}
+
+/* Events of this import that changed records which stood already, the newest first. */
+static int put_back_updates(struct undoing *u, int64_t *kept, struct err *e)
+{
+    struct one_undo o = {.u = u, .before = INT64_MAX};
+    if (!u->im->history_floor)
+        return 0;
+    for (;;) {
+        int rc = db_transact(u->t->db, DB_BULK, next_event, &o, e);
+        if (rc || !o.event)
+            return rc;
+        *kept += o.conflict;
+        o.before = o.event;
+        arena_reset(u->a);
+    }
+}
+
+int undo_rows(struct job *j, struct tenant *t, const struct import *im, int64_t *ret_removed,
+              int64_t *ret_kept, struct err *e)
+{
+    struct undoing u = {.t = t, .im = im, .a = arena_new(0)};
+    struct db_conn *c = NULL;
+    int64_t removed = 0, gone = 0, kept = 0, left = 0;
+    if (!u.a)
+        return err_set(e, ERR_NOMEM, "undo");
+    int rc = identity_as_user(t, im->owner_id, &u.pass, e);
+    if (rc == 0)
+        rc = put_back_updates(&u, &kept, e);
+    if (rc == 0)
+        rc = chunks(j, &u, drop_orders, &removed, e);
+    if (rc == 0)
+        rc = chunks(j, &u, drop_customers, &gone, e);
+    if (rc == 0)
+        rc = db_reader(t->db, &c, e);
+    for (int i = 0; rc == 0 && i < 2; i++) {
+        rc = db_one_i64(c,
+                        i ? "SELECT count(*) FROM customers WHERE import_id = $1"
+                          : "SELECT count(*) FROM orders WHERE import_id = $1",
+                        DB_ARGS(DB_I64(im->id)), 0, &left, e);
+        kept += left;
+    }
+    db_reader_done(c);
+    if (u.pass.held)
+        identity_leave(&u.pass);
+    arena_free(u.a);
+    if (rc == 0) {
+        *ret_removed = removed + gone;
+        *ret_kept = kept;
+    }
+    return rc;
+}
