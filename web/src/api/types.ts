@@ -6,7 +6,7 @@ export type FieldType = 'text' | 'longtext' | 'int' | 'real' | 'percent' | 'bool
 export interface Option { value: string; label: Label }
 export interface Field {
   name: string; type: FieldType; label: Label
-  required?: boolean; read_only?: boolean; unique?: boolean; max?: number; personal?: boolean
+  required?: boolean; read_only?: boolean; system?: boolean; unique?: boolean; max?: number; personal?: boolean
   options?: Option[]; target?: string; operators?: string[]
   sortable?: boolean; filterable?: boolean; importable?: boolean
 }

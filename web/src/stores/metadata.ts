@@ -15,7 +15,9 @@ export const useMetadata = defineStore('metadata', () => {
     return loading
   }
 
-  const byName = computed(() => new Map((metadata.value?.entities ?? []).map(e => [e.name, e])))
+  // what the machinery keeps for itself (id, version, the import it came from) is no column, filter or input
+  const useful = (f: Field): boolean => !f.system || ['created_at', 'updated_at', 'owner_id'].includes(f.name)
+  const byName = computed(() => new Map((metadata.value?.entities ?? []).map(e => [e.name, { ...e, fields: e.fields.filter(useful) }])))
   const fieldMaps = computed(() => new Map([...byName.value].map(([n, e]) => [n, new Map(e.fields.map(f => [f.name, f]))])))
 
   const entity = (name: string): Entity | undefined => byName.value.get(name)

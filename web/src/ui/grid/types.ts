@@ -1,6 +1,6 @@
 import type { Filter, FilterLeaf } from '@/api/types'
 
-export type Widget = 'title' | 'seal' | 'value' | 'alive' | 'rfm' | 'text' | 'int' | 'money' | 'date' | 'relative' | 'moment' | 'enum' | 'bool' | 'link' | 'person' | 'step' | 'percent' | 'contact'
+export type Widget = 'title' | 'seal' | 'value' | 'alive' | 'rfm' | 'text' | 'int' | 'money' | 'date' | 'relative' | 'moment' | 'enum' | 'bool' | 'link' | 'person' | 'step' | 'percent' | 'contact' | 'ledger'
 
 export interface GridColumn {
   id: string
@@ -18,6 +18,10 @@ export interface GridColumn {
   from?: number
   hidden?: boolean
   fixed?: boolean
+  /** takes the room that is left */
+  flex?: boolean
+  /** a click opens the record */
+  opens?: boolean
 }
 
 export const isLeaf = (f: Filter): f is FilterLeaf => 'field' in f
