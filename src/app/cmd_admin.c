@@ -1,6 +1,8 @@
 /* Commands for administrators: backup, restore, check, tokens, users. */
 #include "app/app.h"
 
+#include "crm/insight/insight.h"
+
 #include "db/backup.h"
 
 #include <sodium.h>
@@ -45,6 +47,7 @@ static int end(struct session *s, int rc)
 {
     if (rc)
         app_say_error(s->t->messages, rc, &s->e);
+    insight_close(s->t);
     identity_close(s->t);
     tenant_close(s->t);
     arena_free(s->a);

@@ -1,6 +1,8 @@
 /* patron serve: opens the data, starts jobs and server, waits for a signal, stops in order. */
 #include "app/app.h"
 
+#include "crm/insight/insight.h"
+
 #define LOG_MODULE "serve"
 #include "base/log.h"
 
@@ -97,6 +99,7 @@ static void stop(struct server *s)
         api_attach(s->api, NULL);
         api_free(s->api);
     }
+    insight_close(s->t);
     identity_close(s->t);
     tenant_close(s->t);
 }

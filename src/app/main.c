@@ -13,6 +13,12 @@ static int cmd_version(int argc, char **argv)
     return 0;
 }
 
+/* `patron value` reads its own arguments, its name included. */
+static int run_value(int argc, char **argv)
+{
+    return cmd_value(argc + 1, argv - 1);
+}
+
 static const struct command commands[] = {
     {"serve", cmd_serve, "run the server",
      "patron serve --data DIR [--db postgres://…] [--listen 127.0.0.1] [--port 8040]\n"
@@ -22,7 +28,7 @@ static const struct command commands[] = {
      "  --listen ADDR   address to listen on; others than 127.0.0.1 are reachable from elsewhere\n"
      "  --port N        0 = any free one, printed at the start\n"
      "  --behind-tls    a proxy in front speaks HTTPS: cookies are marked Secure\n"},
-    {"value", cmd_value, "what every customer of an order file is worth",
+    {"value", run_value, "what every customer of an order file is worth",
      "patron value FILE.csv [--help]\n"},
     {"backup", cmd_backup, "write all data into one file",
      "patron backup FILE --data DIR [--db URL]\n"},
@@ -74,7 +80,7 @@ int main(int argc, char **argv)
         return 2;
     }
     /* `value` has a manual of its own behind --help. */
-    if (c->run != cmd_value && argc > 2 && strcmp(argv[2], "--help") == 0)
+    if (c->run != run_value && argc > 2 && strcmp(argv[2], "--help") == 0)
         return cmd_help(1, &argv[1]);
     return c->run(argc > 2 ? argc - 2 : 0, argv + 2);
 }

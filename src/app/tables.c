@@ -2,12 +2,13 @@
 #include "app/app.h"
 #include "crm/customers/customers.h"
 #include "crm/import/import.h"
+#include "crm/insight/insight.h"
 
 const struct record_hook *const app_hooks[] = {identity_hooks, customers_hooks, NULL};
 
 const struct endpoint *const app_endpoints[] = {
     api_session_endpoints, api_system_endpoints, api_job_endpoints, import_endpoints,
-    api_record_endpoints,  NULL,
+    insight_endpoints,     api_record_endpoints, NULL,
 };
 
-const struct job_kind *const app_jobs[] = {import_jobs, NULL};
+const struct job_kind *const app_jobs[] = {import_jobs, insight_jobs, NULL};

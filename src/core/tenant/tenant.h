@@ -40,6 +40,7 @@ struct tenant {
     struct live *live;
     struct identity *identity; /* core/identity */
     struct jobs *jobs;         /* core/jobs, NULL in commands that run none */
+    _Atomic(void *) insight;   /* crm/insight: the models in memory; opaque here */
     const struct record_hook *const *hooks; /* NULL-ended list of tables, each ended by entity -1 */
     char *dir;                 /* data directory */
     int lock_fd;

@@ -188,8 +188,12 @@ static int turn_to_customer(struct chunk *ch, struct db_conn *c, const struct im
         return rc;
     }
     if (r->mode == IMPORT_CHECK) {
+        /* Nothing is written, so a later chunk would take the same customer for new again. */
+        bool first = row == r->rows.rows || row[-1].customer != row->customer;
         ch->fresh = true;
-        ch->counts.customers++;
+        ch->counts.customers += first && r->p->create_customers;
+        if (!r->p->create_customers)
+            ch->fresh = false;
         return 0;
     }
     return r->p->create_customers ? create_customer(ch, c, ch->row->customer, ch->row->key, e) : 0;
@@ -555,6 +559,11 @@ static int store_ending(struct db_conn *c, void *arg, struct err *e)
         rc = db_exec(c, "UPDATE import SET finished_at = $1 WHERE id = $2",
                      DB_ARGS(DB_I64(clock_now_ms()), DB_I64(r->im.id)), NULL, e);
     if (rc || !end->history)
+        return rc;
+    /* New orders change what customers are worth; the valuation is a job of its own. */
+    int64_t job = 0;
+    rc = job_submit(c, r->t, "value", r->im.name, STR("{}"), job_view(r->j).owner_id, &job, e);
+    if (rc)
         return rc;
     struct history_event ev = {.id = id_next(r->t->ids), .at = clock_now_ms(),
                                .actor_id = job_view(r->j).owner_id, .actor_kind = "import",

@@ -1,0 +1,421 @@
+#include "crm/insight/internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- refresh and overview -------------------------------------------------------------------------- */
+
+static int bad(struct api_call *c, const char *pointer, const char *code)
+{
+    err_item(&c->err, str_of(pointer), code);
+    return err_set(&c->err, ERR_VALIDATION, "%s", pointer);
+}
+
+static int may_see_all(struct api_call *c)
+{
+    bool all = c->who->is_admin || c->who->on[ENTITY_CUSTOMER].scope[ACCESS_READ] == SCOPE_ALL;
+    return all ? 0 : err_set(&c->err, ERR_FORBIDDEN, "the value of all customers");
+}
+
+static int check_date(struct api_call *c, const char *name, const char *pointer)
+{
+    const json_t *v = json_object_get(c->body, name);
+    int32_t day;
+    if (!v || json_is_null(v))
+        return 0;
+    return json_is_string(v) && date_parse(json_get_str(c->body, name), &day) ? 0
+                                                                              : bad(c, pointer, "date");
+}
+
+static int refresh(struct api_call *c, struct write *wr, struct jw *w)
+{
+    const json_t *horizon = json_object_get(c->body, "horizon_weeks");
+    const json_t *discount = json_object_get(c->body, "discount");
+    int64_t job = 0;
+    int rc = may_see_all(c);
+    if (rc == 0 && horizon &&
+        (!json_is_integer(horizon) || json_integer_value(horizon) < 1 ||
+         json_integer_value(horizon) > 520))
+        rc = bad(c, "/horizon_weeks", "out-of-range");
+    if (rc == 0 && discount &&
+        (!json_is_number(discount) || !(json_number_value(discount) > 0) ||
+         json_number_value(discount) > 1))
+        rc = bad(c, "/discount", "out-of-range");
+    if (rc == 0)
+        rc = check_date(c, "calibrate_to", "/calibrate_to");
+    if (rc == 0)
+        rc = check_date(c, "as_of", "/as_of");
+    if (rc)
+        return rc;
+    char *text = c->body ? json_dumps(c->body, JSON_COMPACT) : NULL;
+    struct str params = text ? arena_str(c->a, str_of(text)) : STR("{}");
+    free(text);
+    rc = job_submit(wr->c, c->t, "value", STR(""), params, c->who->user_id, &job, &c->err);
+    c->status = 202;
+    jw_obj(w);
+    jw_kid(w, "job_id", job);
+    jw_obj_end(w);
+    return rc;
+}
+
+static int no_value_yet(struct api_call *c, struct db_conn *conn)
+{
+    int64_t customers = 0, orders = 0;
+    int rc = db_one_i64(conn, "SELECT count(*) FROM (SELECT 1 FROM customers LIMIT 100000) x",
+                        DB_NOARGS, 0, &customers, &c->err);
+    if (rc == 0)
+        rc = db_one_i64(conn, "SELECT count(*) FROM (SELECT 1 FROM orders LIMIT 100000) x",
+                        DB_NOARGS, 0, &orders, &c->err);
+    if (rc)
+        return rc;
+    err_param_i64(&c->err, "customers", customers);
+    err_param_i64(&c->err, "orders", orders);
+    err_param_i64(&c->err, "needed", 30);
+    return err_set(&c->err, ERR_NO_VALUE_YET, "no valuation yet");
+}
+
+static void write_models(struct api_call *c, const json_t *models, struct jw *w)
+{
+    jw_key(w, "models");
+    jw_arr(w);
+    for (size_t i = 0; i < json_array_size(models); i++) {
+        json_t *m = json_array_get(models, i);
+        struct str key = arena_printf(c->a, "verdict-" STR_FMT,
+                                      STR_ARG(json_get_str(m, "verdict")));
+        struct str text = message_text(c->t->messages, c->lang, key.p, NULL, 0, c->a);
+        json_object_set_new(m, "message", json_stringn(text.p, text.n));
+        json_object_del(m, "log_cov");
+        json_object_del(m, "verdict_no");
+        char *json = json_dumps(m, JSON_COMPACT);
+        jw_raw(w, str_of(json ? json : "{}"));
+        free(json);
+    }
+    jw_arr_end(w);
+}
+
+/* Verdicts that ask for caution, as sentences. */
+static void write_warnings(const json_t *models, struct jw *w)
+{
+    jw_key(w, "warnings");
+    jw_arr(w);
+    for (size_t i = 0; i < json_array_size(models); i++) {
+        const json_t *m = json_array_get(models, i);
+        struct str verdict = json_get_str(m, "verdict");
+        if (str_is(verdict, "ok"))
+            continue;
+        jw_obj(w);
+        jw_kstr(w, "code", verdict);
+        jw_kstr(w, "model", json_get_str(m, "name"));
+        jw_kstr(w, "message", json_get_str(m, "message"));
+        jw_obj_end(w);
+    }
+    jw_arr_end(w);
+}
+
+static int overview(struct api_call *c, struct db_conn *conn, struct jw *w)
+{
+    struct db_rows *rows = NULL;
+    json_t *models = NULL;
+    int64_t changed = 0;
+    int rc = may_see_all(c);
+    if (rc == 0)
+        rc = db_query(conn,
+                      "SELECT overview, models FROM value_run WHERE overview <> '' "
+                      "ORDER BY id DESC LIMIT 1",
+                      DB_NOARGS, &rows, &c->err);
+    if (rc == 0)
+        rc = db_step(rows, &c->err);
+    if (rc <= 0) {
+        db_rows_done(rows);
+        return rc ? rc : no_value_yet(c, conn);
+    }
+    struct str text = arena_str(c->a, db_str(rows, 0));
+    rc = json_read(c->a, arena_str(c->a, db_str(rows, 1)), &models, &c->err);
+    db_rows_done(rows);
+    if (rc == 0)
+        rc = db_one_i64(conn, "SELECT 1 FROM change LIMIT 1", DB_NOARGS, 0, &changed, &c->err);
+    if (rc || text.n < 2)
+        return rc;
+    /* The stored object, opened at its end for what depends on the moment and the reader. */
+    jw_raw(w, str_from(text.p, text.n - 1));
+    struct buf tail = BUF_INIT(1 << 20);
+    struct jw tw = jw_new(&tail);
+    jw_obj(&tw);
+    jw_kbool(&tw, "stale", changed != 0);
+    write_models(c, models, &tw);
+    write_warnings(models, &tw);
+    jw_obj_end(&tw);
+    tail.p[0] = ',';
+    buf_add_str(w->out, buf_str(&tail));
+    buf_free(&tail);
+    return 0;
+}
+
+/* --- one customer ---------------------------------------------------------------------------------- */
+
+struct record_row {
+    int32_t as_of;
+    struct pv_customer row;
+    int64_t revenue, rank;
+    char abc[2], rfm[4];
+};
+
+static int read_record(struct api_call *c, struct db_conn *conn, int64_t run_id,
+                       struct record_row *ret)
+{
+    struct db_rows *rows = NULL;
+    int rc = db_query(conn,
+                      "SELECT as_of, x, t_x, age, spend, revenue, abc, rfm, rank FROM "
+                      "customer_value WHERE customer_id = $1 AND run_id = $2",
+                      DB_ARGS(DB_I64(c->id), DB_I64(run_id)), &rows, &c->err);
+    if (rc == 0)
+        rc = db_step(rows, &c->err);
+    if (rc > 0) {
+        *ret = (struct record_row){.as_of = (int32_t)db_i64(rows, 0),
+                                   .row = {.x = (int32_t)db_i64(rows, 1),
+                                           .t_x = (int32_t)db_i64(rows, 2),
+                                           .T = (int32_t)db_i64(rows, 3),
+                                           .spend = db_i64(rows, 4),
+                                           .revenue = db_i64(rows, 5)},
+                                   .revenue = db_i64(rows, 5),
+                                   .rank = db_i64(rows, 8)};
+        struct str abc = db_str(rows, 6), rfm = db_str(rows, 7);
+        if (abc.n)
+            ret->abc[0] = abc.p[0];
+        memcpy(ret->rfm, rfm.p ? rfm.p : "", rfm.n < 3 ? rfm.n : 3);
+    }
+    db_rows_done(rows);
+    return rc == 0 ? no_value_yet(c, conn) : rc < 0 ? rc : 0;
+}
+
+static void write_interval(struct jw *w, const struct pv_interval *i, unsigned decimals)
+{
+    jw_amount(w, "low80", i->low80, decimals);
+    jw_amount(w, "high80", i->high80, decimals);
+    jw_amount(w, "low95", i->low95, decimals);
+    jw_amount(w, "high95", i->high95, decimals);
+}
+
+static void write_figures(const struct model *m, const struct record_row *r,
+                          const struct pv_value *v, struct jw *w)
+{
+    const struct pv_customer *row = &r->row;
+    jw_key(w, "clv");
+    jw_obj(w);
+    jw_amount(w, "amount", v->clv, m->decimals);
+    jw_amount(w, "median", v->clv_median, m->decimals);
+    write_interval(w, &v->clv_range, m->decimals);
+    jw_key(w, "mean_of");
+    jw_obj(w);
+    write_interval(w, &v->clv_mean_of, m->decimals);
+    jw_obj_end(w);
+    jw_obj_end(w);
+    jw_key(w, "horizon");
+    jw_obj(w);
+    jw_kf64(w, "weeks", m->horizon);
+    jw_kf64(w, "orders", v->expected_orders);
+    jw_kf64(w, "orders_low80", v->orders.low80);
+    jw_kf64(w, "orders_high80", v->orders.high80);
+    jw_kf64(w, "orders_low95", v->orders.low95);
+    jw_kf64(w, "orders_high95", v->orders.high95);
+    jw_amount(w, "amount", v->expected_money, m->decimals);
+    write_interval(w, &v->money, m->decimals);
+    jw_obj_end(w);
+    jw_kf64(w, "p_alive", v->p_alive);
+    jw_amount(w, "mean_spend", row->x ? (double)row->spend / m->scale / row->x : NAN, m->decimals);
+    jw_amount(w, "expected_spend", v->expected_spend, m->decimals);
+    jw_ki64(w, "x", row->x);
+    jw_kf64(w, "t_x", (double)row->t_x / UNIT_DAYS);
+    jw_kf64(w, "T", (double)row->T / UNIT_DAYS);
+    jw_ki64(w, "orders", row->x + 1);
+    jw_amount(w, "revenue", (double)r->revenue / m->scale, m->decimals);
+    jw_kcstr(w, "abc", r->abc[0] ? r->abc : NULL);
+    jw_kcstr(w, "rfm", r->rfm[0] ? r->rfm : NULL);
+    jw_kf64(w, "percentile",
+            m->customers ? 1.0 - (double)r->rank / (double)m->customers : NAN);
+    jw_key(w, "ledger");
+    jw_arr(w);
+    jw_obj(w);
+    jw_kcstr(w, "code", "expected-purchases");
+    jw_kf64(w, "value", v->dert);
+    jw_obj_end(w);
+    jw_obj(w);
+    jw_kcstr(w, "code", "spend-per-purchase");
+    jw_amount(w, "value", v->expected_spend, m->decimals);
+    jw_obj_end(w);
+    jw_obj(w);
+    jw_kcstr(w, "code", "clv");
+    jw_amount(w, "value", v->clv, m->decimals);
+    jw_obj_end(w);
+    jw_arr_end(w);
+}
+
+static void write_density(const struct model *m, const struct pv_customer *row, struct jw *w)
+{
+    double value[40], height[40], alive = 0;
+    jw_key(w, "density");
+    jw_arr(w);
+    if (m->gg.usable && pv_value_density(m->valuer, row, 40, value, height, &alive) == 0) {
+        for (int i = 0; i < 40; i++) {
+            jw_arr(w);
+            jw_f64(w, value[i]);
+            jw_f64(w, height[i]);
+            jw_arr_end(w);
+        }
+    }
+    jw_arr_end(w);
+    jw_kf64(w, "p_nothing", 1.0 - alive);
+}
+
+struct one_reason {
+    enum pv_reason reason;
+    double weight;
+};
+
+static int by_weight(const void *x, const void *y)
+{
+    double a = ((const struct one_reason *)x)->weight, b = ((const struct one_reason *)y)->weight;
+    return a < b ? 1 : a > b ? -1 : 0;
+}
+
+static void write_reasons(struct api_call *c, const struct model *m, const struct pv_customer *row,
+                          struct jw *w)
+{
+    struct pv_reasons r;
+    struct one_reason order[PV_REASONS];
+    jw_key(w, "reasons");
+    jw_arr(w);
+    bool got = pv_value_reasons(m->valuer, row, &r) == 0;
+    for (int i = 0; got && i < PV_REASONS; i++)
+        order[i] = (struct one_reason){
+            (enum pv_reason)i, fabs(isfinite(r.money[i]) ? r.money[i] : r.purchases[i])};
+    if (got)
+        qsort(order, PV_REASONS, sizeof *order, by_weight);
+    for (int i = 0; got && i < 3; i++) {
+        enum pv_reason k = order[i].reason;
+        bool up = (isfinite(r.money[k]) ? r.money[k] : r.purchases[k]) >= 0;
+        struct str key = arena_printf(c->a, "reason-%s-%s", pv_reason_code(k), up ? "up" : "down");
+        jw_obj(w);
+        jw_kcstr(w, "code", pv_reason_code(k));
+        jw_kf64(w, "purchases", r.purchases[k]);
+        jw_amount(w, "amount", r.money[k], m->decimals);
+        jw_kstr(w, "message", message_text(c->t->messages, c->lang, key.p, NULL, 0, c->a));
+        jw_obj_end(w);
+    }
+    jw_arr_end(w);
+    jw_key(w, "average");
+    jw_obj(w);
+    jw_kf64(w, "purchases", got ? r.base_purchases : NAN);
+    jw_amount(w, "amount", got ? r.base_money : NAN, m->decimals);
+    jw_obj_end(w);
+}
+
+enum { CURVE = 72, AHEAD = 12 };
+
+/* From the first order to the valuation, and what becomes of it when nothing more is bought. */
+static int write_curve(struct api_call *c, struct db_conn *conn, const struct model *m,
+                       const struct record_row *r, struct jw *w)
+{
+    struct db_rows *rows = NULL;
+    int32_t *days = arena_array(c->a, int32_t, (size_t)r->row.x + 2), dates[CURVE + AHEAD];
+    double p[CURVE + AHEAD];
+    size_t n = 0;
+    int rc = db_query(conn,
+                      "SELECT DISTINCT ordered_on FROM orders WHERE customer_id = $1 AND "
+                      "deleted_at IS NULL AND status = 'confirmed' AND ordered_on <= $2 "
+                      "ORDER BY ordered_on",
+                      DB_ARGS(DB_I64(c->id), DB_I64(r->as_of)), &rows, &c->err);
+    while (rc == 0 && n <= (size_t)r->row.x && (rc = db_step(rows, &c->err)) > 0) {
+        days[n++] = (int32_t)db_i64(rows, 0);
+        rc = 0;
+    }
+    db_rows_done(rows);
+    jw_key(w, "p_alive_curve");
+    jw_arr(w);
+    if (rc >= 0 && n) {
+        int32_t span = r->as_of - days[0] > 0 ? r->as_of - days[0] : 1;
+        for (int i = 0; i < CURVE; i++)
+            dates[i] = days[0] + (int32_t)((int64_t)span * i / (CURVE - 1));
+        for (int i = 0; i < AHEAD; i++)
+            dates[CURVE + i] = r->as_of + (i + 1) * 2 * UNIT_DAYS;
+        struct pv_bg_nbd bg = pv_bg_nbd_of(&m->bg);
+        if (pv_value_alive_curve(&bg, UNIT_DAYS, days, n, dates, CURVE + AHEAD, p) == 0) {
+            for (int i = 0; i < CURVE + AHEAD; i++) {
+                char date[DATE_TEXT];
+                date_format(dates[i], date);
+                jw_obj(w);
+                jw_kcstr(w, "date", date);
+                jw_kf64(w, "p", round(p[i] * 1e4) / 1e4);
+                if (i >= CURVE)
+                    jw_kbool(w, "ahead", true);
+                jw_obj_end(w);
+            }
+        }
+    }
+    jw_arr_end(w);
+    return rc < 0 ? rc : 0;
+}
+
+static int write_value(struct api_call *c, struct db_conn *conn, const struct model *m,
+                       struct jw *w)
+{
+    struct record_row r;
+    struct pv_value v;
+    char date[DATE_TEXT];
+    int rc = read_record(c, conn, m->run_id, &r);
+    if (rc == 0 && !m->valuer)
+        rc = no_value_yet(c, conn);
+    if (rc == 0 && pv_value_customers(m->valuer, &r.row, 1, &v) != 0)
+        rc = err_set(&c->err, ERR_NOMEM, "value");
+    if (rc)
+        return rc;
+    date_format(r.as_of, date);
+    jw_obj(w);
+    jw_kcstr(w, "as_of", date);
+    jw_kstr(w, "currency", tenant_company(c->t)->currency);
+    write_figures(m, &r, &v, w);
+    write_density(m, &r.row, w);
+    write_reasons(c, m, &r.row, w);
+    rc = write_curve(c, conn, m, &r, w);
+    jw_kf64(w, "discount", m->discount);
+    jw_key(w, "models");
+    jw_raw(w, STR("[\"bg-nbd\",\"gamma-gamma\"]"));
+    jw_obj_end(w);
+    return rc;
+}
+
+static int customer_value(struct api_call *c, struct jw *w)
+{
+    struct db_conn *conn = NULL;
+    const struct model *m = NULL;
+    struct record seen;
+    int rc = db_reader(c->t->db, &conn, &c->err);
+    if (rc == 0)
+        rc = record_get(conn, c->who, &c->t->registry->entities[ENTITY_CUSTOMER], c->id, false,
+                        c->a, &seen, &c->err);
+    db_reader_done(conn);
+    conn = NULL;
+    if (rc == 0)
+        rc = model_get(c->t, &m, &c->err);
+    if (rc)
+        return rc;
+    rc = db_reader(c->t->db, &conn, &c->err);
+    if (rc == 0)
+        rc = write_value(c, conn, m, w);
+    db_reader_done(conn);
+    model_done(c->t);
+    return rc;
+}
+
+const struct endpoint insight_endpoints[] = {
+    {HTTP_POST, "/api/v1/value/refresh", API_WRITE, API_SIGNED_IN, API_JSON, .write = refresh,
+     .doc = "Value all customers anew", .response = "job-started"},
+    {HTTP_GET, "/api/v1/value/overview", API_READ, API_SIGNED_IN, API_NO_BODY, .read = overview,
+     .doc = "Customer equity, concentration, map, RFM, tracking, models",
+     .response = "value-overview"},
+    {HTTP_GET, "/api/v1/customers/{id}/value", API_SLOW, API_SIGNED_IN, API_NO_BODY,
+     .plain = customer_value, .doc = "What one customer is worth, with interval and reasons",
+     .response = "customer-value"},
+    {.path = NULL},
+};

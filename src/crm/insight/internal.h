@@ -1,0 +1,78 @@
+/* Shared by the files of this feature only. */
+#ifndef PATRON_CRM_INSIGHT_INTERNAL_H
+#define PATRON_CRM_INSIGHT_INTERNAL_H
+
+#include "crm/insight/insight.h"
+#include "patron_value.h"
+
+enum { SEED = 20261124, UNIT_DAYS = 7 };
+
+/* One valuation in memory. Arrays have n entries, one per living customer, sorted by id. */
+struct valuation {
+    struct tenant *t;
+    struct arena *a;
+    int64_t run_id, change_seq;
+    size_t n;
+    int64_t *ids;
+    struct pv_history *history;
+    struct pv_history_report report;
+    struct pv_customer *rows;     /* to as_of */
+    struct pv_customer *past;     /* to calibrate_to, with hold-out */
+    struct pv_value *values;
+    struct pv_rfm *rfm;
+    char *grades;
+    uint32_t *rank; /* 0 = worth most */
+    int32_t as_of, calibrate_to;
+    unsigned decimals;
+    double scale; /* minor units in one major */
+    double discount;
+    int64_t horizon_weeks;
+    struct pv_fit bg, gg, past_bg;
+    struct pv_equity equity;
+    struct pv_holdout holdout;
+    bool has_values, has_money, has_holdout;
+    uint64_t customers, orders;
+    int64_t revenue;
+};
+
+void valuation_free(struct valuation *v);
+
+/* store.c */
+int store_read_orders(struct db_conn *c, struct valuation *v, struct job *j, struct err *e)
+    must_check;
+int store_begin_run(struct db_conn *c, const struct valuation *v, struct str models, struct err *e)
+    must_check;
+int store_end_run(struct db_conn *c, const struct valuation *v, struct str overview, struct err *e)
+    must_check;
+/* Value record and current figures of customer i. */
+int store_value(struct db_conn *c, const struct valuation *v, size_t i, struct err *e) must_check;
+/* The names of some customers, for the map; texts in the arena. */
+int store_names(struct db_conn *c, const int64_t *ids, size_t n, struct arena *a,
+                struct str *ret_names, struct err *e) must_check;
+
+/* overview.c */
+struct str overview_json(const struct valuation *v, const struct str *map_names,
+                         const uint32_t *map, size_t nmap);
+size_t overview_pick_map(const struct valuation *v, uint32_t out[400]);
+
+/* models.c: fits as JSON, and the valuer kept in memory for the customer pages. */
+void fit_to_json(const struct pv_fit *f, const struct tenant *t, enum lang lang, struct arena *a,
+                 bool whole, struct jw *w);
+struct model {
+    int64_t run_id;
+    int32_t as_of;
+    double scale, horizon, discount;
+    unsigned decimals;
+    uint64_t customers;
+    struct pv_fit bg, gg;
+    struct pv_valuer *valuer; /* NULL when no model is usable */
+};
+/* Borrowed until model_done. ERR_NO_VALUE_YET. On a worker: may read all value records. */
+int model_get(struct tenant *t, const struct model **ret_model, struct err *e) must_check;
+void model_done(struct tenant *t);
+
+/* Money of a double in major units. */
+struct str amount_text(double major, unsigned decimals, struct arena *a);
+void jw_amount(struct jw *w, const char *key, double major, unsigned decimals);
+
+#endif
