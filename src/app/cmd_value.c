@@ -312,10 +312,15 @@ static int describe(struct work *w, struct value_result *r)
     if (!r->rfm || !r->abc || !w->number)
         return rc;
     rc = pv_rfm_scores(w->now, r->n, r->rfm, NULL);
+    /* Grades go by what a customer will bring, as in the program; without money by the past. */
     for (size_t i = 0; i < r->n; i++)
-        w->number[i] = (double)w->now[i].revenue / r->money_scale;
+        w->number[i] = w->now[i].T < 0 ? 0.0
+                       : r->has_money  ? r->values[i].clv
+                                       : (double)w->now[i].revenue / r->money_scale;
     if (rc == 0)
         rc = pv_abc_grades(w->number, r->n, 0.80, 0.95, r->abc);
+    for (size_t i = 0; i < r->n; i++)
+        w->number[i] = (double)w->now[i].revenue / r->money_scale;
     for (size_t i = 0; i < r->n; i++) /* not yet customers do not dilute the shares */
         if (w->now[i].T >= 0)
             w->number[n++] = w->number[i];

@@ -30,6 +30,14 @@ static const struct command commands[] = {
      "  --behind-tls    a proxy in front speaks HTTPS: cookies are marked Secure\n"},
     {"value", run_value, "what every customer of an order file is worth",
      "patron value FILE.csv [--help]\n"},
+    {"import", cmd_import, "import a CSV file of orders or customers",
+     "patron import orders|customers FILE.csv --data DIR [--db URL] [--map COLUMN=FIELD]…\n"
+     "             [--currency CNY] [--on-existing skip|update] [--user LOGIN] [--dry-run]\n"
+     "             [--rejected FILE.csv]\n\n"
+     "  --map COLUMN=FIELD  COLUMN is a header or a number from 1; fields are those of orders or\n"
+     "                      customers, and for orders also customer.ext_id, customer.name, …\n"
+     "  --dry-run           validate all rows and write nothing\n"
+     "  --rejected FILE     the rejected rows with their reasons\n"},
     {"backup", cmd_backup, "write all data into one file",
      "patron backup FILE --data DIR [--db URL]\n"},
     {"restore", cmd_restore, "fill an empty data directory from a backup",

@@ -313,11 +313,28 @@ static void plan_keys(struct planner *p, const struct table_def *t)
 
 /* --- indexes ------------------------------------------------------------------------------- */
 
+/* An empty value sorts as the smallest on SQLite; PostgreSQL has to be told, or an ordered read could
+   not follow the index. */
+static struct str in_sqlite_order(struct planner *p, const char *columns)
+{
+    struct str rest = str_of(columns), part;
+    struct buf b = BUF_INIT(1 << 16);
+    if (p->sqlite || strpbrk(columns, "(\"") || strcasestr(columns, "nulls"))
+        return str_of(columns);
+    for (bool first = true; str_split(&rest, ',', &part); first = false) {
+        part = str_trim(part);
+        bool desc = part.n > 5 && strncasecmp(part.p + part.n - 5, " desc", 5) == 0;
+        buf_printf(&b, "%s" STR_FMT " NULLS %s", first ? "" : ", ", STR_ARG(part),
+                   desc ? "LAST" : "FIRST");
+    }
+    return take_buf(p, &b);
+}
+
 /* The normal form schema_read.c makes of PostgreSQL's definition. */
 static struct str normal_index(struct planner *p, const struct index_def *ix)
 {
     struct buf b = BUF_INIT(1 << 16);
-    struct str rest = str_of(ix->columns), part;
+    struct str rest = in_sqlite_order(p, ix->columns), part;
     buf_add_cstr(&b, ix->unique ? "unique(" : "(");
     for (bool first = true; str_split(&rest, ',', &part); first = false) {
         part = str_trim(part);
@@ -337,7 +354,7 @@ static struct str index_sql(struct planner *p, const struct table_def *t,
     struct buf b = BUF_INIT(1 << 16);
     buf_printf(&b, "CREATE %sINDEX %s\"%s\" ON \"%s\" (", ix->unique ? "UNIQUE " : "",
                if_absent ? "IF NOT EXISTS " : "", ix->name, t->name);
-    add_columns(&b, ix->columns);
+    add_columns(&b, in_sqlite_order(p, ix->columns).p);
     buf_add_cstr(&b, ")");
     if (ix->where)
         buf_printf(&b, " WHERE %s", ix->where);

@@ -291,6 +291,8 @@ static int read_leaf(struct reader *r, const json_t *in, struct str pointer,
     size_t n = json_is_array(value) ? json_array_size(value) : value && !json_is_null(value);
     if (f->op->range) {
         *ret = f;
+        if (f->op->min_values && !json_is_integer(value))
+            return reject(r, pointer, "integer", str_of(f->field->name));
         return set_range(r, f, json_integer_value(value), pointer);
     }
     if (n < f->op->min_values || n > f->op->max_values)

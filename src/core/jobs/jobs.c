@@ -222,11 +222,12 @@ static int store_ending(struct db_conn *c, void *arg, struct err *e)
     struct str result = buf_str(&end->j->result);
     return db_exec(c,
                    "UPDATE job SET state = $1, message = $2, result = $3, finished_at = $4, "
-                   "lease_owner = NULL, lease_until = NULL WHERE id = $5",
+                   "done = CASE WHEN state = 'running' AND $5 = 1 THEN total ELSE done END, "
+                   "lease_owner = NULL, lease_until = NULL WHERE id = $6",
                    DB_ARGS(DB_STR(str_of(end->state)),
                            end->message.n ? DB_STR(end->message) : DB_NIL,
                            result.n ? DB_STR(result) : DB_NIL, DB_I64(clock_now_ms()),
-                           DB_I64(end->j->id)),
+                           DB_I64(strcmp(end->state, "done") == 0), DB_I64(end->j->id)),
                    NULL, e);
 }
 
@@ -377,7 +378,9 @@ void jobs_stop(struct tenant *t)
     free(jobs);
 }
 
-int jobs_run_one(struct tenant *t, const struct job_kind *const *tables, int64_t id, struct err *e)
+/* Claims and runs one job (or any, with id 0); *ret_ran tells whether there was one. */
+static int run_here(struct tenant *t, const struct job_kind *const *tables, int64_t id,
+                    bool *ret_ran, struct err *e)
 {
     struct jobs *jobs = jobs_new(t, tables);
     struct claim cl = {.jobs = jobs, .only = id};
@@ -386,11 +389,29 @@ int jobs_run_one(struct tenant *t, const struct job_kind *const *tables, int64_t
     int rc = db_transact(t->db, DB_INTERACTIVE, reclaim, NULL, e);
     if (rc == 0)
         rc = db_transact(t->db, DB_INTERACTIVE, claim_one, &cl, e);
-    if (rc == 0 && !cl.id)
-        rc = err_set(e, ERR_NOT_FOUND, "job %lld", (long long)id);
-    if (rc == 0)
+    *ret_ran = rc == 0 && cl.id;
+    if (*ret_ran) {
         rc = run_claimed(jobs, cl.id);
+        if (rc)
+            err_set(e, rc, "job %lld", (long long)cl.id);
+    }
     free(jobs);
+    return rc;
+}
+
+int jobs_run_one(struct tenant *t, const struct job_kind *const *tables, int64_t id, struct err *e)
+{
+    bool ran = false;
+    int rc = run_here(t, tables, id, &ran, e);
+    return rc || ran ? rc : err_set(e, ERR_NOT_FOUND, "job %lld", (long long)id);
+}
+
+int jobs_run_queued(struct tenant *t, const struct job_kind *const *tables, struct err *e)
+{
+    bool ran = true;
+    int rc = 0;
+    while (rc == 0 && ran)
+        rc = run_here(t, tables, 0, &ran, e);
     return rc;
 }
 

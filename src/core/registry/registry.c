@@ -215,6 +215,10 @@ static int make_table(struct loader *l, const json_t *in, struct entity *en)
                                      arena_printf(l->a, "%s AND %s IS NOT NULL", LIVE, f->name).p);
         if (f->indexed)
             indexes[ni++] = index_of(l, en, arena_printf(l->a, "%s,id", f->name).p, false, LIVE);
+        /* Without it, every delete of a target would look through the whole table for links. */
+        if (target && en->customer_field != f->id)
+            indexes[ni++] = index_of(l, en, f->name, false,
+                                     arena_printf(l->a, "%s IS NOT NULL", f->name).p);
         n += f->ncolumns;
     }
     if (en->owned) {

@@ -29,16 +29,26 @@ static bool is_word(int32_t c)
     }
 }
 
+/* At most MAX_TEXT bytes, and no half character at the end. */
+static struct str cut(struct str text)
+{
+    if (text.n <= MAX_TEXT)
+        return text;
+    text.n = MAX_TEXT;
+    while (text.n && ((unsigned char)text.p[text.n] & 0xc0) == 0x80)
+        text.n--;
+    return text;
+}
+
 void tokens_fold(struct str text, struct buf *out)
 {
     utf8proc_uint8_t *folded = NULL;
-    if (text.n > MAX_TEXT)
-        text.n = MAX_TEXT;
+    text = cut(text);
     utf8proc_ssize_t n = utf8proc_map((const utf8proc_uint8_t *)text.p, (utf8proc_ssize_t)text.n,
                                       &folded,
                                       UTF8PROC_STABLE | UTF8PROC_COMPAT | UTF8PROC_COMPOSE |
                                           UTF8PROC_CASEFOLD | UTF8PROC_IGNORE);
-    /* A cut in the middle of a character, or no memory: search without that text. */
+    /* Broken text, or no memory: search without it. */
     if (n > 0)
         buf_add(out, (const char *)folded, (size_t)n);
     free(folded);
@@ -79,8 +89,7 @@ static void ascii_tokens(struct str text, struct buf *out)
 
 void tokens_of(struct str text, struct buf *out)
 {
-    if (text.n > MAX_TEXT)
-        text.n = MAX_TEXT;
+    text = cut(text);
     if (plain_ascii(text)) {
         ascii_tokens(text, out);
         return;

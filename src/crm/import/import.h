@@ -28,6 +28,9 @@ int import_start(struct db_conn *c, struct tenant *t, int64_t id, enum import_mo
                  int64_t owner_id, struct arena *a, int64_t *ret_job, struct err *e) must_check;
 int import_start_undo(struct db_conn *c, struct tenant *t, int64_t id, int64_t owner_id,
                       struct arena *a, int64_t *ret_job, struct err *e) must_check;
+/* Writes the import as api.md has it. */
+int import_show(struct db_conn *c, struct tenant *t, int64_t id, struct arena *a, struct jw *w,
+                struct err *e) must_check;
 /* The rejected rows as CSV with row, column and reason in front, written to fd. */
 int import_rejected(struct tenant *t, int64_t id, enum lang lang, int fd, struct arena *a,
                     struct err *e) must_check;

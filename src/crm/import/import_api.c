@@ -34,7 +34,7 @@ static int upload(struct api_call *c, struct jw *w)
     if (rc == 0)
         rc = db_reader(c->t->db, &conn, &c->err);
     if (rc == 0)
-        rc = import_to_json(conn, c->t, id, c->a, w, &c->err);
+        rc = import_show(conn, c->t, id, c->a, w, &c->err);
     db_reader_done(conn);
     c->status = 201;
     c->location = arena_printf(c->a, "/api/v1/imports/%lld", (long long)id);
@@ -62,7 +62,7 @@ static int list(struct api_call *c, struct db_conn *conn, struct jw *w)
     jw_key(w, "items");
     jw_arr(w);
     for (size_t i = 0; rc == 0 && i < n; i++)
-        rc = import_to_json(conn, c->t, ids[i], c->a, w, &c->err);
+        rc = import_show(conn, c->t, ids[i], c->a, w, &c->err);
     jw_arr_end(w);
     jw_obj_end(w);
     return rc;
@@ -71,7 +71,7 @@ static int list(struct api_call *c, struct db_conn *conn, struct jw *w)
 static int get(struct api_call *c, struct db_conn *conn, struct jw *w)
 {
     int rc = may_see(c, conn);
-    return rc ? rc : import_to_json(conn, c->t, c->id, c->a, w, &c->err);
+    return rc ? rc : import_show(conn, c->t, c->id, c->a, w, &c->err);
 }
 
 static int patch(struct api_call *c, struct write *wr, struct jw *w)
@@ -79,7 +79,7 @@ static int patch(struct api_call *c, struct write *wr, struct jw *w)
     int rc = may_see(c, wr->c);
     if (rc == 0)
         rc = import_set(wr->c, c->t, c->id, c->body, c->a, &c->err);
-    return rc ? rc : import_to_json(wr->c, c->t, c->id, c->a, w, &c->err);
+    return rc ? rc : import_show(wr->c, c->t, c->id, c->a, w, &c->err);
 }
 
 static int answer_job(struct api_call *c, int rc, int64_t job, struct jw *w)

@@ -128,7 +128,7 @@ static void raw_or_null(struct jw *w, const char *key, const struct db_rows *row
 }
 
 /* columns[].field is the guess; what stands in the mapping now is `mapping`. */
-int import_to_json(struct db_conn *c, struct tenant *t, int64_t id, struct arena *a, struct jw *w,
+int import_show(struct db_conn *c, struct tenant *t, int64_t id, struct arena *a, struct jw *w,
                    struct err *e)
 {
     struct db_rows *rows = NULL;

@@ -38,8 +38,6 @@ struct import {
 
 int import_load(struct db_conn *c, struct tenant *t, int64_t id, struct arena *a,
                 struct import *ret, struct err *e) must_check;
-int import_to_json(struct db_conn *c, struct tenant *t, int64_t id, struct arena *a, struct jw *w,
-                   struct err *e) must_check;
 struct str import_path(const struct tenant *t, int64_t id, struct arena *a);
 int import_set_state(struct db_conn *c, int64_t id, const char *state, const char *column,
                      struct str json, struct err *e) must_check;
