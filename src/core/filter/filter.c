@@ -281,6 +281,11 @@ static int read_value(struct reader *r, struct filter *f, const json_t *in, stru
     return 0;
 }
 
+static struct str json_text(const json_t *v)
+{
+    return str_from(json_string_value(v), json_string_length(v));
+}
+
 static int read_leaf(struct reader *r, const json_t *in, struct str pointer,
                      const struct filter **ret)
 {
@@ -290,10 +295,12 @@ static int read_leaf(struct reader *r, const json_t *in, struct str pointer,
     const json_t *value = json_object_get(in, "value");
     size_t n = json_is_array(value) ? json_array_size(value) : value && !json_is_null(value);
     if (f->op->range) {
+        int64_t days = json_integer_value(value);
+        bool number = json_is_integer(value) || str_to_i64(json_text(value), &days);
         *ret = f;
-        if (f->op->min_values && !json_is_integer(value))
+        if (f->op->min_values && !number)
             return reject(r, pointer, "integer", str_of(f->field->name));
-        return set_range(r, f, json_integer_value(value), pointer);
+        return set_range(r, f, days, pointer);
     }
     if (n < f->op->min_values || n > f->op->max_values)
         return reject(r, pointer, "value-count", str_of(f->field->name));
