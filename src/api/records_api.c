@@ -262,7 +262,10 @@ static int history_of(struct api_call *c, struct db_conn *conn, struct history_q
     rc = record_get(conn, c->who, en, c->id, false, c->a, &seen, &c->err);
     if (rc == ERR_NOT_FOUND)
         rc = record_get(conn, c->who, en, c->id, true, c->a, &seen, &c->err);
-    return rc ? rc : history_list(conn, c->t, c->who, q, c->a, w, &c->err);
+    if (rc)
+        return rc;
+    q->import_id = seen.v[FIELD_IMPORT_ID].null ? 0 : seen.v[FIELD_IMPORT_ID].i;
+    return history_list(conn, c->t, c->who, q, c->a, w, &c->err);
 }
 
 static int record_history(struct api_call *c, struct db_conn *conn, struct jw *w)

@@ -223,6 +223,34 @@ static int password_put(struct api_call *c, struct jw *w)
     return rc ? rc : sign_in(c, n.user_id, false, w);
 }
 
+/* An administrator gives somebody a new password; that person's sessions end. */
+static int user_password_put(struct api_call *c, struct jw *w)
+{
+    struct str fresh;
+    struct new_password n = {.t = c->t, .user_id = c->id};
+    struct db_conn *conn = NULL;
+    int64_t found = 0;
+    (void)w;
+    int rc = api_body_str(c, "new", true, &fresh);
+    if (rc == 0)
+        rc = weak(c, "/new", fresh);
+    if (rc == 0)
+        rc = db_reader(c->t->db, &conn, &c->err);
+    if (rc == 0)
+        rc = db_one_i64(conn, "SELECT 1 FROM users WHERE id = $1 AND deleted_at IS NULL",
+                        DB_ARGS(DB_I64(c->id)), 0, &found, &c->err);
+    db_reader_done(conn);
+    if (rc == 0 && !found)
+        rc = err_set(&c->err, ERR_NOT_FOUND, "user %lld", (long long)c->id);
+    if (rc == 0)
+        rc = password_hash(fresh, n.hash, &c->err);
+    if (rc == 0)
+        rc = db_transact(c->t->db, DB_INTERACTIVE, store_password, &n, &c->err);
+    c->status = 204;
+    c->no_body = true;
+    return rc;
+}
+
 /* --- first run ------------------------------------------------------------------------------------ */
 
 static int setup_get(struct api_call *c, struct jw *w)
@@ -362,5 +390,8 @@ const struct endpoint api_session_endpoints[] = {
     {HTTP_PUT, "/api/v1/session/password", API_SLOW, API_SIGNED_IN, API_JSON, .plain = password_put,
      .doc = "Change one's own password; ends all other sessions", .request = "password",
      .response = "session"},
+    {HTTP_PUT, "/api/v1/users/{id}/password", API_SLOW, API_ADMIN, API_JSON,
+     .plain = user_password_put, .doc = "Give a colleague a new password; ends their sessions",
+     .request = "password"},
     {.path = NULL},
 };

@@ -26,6 +26,11 @@ int cmd_check(int argc, char **argv);
 int cmd_token(int argc, char **argv);
 int cmd_user(int argc, char **argv);
 
+/* A thread that keeps the data tidy while the server runs. NULL when it did not start. */
+struct housekeeper;
+struct housekeeper *housekeeper_start(struct tenant *t, const char *uploads);
+void housekeeper_stop(struct housekeeper *k);
+
 /* --- options -------------------------------------------------------------------------------------- */
 
 struct option_def {

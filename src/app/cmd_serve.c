@@ -28,6 +28,7 @@ struct server {
     struct tenant *t;
     struct api *api;
     struct http_server *http;
+    struct housekeeper *keeper;
     struct arena *a;
     struct err e;
     char uploads[512];
@@ -72,6 +73,7 @@ static int start(struct server *s, const struct args *in)
     if (rc == 0) {
         api_attach(s->api, s->http);
         rc = jobs_start(s->t, app_jobs, 0, &s->e);
+        s->keeper = housekeeper_start(s->t, s->uploads);
     }
     if (rc)
         return rc;
@@ -94,6 +96,7 @@ static void stop(struct server *s)
        written; the workers go last, for they may still owe answers. */
     if (s->http)
         http_stop(s->http, 10000);
+    housekeeper_stop(s->keeper);
     jobs_stop(s->t);
     if (s->api) {
         api_attach(s->api, NULL);
@@ -120,8 +123,6 @@ int cmd_serve(int argc, char **argv)
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
-    umask(077);
-
     s.a = arena_new(0);
     err_init(&s.e, s.a);
     s.t = app_open(in.values[DATA] ? in.values[DATA] : "data", in.values[DB]);

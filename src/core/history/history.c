@@ -199,16 +199,39 @@ static int read_page(struct db_conn *c, const struct history_query *q, struct ar
     return rc;
 }
 
+/* Records that an import made have no event of their own: its event is where their history begins. */
+static int add_import(struct db_conn *c, const struct history_query *q, struct arena *a,
+                      struct page *p, struct err *e)
+{
+    struct db_rows *rows = NULL;
+    if (!q->import_id)
+        return 0;
+    int rc = db_query(c,
+                      "SELECT " COLUMNS " FROM history WHERE record_id = $1 AND kind = 'import' "
+                      "AND id < $2 LIMIT 1",
+                      DB_ARGS(DB_I64(q->import_id), DB_I64(q->before ? q->before : INT64_MAX)),
+                      &rows, e);
+    if (rc == 0 && (rc = db_step(rows, e)) > 0) {
+        from_row(rows, a, &p->events[p->n], &p->undone_by[p->n]);
+        p->events[p->n].changes = STR_NULL; /* counts of the whole import, not of this record */
+        p->visible[p->n++] = true;
+    }
+    db_rows_done(rows);
+    return rc < 0 ? rc : 0;
+}
+
 int history_list(struct db_conn *c, const struct tenant *t, const struct actor *who,
                  const struct history_query *q, struct arena *a, struct jw *w, struct err *e)
 {
-    struct page p = {.events = arena_array(a, struct history_event, q->limit + 1),
-                     .undone_by = arena_array(a, int64_t, q->limit + 1),
-                     .visible = arena_array(a, bool, q->limit + 1)};
+    struct page p = {.events = arena_array(a, struct history_event, q->limit + 2),
+                     .undone_by = arena_array(a, int64_t, q->limit + 2),
+                     .visible = arena_array(a, bool, q->limit + 2)};
     int rc = read_page(c, q, a, &p, e);
     bool more = p.n > q->limit;
     if (more)
         p.n = q->limit;
+    if (rc == 0 && !more)
+        rc = add_import(c, q, a, &p, e);
     for (int i = 0; rc == 0 && i < ENTITY_COUNT; i++)
         rc = mark_visible(c, who, &t->registry->entities[i], a, &p, e);
     jw_obj(w);

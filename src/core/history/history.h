@@ -26,6 +26,7 @@ int history_mark_undone(struct db_conn *c, int64_t id, int64_t by, struct err *e
 struct history_query {
     int64_t record_id;   /* either this … */
     int64_t customer_id; /* … or this */
+    int64_t import_id;   /* of the record: its event ends the list; 0 = none */
     int64_t before;      /* keyset cursor: ids below; 0 = from the newest */
     unsigned limit;      /* at most 200 */
 };

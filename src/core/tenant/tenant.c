@@ -206,6 +206,8 @@ static int largest_id(struct tenant *t, int64_t *ret_largest, struct err *e)
     return rc;
 }
 
+#define LEASE_MS INT64_C(600000)
+
 struct lease {
     unsigned node;
     int64_t now;
@@ -221,13 +223,29 @@ static int lease_node(struct db_conn *c, void *arg, struct err *e)
                          "INSERT INTO node (id, lease_until) VALUES ($1, $2) ON CONFLICT (id) "
                          "DO UPDATE SET lease_until = excluded.lease_until "
                          "WHERE node.lease_until < $3",
-                         DB_ARGS(DB_I64(l->node), DB_I64(l->now + 600000),
+                         DB_ARGS(DB_I64(l->node), DB_I64(l->now + LEASE_MS),
                                  DB_I64(db_kind(db_of(c)) == DB_SQLITE ? INT64_MAX : l->now)),
                          &changed, e);
         if (rc || changed)
             return rc;
     }
     return err_set(e, ERR_DATABASE_UNAVAILABLE, "all 1024 node numbers are leased");
+}
+
+static int renew(struct db_conn *c, void *arg, struct err *e)
+{
+    struct lease *l = arg;
+    int64_t changed = 0;
+    int rc = db_exec(c, "UPDATE node SET lease_until = $1 WHERE id = $2 AND lease_until >= $3",
+                     DB_ARGS(DB_I64(l->now + LEASE_MS), DB_I64(l->node), DB_I64(l->now)), &changed,
+                     e);
+    return rc || changed ? rc : err_set(e, ERR_STATE_CONFLICT, "node %u: the lease ran out", l->node);
+}
+
+int tenant_renew_lease(struct tenant *t, struct err *e)
+{
+    struct lease l = {.node = t->node, .now = clock_now_ms()};
+    return db_transact(t->db, DB_INTERACTIVE, renew, &l, e);
 }
 
 /* --- open and close ------------------------------------------------------------------------------ */
@@ -267,6 +285,7 @@ static int open_parts(struct tenant *t, const struct tenant_options *o, struct e
         rc = db_transact(t->db, DB_INTERACTIVE, lease_node, &lease, e);
     if (rc)
         return rc;
+    t->node = lease.node;
     t->ids = id_source_new(lease.node, largest);
     t->live = live_new();
     return t->ids && t->live ? 0 : err_set(e, ERR_NOMEM, "tenant");

@@ -44,6 +44,7 @@ struct tenant {
     const struct record_hook *const *hooks; /* NULL-ended list of tables, each ended by entity -1 */
     char *dir;                 /* data directory */
     int lock_fd;
+    unsigned node; /* leased; part of every key made here */
     _Atomic(struct company *) company;
 };
 
@@ -72,6 +73,10 @@ int tenant_setting_put(struct db_conn *c, const char *name, struct str value, st
 int tenant_setting_get(struct db_conn *c, const char *name, struct arena *a, struct str *ret_value,
                        struct err *e) must_check; /* STR_NULL when absent */
 int tenant_reload(struct tenant *t, struct err *e) must_check;
+
+/* Several nodes on one PostgreSQL each lease a node number for ten minutes. ERR_STATE_CONFLICT when
+   another took it meanwhile. */
+int tenant_renew_lease(struct tenant *t, struct err *e) must_check;
 
 /* What parsing of values needs. */
 struct parse_env tenant_parse_env(const struct tenant *t, struct arena *a);

@@ -1,0 +1,131 @@
+/* What has to be done now and then: old idempotency keys, outbox rows and sessions go, the node
+   number stays leased, uploads that a crash left behind are removed. */
+#include "app/app.h"
+
+#define LOG_MODULE "housekeeping"
+#include "base/log.h"
+
+#include <dirent.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define HOUR_MS INT64_C(3600000)
+enum { ROUND_SECONDS = 240, ROWS = 5000 };
+
+struct housekeeper {
+    struct tenant *t;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool stop;
+};
+
+/* In portions, so that nobody waits long behind it. */
+static const struct {
+    const char *sql;
+    int64_t keep_ms;
+} sweeps[] = {
+    {"DELETE FROM idempotency WHERE key IN (SELECT key FROM idempotency WHERE created_at < $1 "
+     "LIMIT 5000)",
+     24 * HOUR_MS},
+    {"DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE at < $1 ORDER BY id LIMIT 5000)",
+     7 * 24 * HOUR_MS},
+    {"DELETE FROM session WHERE expires_at < $1", 0},
+};
+
+struct sweep {
+    const char *sql;
+    int64_t before, changed;
+};
+
+static int run_sweep(struct db_conn *c, void *arg, struct err *e)
+{
+    struct sweep *s = arg;
+    return db_exec(c, s->sql, DB_ARGS(DB_I64(s->before)), &s->changed, e);
+}
+
+static void sweep_all(struct housekeeper *k)
+{
+    for (size_t i = 0; i < sizeof sweeps / sizeof sweeps[0]; i++) {
+        struct sweep s = {.sql = sweeps[i].sql, .before = clock_now_ms() - sweeps[i].keep_ms};
+        struct err e = {0};
+        do {
+            s.changed = 0;
+            if (db_transact(k->t->db, DB_BULK, run_sweep, &s, &e) != 0) {
+                log_warn("%s: %s", s.sql, e.detail);
+                break;
+            }
+        } while (s.changed >= ROWS);
+    }
+}
+
+static void *keep_house(void *arg)
+{
+    struct housekeeper *k = arg;
+    int64_t swept = 0;
+    for (;;) {
+        struct err e = {0};
+        if (clock_now_ms() - swept > HOUR_MS) {
+            sweep_all(k);
+            swept = clock_now_ms();
+        }
+        if (db_kind(k->t->db) == DB_POSTGRES && tenant_renew_lease(k->t, &e) != 0)
+            log_error("the lease of the node number was not renewed: %s", e.detail);
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec += ROUND_SECONDS;
+        pthread_mutex_lock(&k->lock);
+        while (!k->stop && pthread_cond_timedwait(&k->wake, &k->lock, &until) == 0)
+            ;
+        bool stop = k->stop;
+        pthread_mutex_unlock(&k->lock);
+        if (stop)
+            return NULL;
+    }
+}
+
+static void clear_uploads(const char *dir)
+{
+    DIR *d = opendir(dir);
+    char path[1024];
+    for (struct dirent *f; d && (f = readdir(d));) {
+        snprintf(path, sizeof path, "%s/%s", dir, f->d_name);
+        if (f->d_name[0] != '.')
+            unlink(path);
+    }
+    if (d)
+        closedir(d);
+}
+
+struct housekeeper *housekeeper_start(struct tenant *t, const char *uploads)
+{
+    struct housekeeper *k = calloc(1, sizeof *k);
+    if (!k)
+        return NULL;
+    clear_uploads(uploads);
+    k->t = t;
+    pthread_mutex_init(&k->lock, NULL);
+    pthread_cond_init(&k->wake, NULL);
+    if (pthread_create(&k->thread, NULL, keep_house, k) != 0) {
+        free(k);
+        return NULL;
+    }
+    return k;
+}
+
+void housekeeper_stop(struct housekeeper *k)
+{
+    if (!k)
+        return;
+    pthread_mutex_lock(&k->lock);
+    k->stop = true;
+    pthread_cond_signal(&k->wake);
+    pthread_mutex_unlock(&k->lock);
+    pthread_join(k->thread, NULL);
+    pthread_mutex_destroy(&k->lock);
+    pthread_cond_destroy(&k->wake);
+    free(k);
+}
