@@ -55,7 +55,13 @@ export async function openServer() {
 }
 
 /** Collects what a page must never do: console errors, exceptions, CSP reports. */
+const pending = new Map()
 export async function watchPage(page, findings) {
+  const open = new Set()
+  pending.set(page, open)
+  page.on('request', r => { if (!r.url().endsWith('/api/v1/events')) open.add(r) })
+  for (const over of ['requestfinished', 'requestfailed']) page.on(over, r => open.delete(r))
+  page.on('framenavigated', f => { if (f === page.mainFrame()) open.clear() })
   page.on('console', m => {
     if (m.type() !== 'error' && !/Content.Security.Policy/i.test(m.text())) return
     // the browser itself reports every 4xx answer; those are part of the tests
@@ -111,7 +117,7 @@ export function inspect(lang) {
     if (/^[a-z]+(\.[a-z0-9-]+)+$/.test(text) && !/\.(csv|com|cn|txt)$/.test(text)) found.push(`untranslated: ${text}`)
     const own = el.closest('[lang]')
     if (own && own !== root) continue
-    if (el.closest('[data-own], option, td, .title, input, textarea') || el.closest('.nm, .ttl, .who, .low p, .facts dd, .tx, .ev, .crumb, .lede b, .c .m, .oc, .by, .h b, .own')) continue
+    if (el.closest('[data-own], option, td, .title, input, textarea') || el.closest('.nm, .ttl, .who, .low p, .facts dd, .tx, .ev, .crumb, .lede b, .c .m, .oc, .by, .h b, .own, .it, .toast, .el-dialog__title, .el-select, .sum, nav ol li')) continue
     if (lang === 'en' && cjk.test(text)) found.push(`Chinese on an English page: “${text.slice(0, 40)}” ${el.tagName}.${el.className}`)
     if (lang === 'zh' && !cjk.test(text) && /[A-Za-z]{3,} [A-Za-z]{3,}/.test(text)) found.push(`English on a Chinese page: “${text.slice(0, 40)}” ${el.tagName}.${el.className}`)
   }
@@ -123,10 +129,14 @@ export function inspect(lang) {
   return [...new Set(found)]
 }
 
+/** Waits until nothing but the live stream is under way, and what opens has opened. */
 export async function settle(page) {
-  await page.waitForLoadState('networkidle', { timeout: 3000 }).catch(() => undefined) // the live stream never ends
+  for (let i = 0, quiet = 0; i < 80 && quiet < 3; i++) {
+    await page.waitForTimeout(60)
+    quiet = pending.get(page)?.size ? 0 : quiet + 1
+  }
   await page.evaluate(() => document.fonts.ready)
-  await page.waitForTimeout(350)
+  await page.waitForTimeout(200)
 }
 
 export class Count {

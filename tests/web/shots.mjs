@@ -48,7 +48,7 @@ const screens = [
   { name: 'value-table', path: () => '/value', act: async p => { for (const b of await p.locator('.tools .btn[aria-pressed]').all()) await b.click() }, after: async p => { for (const b of await p.locator('.tools .btn[aria-pressed]').all()) await b.click() } },
   { name: 'jobs', path: () => '/jobs' },
   { name: 'menu', path: () => '/jobs', act: async p => { await p.locator('.avatar').click() } },
-  { name: 'search', path: () => '/customers', act: async p => { if (await p.locator('.top .find').count() === 0) await p.locator('.top .btn.icon.end').click(); else await p.locator('.find input').click(); await p.keyboard.type('江都'); await p.locator('.it b').first().waitFor() } },
+  { name: 'search', path: () => '/customers', act: async p => { if (await p.locator('.top .find').count() === 0) await p.locator('.top .btn.icon.end').click(); await p.locator('.find input').click(); await p.keyboard.type('江都'); await p.locator('.it b').first().waitFor() } },
   { name: 'keys', path: () => '/customers', wide: true, act: async p => { await p.locator('.low button').click(); await p.locator('.el-dialog').waitFor(); await p.waitForTimeout(300) } },
   { name: 'nowhere', path: () => '/no/such/page' },
 ]
@@ -60,12 +60,14 @@ async function shoot(screen) {
     const name = `${screen.name}-${width}-${lang}-${theme}`
     findings.length = 0
     try {
-      await page.addInitScript(([l, th]) => { try { localStorage.setItem('patron.language', l); localStorage.setItem('patron.theme', th) } catch { /* none */ } }, [lang, theme])
       if (!['before', 'out'].includes(screen.when)) await api.patch('/session', { language: lang, theme })
+      else {
+        await page.goto(server.url + '/favicon.svg')
+        await page.evaluate(([l, th]) => { localStorage.setItem('patron.language', l); localStorage.setItem('patron.theme', th) }, [lang, theme])
+      }
       const height = width < 640 ? 844 : 900
       await page.setViewportSize({ width, height })
       await page.goto(server.url + await screen.path())
-      await page.reload()
       await settle(page)
       await screen.act?.(page)
       await settle(page)
