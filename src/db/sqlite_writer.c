@@ -47,8 +47,12 @@ static int run_job(struct sqlite_db *db, struct db_job *job)
 {
     struct sqlite_conn *c = db->writer;
     size_t after = c->base.nafter;
+    /* A bulk job has the transaction to itself. A savepoint around it would keep a copy of every
+       page it touches in memory, and SQLite walks through all of that at the end of each statement
+       that has one of its own (4 of 5 seconds of a large undo). */
+    bool alone = job->lane == DB_BULK;
     err_clear(job->err);
-    int rc = run_sql(c, "SAVEPOINT job", job->err);
+    int rc = alone ? 0 : run_sql(c, "SAVEPOINT job", job->err);
     if (rc < 0) {
         job->rc = rc;
         return in_transaction(c) ? 0 : rc;
@@ -67,8 +71,11 @@ static int run_job(struct sqlite_db *db, struct db_job *job)
         job->rc = rc;
         return rc;
     }
-    if (rc < 0) {
+    if (rc < 0)
         c->base.nafter = after;
+    if (alone)
+        return 0; /* run_batch rolls back what failed */
+    if (rc < 0) {
         if (run_sql(c, "ROLLBACK TO job", NULL) < 0 && !in_transaction(c))
             return rc;
     }
@@ -81,14 +88,11 @@ static int run_job(struct sqlite_db *db, struct db_job *job)
 }
 
 /* The next job of this batch, or NULL to commit now. An interactive batch takes no bulk job: the
-   people in it would wait for that job too. */
+   people in it would wait for that job too. A bulk job is a batch by itself. */
 static struct db_job *next_job(struct sqlite_db *db, const struct batch *b)
 {
     struct db_queue *q = &base_of(db)->queue;
-    enum db_lane lane = b->jobs[0]->lane;
-    if (lane == DB_BULK && q->waiting[DB_INTERACTIVE] > 0)
-        return NULL;
-    return db_queue_pop(q, lane);
+    return b->jobs[0]->lane == DB_BULK ? NULL : db_queue_pop(q, DB_INTERACTIVE);
 }
 
 /* Starts again without job `bad`, which made SQLite roll the whole transaction back. */
@@ -136,7 +140,10 @@ static void run_batch(struct sqlite_db *db, struct batch *b, struct err *e)
         b->jobs[i] = job;
         b->n = i + 1;
     }
-    if (rc >= 0) {
+    if (rc >= 0 && b->jobs[0]->lane == DB_BULK && b->jobs[0]->rc < 0) {
+        if (in_transaction(c))
+            run_sql(c, "ROLLBACK", NULL);
+    } else if (rc >= 0) {
         int64_t t = clock_mono_us();
         rc = run_sql(c, "COMMIT", e);
         atomic_fetch_add_explicit(&base_of(db)->commit_us, (uint64_t)(clock_mono_us() - t),
