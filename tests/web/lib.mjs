@@ -136,7 +136,8 @@ export async function settle(page) {
     quiet = pending.get(page)?.size ? 0 : quiet + 1
   }
   await page.evaluate(() => document.fonts.ready)
-  await page.waitForTimeout(200)
+  await page.evaluate(() => Promise.race([Promise.allSettled(document.getAnimations().map(a => a.finished)), new Promise(r => setTimeout(r, 1000))]))
+  await page.waitForTimeout(120)
 }
 
 export class Count {

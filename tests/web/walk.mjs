@@ -1,7 +1,7 @@
 // The main job in a browser, in one language, on a server that was never set up: from the one-time link to the value of
 // every customer, and the daily work on it. Each step asserts what a person would see.
 import { admin, client, sampleFile, signIn, text } from './prepare.mjs'
-import { inspect, root, watchPage } from './lib.mjs'
+import { inspect, root, settle, watchPage } from './lib.mjs'
 
 export async function walk(server, browser, lang, count) {
   const t = text(lang, root)
@@ -17,6 +17,7 @@ export async function walk(server, browser, lang, count) {
     if (broken) { count.skip(`${lang} ${name}`, 'an earlier step failed'); return }
     try {
       await work()
+      await settle(page)
       const seen = await page.evaluate(inspect, lang)
       if (findings.length || seen.length) throw new Error([...findings.splice(0), ...seen].join('\n'))
       count.ok(`${lang} ${name}`)

@@ -64,6 +64,7 @@ describe('numbers', () => {
     expect(bytes(4_800_000)).toBe('4.8 MB')
     expect(bytes(512)).toBe('512 B')
     expect(duration(8.2, 'zh')).toBe('8 秒')
+    expect(duration(0.05, 'en')).toBe('under 1 s')
     expect(duration(300, 'en')).toBe('5 min')
   })
 })

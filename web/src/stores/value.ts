@@ -21,7 +21,8 @@ export const useValue = defineStore('value', () => {
       loaded = true
     } catch (e) {
       if (e instanceof Problem && e.code === 'no-value-yet') {
-        none.value = { customers: 0, orders: 0, needed: 0, ...e.body.params } as never
+        const p = e.body.params ?? {}
+        none.value = { customers: Number(p.customers) || 0, orders: Number(p.orders) || 0, needed: Number(p.needed) || 0 }
         overview.value = null
         loaded = true
       } else if (e instanceof Problem) error.value = e

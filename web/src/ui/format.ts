@@ -165,6 +165,7 @@ export function dateTime(time: number, lang: Lang, zone: string): string {
 
 /** `约 8 秒` / `about 8 s`. */
 export function duration(seconds: number, lang: Lang): string {
+  if (seconds < 0.95) return lang === 'zh' ? '不到 1 秒' : 'under 1 s'
   if (seconds < 90) return lang === 'zh' ? `${Math.max(1, Math.round(seconds))} 秒` : `${Math.max(1, Math.round(seconds))} s`
   const minutes = Math.round(seconds / 60)
   return lang === 'zh' ? `${minutes} 分钟` : `${minutes} min`
