@@ -324,8 +324,9 @@ static struct str in_sqlite_order(struct planner *p, const char *columns)
     for (bool first = true; str_split(&rest, ',', &part); first = false) {
         part = str_trim(part);
         bool desc = part.n > 5 && strncasecmp(part.p + part.n - 5, " desc", 5) == 0;
-        buf_printf(&b, "%s" STR_FMT " NULLS %s", first ? "" : ", ", STR_ARG(part),
-                   desc ? "LAST" : "FIRST");
+        /* A key is never empty, and is ordered by without saying where empty ones go. */
+        const char *nulls = str_is(part, "id") ? "" : desc ? " NULLS LAST" : " NULLS FIRST";
+        buf_printf(&b, "%s" STR_FMT "%s", first ? "" : ", ", STR_ARG(part), nulls);
     }
     return take_buf(p, &b);
 }
