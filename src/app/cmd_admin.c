@@ -222,7 +222,8 @@ int cmd_user(int argc, char **argv)
         rc = err_set(&s.e, ERR_USAGE, "no password on standard input");
     const char *weak = rc ? NULL : password_weakness(str_of(password));
     if (weak) {
-        err_item(&s.e, STR("password"), weak);
+        struct err_item *item = err_item(&s.e, STR("password"), weak);
+        err_item_param(&s.e, item, "min", arena_printf(s.a, "%d", PASSWORD_MIN));
         rc = ERR_VALIDATION;
     }
     if (rc == 0)
