@@ -1,7 +1,7 @@
 #include "base/log.h"
 #include "base/buf.h"
 #include "base/clock.h"
-#include "base/json.h"
+#include "base/jw.h"
 
 #include <stdarg.h>
 #include <stdatomic.h>
