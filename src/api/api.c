@@ -211,6 +211,21 @@ struct filter_env api_filter_env(const struct api_call *c)
         .parse = tenant_parse_env(c->t, c->a), .today = today, .midnight = midnight};
 }
 
+struct str api_peer(const struct api_call *c)
+{
+    struct str hops = http_header(c->req, "X-Forwarded-For"), hop, last = STR_NULL;
+    /* The last hop is the one our own proxy wrote; the ones before anybody can write. */
+    while (c->api->o.secure_cookies && str_split(&hops, ',', &hop))
+        last = str_trim(hop);
+    return last.n && last.n < 64 ? arena_str(c->a, last) : http_peer(c->req);
+}
+
+bool api_peer_is_local(const struct api_call *c)
+{
+    bool forwarded = http_header(c->req, "X-Forwarded-For").n || http_header(c->req, "Forwarded").n;
+    return http_peer_is_loopback(c->req) && !forwarded;
+}
+
 int api_bad_param(struct api_call *c, const char *name)
 {
     err_param(&c->err, "name", str_of(name));

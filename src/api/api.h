@@ -99,6 +99,10 @@ int api_bad_param(struct api_call *c, const char *name);
 int api_body_str(struct api_call *c, const char *name, bool required, struct str *ret_value)
     must_check;
 
+/* Who is at the other end: the peer, or behind a TLS proxy of ours what the proxy says of it. */
+struct str api_peer(const struct api_call *c);
+bool api_peer_is_local(const struct api_call *c);
+
 struct api_counters {
     uint64_t reads_inline, reads_moved, writes, slow;
 };

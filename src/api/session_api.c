@@ -130,7 +130,7 @@ static int session_post(struct api_call *c, struct jw *w)
     if (rc == 0 && password.n > PASSWORD_MAX)
         rc = err_set(&c->err, ERR_SIGN_IN_FAILED, "overlong password");
     if (rc == 0)
-        rc = identity_check(c->t, str_trim(login), password, http_peer(c->req), &user_id, &c->err);
+        rc = identity_check(c->t, str_trim(login), password, api_peer(c), &user_id, &c->err);
     if (rc)
         return rc;
     return sign_in(c, user_id, json_is_true(json_object_get(c->body, "remember")), w);
@@ -143,6 +143,11 @@ static int session_delete(struct api_call *c, struct write *wr, struct jw *w)
     c->status = 204;
     c->no_body = true;
     return c->pass.session_id ? session_end(wr->c, c->t, c->pass.session_id, &c->err) : 0;
+}
+
+static void preferences_changed(void *arg)
+{
+    identity_changed(arg);
 }
 
 /* A person's own settings: not rights, so outside the record pipeline's "administrators only". */
@@ -172,14 +177,14 @@ static int session_patch(struct api_call *c, struct write *wr, struct jw *w)
         if (rc)
             return rc;
     }
-    identity_changed(c->t);
+    db_after_commit(wr->c, preferences_changed, c->t);
     return write_session(c, wr->c, c->who, w);
 }
 
 static int password_check_old(struct api_call *c, struct str old)
 {
     int64_t user_id = 0;
-    return identity_check(c->t, c->who->login, old, http_peer(c->req), &user_id, &c->err);
+    return identity_check(c->t, c->who->login, old, api_peer(c), &user_id, &c->err);
 }
 
 struct new_password {

@@ -196,7 +196,7 @@ static double resident_bytes(void)
 static int metrics_get(struct api_call *c, struct jw *w)
 {
     (void)w;
-    if (!http_peer_is_loopback(c->req) && !(c->who && c->who->is_admin))
+    if (!api_peer_is_local(c) && !(c->who && c->who->is_admin))
         return err_set(&c->err, ERR_FORBIDDEN, "metrics");
     struct buf *out = &c->req->out;
     struct http_stats hs = {0};
