@@ -72,7 +72,7 @@ async function shoot(screen) {
       await screen.act?.(page)
       await settle(page)
       const floats = await page.locator('.el-overlay:visible, .pop').count()
-      const extra = floats ? 0 : await page.evaluate(() => { const m = document.querySelector('main .scroll') ?? document.getElementById('main'); return m ? Math.max(0, m.scrollHeight - m.clientHeight) : Math.max(0, document.documentElement.scrollHeight - innerHeight) })
+      const extra = floats ? 0 : await page.evaluate(() => { const m = document.querySelector('main .pg > .scroll') ?? document.getElementById('main'); return m ? Math.max(0, m.scrollHeight - m.clientHeight) : Math.max(0, document.documentElement.scrollHeight - innerHeight) })
       if (extra) { await page.setViewportSize({ width, height: height + Math.min(extra, 5000) }); await page.waitForTimeout(300) }
       await page.screenshot({ path: `${out}/${name}.png` })
       const seen = [...findings, ...await page.evaluate(inspect, lang)]

@@ -110,6 +110,9 @@ export async function walk(server, browser, lang, count) {
     await page.locator('tbody tr .ivl').first().waitFor()
     const values = (await page.locator('tbody td.w-value b').allTextContents()).map(s => Number(s.replaceAll(',', '')))
     if (values.some((v, i) => i && v > values[i - 1])) throw new Error('not sorted by value: ' + values.slice(0, 8))
+    for (let i = 0; i < 12; i++) { await page.evaluate(() => { const g = document.querySelector('.gridbox'); g.scrollTop = g.scrollHeight }); await page.waitForTimeout(120) }
+    const reached = Number(await page.locator('tbody tr[aria-rowindex]').last().getAttribute('aria-rowindex'))
+    if (reached < 500) throw new Error('scrolling stopped at row ' + reached)
     await page.locator('th.w-relative button, th.w-alive button').first().click()
     await page.waitForURL(/sort=/)
     await page.goto(server.url + '/customers')

@@ -1,10 +1,10 @@
-import { ref, shallowRef, triggerRef, type Ref } from 'vue'
+import { ref, shallowRef, type Ref } from 'vue'
 import { get, query } from '@/api/client'
 import type { Count, Filter, Page, RecordRow } from '@/api/types'
 
 export interface ListQuery { path: string; fields: string[]; filter: Filter | null; sort: string; trash?: boolean }
 
-const PAGE = 100
+const FIRST = 100, NEXT = 200
 
 /** Records by keyset pages: the next page is fetched while the last one is being read. */
 export function useRecordList(ask: () => ListQuery) {
@@ -22,7 +22,7 @@ export function useRecordList(ask: () => ListQuery) {
     const q = ask()
     abort = new AbortController()
     const page = await get<Page>(q.path + query({
-      fields: q.fields.join(','), sort: q.sort, filter: q.filter ? JSON.stringify(q.filter) : null, limit: PAGE, cursor,
+      fields: q.fields.join(','), sort: q.sort, filter: q.filter ? JSON.stringify(q.filter) : null, limit: cursor ? NEXT : FIRST, cursor,
       count: cursor ? null : 'capped', include: 'titles', trash: q.trash ? 1 : null,
     }), { signal: abort.signal })
     return mine === turn ? page : null
@@ -54,10 +54,9 @@ export function useRecordList(ask: () => ListQuery) {
     try {
       const page = await fetchPage(next.value, mine)
       if (!page) return
-      for (const r of page.items) rows.value.push(r)
+      rows.value = rows.value.concat(page.items) // a new array: what is computed from it must see a change
       if (page.titles) Object.assign(titles.value, page.titles)
       next.value = page.next
-      triggerRef(rows)
     } catch (e) {
       if (mine === turn) error.value = e
     } finally { if (mine === turn) loading.value = false }
@@ -67,8 +66,7 @@ export function useRecordList(ask: () => ListQuery) {
     const at = rows.value.findIndex(r => r.id === row.id)
     if (names) Object.assign(titles.value, names)
     if (at < 0) return
-    rows.value[at] = { ...rows.value[at], ...row }
-    triggerRef(rows)
+    rows.value = rows.value.with(at, { ...rows.value[at]!, ...row })
   }
   function remove(ids: Set<string>): void {
     const before = rows.value.length
