@@ -1,5 +1,10 @@
 #include "crm/customers/customers.h"
 
+#include "core/identity/identity.h"
+#include "core/search/search.h"
+
+#include <string.h>
+
 /* An order belongs to whoever looks after the customer, unless said otherwise. */
 static int order_owner(struct write *w, const struct record *before, struct record *after,
                        struct err *e)
@@ -60,6 +65,42 @@ static int order_written(struct write *w, const struct record *before, struct re
     return rc || was == now ? rc : customers_resum(w->c, w->t, was, e);
 }
 
+/* What the search knows of a record names its owner, too: written anew for the new one's eyes. */
+static int search_again(struct write *w, const struct entity *en, int64_t customer, struct err *e)
+{
+    struct db_rows *rows = NULL;
+    struct sql q = sql_new(w->a);
+    if (en->nsearch_title + en->nsearch_body == 0)
+        return 0;
+    sql_addf(&q, "SELECT id FROM %s WHERE customer_id = ", en->table);
+    sql_arg(&q, DB_I64(customer));
+    sql_add(&q, " AND deleted_at IS NULL");
+    const char *text = sql_text(&q);
+    size_t n = 0, cap = 64;
+    int64_t *ids = arena_array(w->a, int64_t, cap);
+    int rc = db_query(w->c, text, q.args, q.nargs, &rows, e);
+    while (rc == 0 && (rc = db_step(rows, e)) > 0) {
+        if (n == cap) {
+            int64_t *grown = arena_array(w->a, int64_t, cap * 2);
+            memcpy(grown, ids, cap * sizeof *ids);
+            ids = grown;
+            cap *= 2;
+        }
+        ids[n++] = db_i64(rows, 0);
+        rc = 0;
+    }
+    db_rows_done(rows);
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        struct record r;
+        rc = record_get(w->c, identity_system(), en, ids[i], false, w->a, &r, e);
+        if (rc == 0)
+            rc = search_drop(w->c, ids[i], e);
+        if (rc == 0)
+            rc = search_put(w->c, en, r.v, w->a, e);
+    }
+    return rc;
+}
+
 /* Orders, contacts and notes that the old owner had go with the customer to the new one. */
 static int customer_owner(struct write *w, const struct record *before, struct record *after,
                           struct err *e)
@@ -85,6 +126,9 @@ static int customer_owner(struct write *w, const struct record *before, struct r
         }
         const char *text = sql_text(&q);
         rc = db_exec(w->c, text, q.args, q.nargs, NULL, e);
+        if (rc == 0)
+            rc = search_again(w, &w->t->registry->entities[followers[i]],
+                              after->v[FIELD_ID].i, e);
     }
     return rc;
 }
