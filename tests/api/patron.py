@@ -275,9 +275,9 @@ class Server:
         """One hash over all rows of all tables but those that are not data."""
         tables = [t for t in self.tables() if t.split(".")[-1].strip('"') not in leave]
         if self.url:
-            return "".join(r[0] for r in self.sql(" UNION ALL ".join(
+            return "".join(sorted(r[0] for r in self.sql(" UNION ALL ".join(
                 f"SELECT '{t}=' || md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM {t} t"
-                for t in tables)))
+                for t in tables))))
         total = hashlib.sha256()
         for table in tables:
             for r in sorted(self.sql(f'SELECT * FROM "{table}"')):
@@ -342,6 +342,14 @@ class Api(unittest.TestCase):
             clients.append(c)
         cls.server.start(cls.server.port)
         return clients
+
+    def quiet(self):
+        """Waits until no job runs: an import is followed by a valuation."""
+        until = time.monotonic() + 30 * SLOW
+        while self.server.rows("id", "job", "WHERE state IN ('queued', 'running')"):
+            if time.monotonic() > until:
+                self.fail("a job does not end")
+            time.sleep(.05)
 
     def problem(self, client, method, path, code, status, pointer=None, body=None, raw=None,
                 headers=None, field_code=None, text=None):

@@ -263,9 +263,11 @@ static int update_existing(struct chunk *ch, struct db_conn *c, const struct imp
         return err_set(e, rc, "%s", inner.detail);
     json_t *body = differences(ch, &now);
     bool same = json_object_size(body) == 0;
+    /* A check tells what stands otherwise, whatever will be done with it. */
     if (same || r->mode == IMPORT_CHECK || !r->p->update) {
-        ch->counts.skipped += same || !r->p->update;
-        ch->counts.updated += !same && r->p->update;
+        bool differs = !same && (r->mode == IMPORT_CHECK || r->p->update);
+        ch->counts.updated += differs;
+        ch->counts.skipped += !differs;
         json_decref(body);
         return 0;
     }
