@@ -73,12 +73,22 @@ int cmd_backup(int argc, char **argv)
     return end(&s, rc);
 }
 
+/* Opening the tenant took a node number; for a restore the tables must be empty. The backup brings
+   its own. */
+static int give_node_back(struct db_conn *c, void *arg, struct err *e)
+{
+    struct session *s = arg;
+    return db_exec(c, "DELETE FROM node WHERE id = $1", DB_ARGS(DB_I64(s->t->node)), NULL, e);
+}
+
 int cmd_restore(int argc, char **argv)
 {
     struct session s;
     if (!begin(&s, argc, argv, 1, "patron restore FILE --data DIR"))
         return 2;
-    int rc = backup_restore(s.t->db, s.t->registry->tables, s.t->registry->ntables, s.in.words[0],
+    int rc = db_transact(s.t->db, DB_INTERACTIVE, give_node_back, &s, &s.e);
+    if (rc == 0)
+        rc = backup_restore(s.t->db, s.t->registry->tables, s.t->registry->ntables, s.in.words[0],
                             show_progress, NULL, &s.e);
     return end(&s, rc);
 }

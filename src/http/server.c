@@ -205,12 +205,19 @@ static void take_body(struct http_conn *conn, const char *data, size_t n)
     r->file_size += (int64_t)n;
 }
 
-static bool declared_too_large(const struct http_conn *conn, enum http_body where)
+#define DRAIN_BYTES (INT64_C(16) << 20)
+
+static bool declared_over(const struct http_conn *conn, int64_t max)
 {
     struct str length = http_header(&conn->req, "Content-Length");
-    int64_t n = 0, max = where == HTTP_BODY_FILE ? conn->server->max_upload
-                                                 : (int64_t)conn->server->max_body;
+    int64_t n = 0;
     return length.n && (!str_to_i64(length, &n) || n > max);
+}
+
+static bool declared_too_large(const struct http_conn *conn, enum http_body where)
+{
+    return declared_over(conn, where == HTTP_BODY_FILE ? conn->server->max_upload
+                                                       : (int64_t)conn->server->max_body);
 }
 
 static enum MHD_Result first_call(struct http_conn *conn, const char *url, const char *method)
@@ -221,6 +228,13 @@ static enum MHD_Result first_call(struct http_conn *conn, const char *url, const
     enum http_body where = s->handler.head(s->handler.arg, &conn->req);
     if (where == HTTP_BODY_ANSWERED)
         return answer_now(conn);
+    /* A little too large is read and dropped, or the sender would lose the answer with the connection
+       that is closed under it. */
+    if (where == HTTP_BODY_MEMORY && declared_too_large(conn, where) &&
+        !declared_over(conn, DRAIN_BYTES)) {
+        conn->refused = 413;
+        return MHD_YES;
+    }
     if (declared_too_large(conn, where)) {
         s->handler.refuse(s->handler.arg, &conn->req, 413);
         return answer_now(conn);

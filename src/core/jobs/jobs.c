@@ -59,11 +59,14 @@ static int claim_one(struct db_conn *c, void *arg, struct err *e)
     struct claim *cl = arg;
     int64_t now = clock_now_ms(), changed = 0;
     const char *lock = db_kind(db_of(c)) == DB_POSTGRES ? " FOR UPDATE SKIP LOCKED" : "";
-    char sql[300];
+    char sql[500];
     cl->id = 0;
+    /* One job of a kind at a time: two valuations, or two imports, would write over each other. */
     snprintf(sql, sizeof sql,
              "SELECT id FROM job WHERE (state = 'queued' OR (state = 'running' AND "
-             "lease_until < $1)) AND ($2 = 0 OR id = $2) ORDER BY id LIMIT 1%s",
+             "lease_until < $1)) AND ($2 = 0 OR id = $2) AND NOT EXISTS (SELECT 1 FROM job r WHERE "
+             "r.kind = job.kind AND r.state = 'running' AND r.lease_until >= $1) "
+             "ORDER BY id LIMIT 1%s",
              lock);
     int rc = db_one_i64(c, sql, DB_ARGS(DB_I64(now), DB_I64(cl->only)), 0, &cl->id, e);
     if (rc || !cl->id)

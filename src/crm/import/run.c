@@ -564,7 +564,8 @@ static int store_ending(struct db_conn *c, void *arg, struct err *e)
         return rc;
     /* New orders change what customers are worth; the valuation is a job of its own. */
     int64_t job = 0;
-    rc = job_submit(c, r->t, "value", r->im.name, STR("{}"), job_view(r->j).owner_id, &job, e);
+    if (r->im.en->id == ENTITY_ORDER && r->total.created + r->total.updated > 0)
+        rc = job_submit(c, r->t, "value", r->im.name, STR("{}"), job_view(r->j).owner_id, &job, e);
     if (rc)
         return rc;
     struct history_event ev = {.id = id_next(r->t->ids), .at = clock_now_ms(),

@@ -161,14 +161,14 @@ struct record_row {
     char abc[2], rfm[4];
 };
 
-static int read_record(struct api_call *c, struct db_conn *conn, int64_t run_id,
+static int read_record(struct api_call *c, struct db_conn *conn, int32_t as_of,
                        struct record_row *ret)
 {
     struct db_rows *rows = NULL;
     int rc = db_query(conn,
                       "SELECT as_of, x, t_x, age, spend, revenue, abc, rfm, rank FROM "
-                      "customer_value WHERE customer_id = $1 AND run_id = $2",
-                      DB_ARGS(DB_I64(c->id), DB_I64(run_id)), &rows, &c->err);
+                      "customer_value WHERE customer_id = $1 AND as_of = $2",
+                      DB_ARGS(DB_I64(c->id), DB_I64(as_of)), &rows, &c->err);
     if (rc == 0)
         rc = db_step(rows, &c->err);
     if (rc > 0) {
@@ -363,7 +363,7 @@ static int write_value(struct api_call *c, struct db_conn *conn, const struct mo
     struct record_row r;
     struct pv_value v;
     char date[DATE_TEXT];
-    int rc = read_record(c, conn, m->run_id, &r);
+    int rc = read_record(c, conn, m->as_of, &r);
     if (rc == 0 && !m->valuer)
         rc = no_value_yet(c, conn);
     if (rc == 0 && pv_value_customers(m->valuer, &r.row, 1, &v) != 0)

@@ -127,22 +127,22 @@ void insight_close(struct tenant *t)
     free(c);
 }
 
-/* The customers of the run, as the models saw them. */
-static int read_base(struct db_conn *c, int64_t run_id, struct pv_customer **ret_rows,
+/* The customers at that date, as the models saw them. */
+static int read_base(struct db_conn *c, int32_t as_of, struct pv_customer **ret_rows,
                      size_t *ret_n, struct err *e)
 {
     struct db_rows *rows = NULL;
     int64_t n = 0;
     size_t got = 0;
-    int rc = db_one_i64(c, "SELECT count(*) FROM customer_value WHERE run_id = $1",
-                        DB_ARGS(DB_I64(run_id)), 0, &n, e);
+    int rc = db_one_i64(c, "SELECT count(*) FROM customer_value WHERE as_of = $1",
+                        DB_ARGS(DB_I64(as_of)), 0, &n, e);
     if (rc)
         return rc;
     struct pv_customer *base = calloc((size_t)n + 1, sizeof *base);
     if (!base)
         return err_set(e, ERR_NOMEM, "models");
-    rc = db_query(c, "SELECT x, t_x, age, spend, revenue FROM customer_value WHERE run_id = $1",
-                  DB_ARGS(DB_I64(run_id)), &rows, e);
+    rc = db_query(c, "SELECT x, t_x, age, spend, revenue FROM customer_value WHERE as_of = $1",
+                  DB_ARGS(DB_I64(as_of)), &rows, e);
     while (rc == 0 && got < (size_t)n && (rc = db_step(rows, e)) > 0) {
         base[got++] = (struct pv_customer){.x = (int32_t)db_i64(rows, 0),
                                            .t_x = (int32_t)db_i64(rows, 1),
@@ -171,7 +171,7 @@ static int build(struct db_conn *c, struct tenant *t, struct model *m, json_t *m
     fit_from_json(json_array_get(models, 1), "gamma-gamma", gg_names, 3, &m->gg);
     m->decimals = currency ? currency->decimals : 2;
     m->scale = pow(10.0, m->decimals);
-    int rc = read_base(c, m->run_id, &base, &n, e);
+    int rc = read_base(c, m->as_of, &base, &n, e);
     if (rc)
         return rc;
     m->customers = n;
