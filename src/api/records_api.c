@@ -47,8 +47,11 @@ struct short_filters {
     struct filter_env env;
     const struct filter *all;
     const struct entity *en;
+    size_t n;
     int rc;
 };
+
+enum { MAX_SHORT_FILTERS = 50 };
 
 static bool take_short(void *arg, struct str name, struct str value)
 {
@@ -58,6 +61,11 @@ static bool take_short(void *arg, struct str name, struct str value)
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
         if (str_is(name, own[i]))
             return true;
+    if (++s->n > MAX_SHORT_FILTERS) {
+        err_item(&s->c->err, STR("/filter"), "filter-too-large");
+        s->rc = err_set(&s->c->err, ERR_VALIDATION, "too many short filters");
+        return false;
+    }
     size_t open = str_find(name, '[');
     struct str op = STR_NULL, field = str_from(name.p, open);
     if (open < name.n)

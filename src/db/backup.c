@@ -3,6 +3,7 @@
 #define LOG_MODULE "backup"
 #include "db/backup.h"
 #include "db/db_internal.h"
+#include "db/schema_read.h"
 
 #include "base/buf.h"
 #include "base/log.h"
@@ -145,13 +146,59 @@ static int export_table(struct db_conn *from, struct db_conn *to, const struct t
     return rc;
 }
 
+/* The table without what the database does not have yet; an index may need a missing column, so a
+   table that lacks one goes without. */
+static struct table_def as_it_stands(const struct table_def *t, const struct have *have,
+                                     const struct map *columns, struct arena *a)
+{
+    struct table_def cut = *t;
+    struct column_def *kept = arena_array(a, struct column_def, t->ncolumns + 1);
+    cut.ncolumns = 0;
+    for (size_t i = 0; i < t->ncolumns; i++) {
+        if (!map_get(columns, str_of(t->columns[i].name)))
+            continue;
+        kept[cut.ncolumns] = t->columns[i];
+        if (kept[cut.ncolumns].references &&
+            !map_get(&have->tables, str_of(kept[cut.ncolumns].references)))
+            kept[cut.ncolumns].references = NULL;
+        cut.ncolumns++;
+    }
+    cut.columns = kept;
+    if (cut.ncolumns < t->ncolumns)
+        cut.nindexes = 0;
+    if (cut.fulltext && !map_get(columns, str_of(cut.fulltext)))
+        cut.fulltext = NULL;
+    return cut;
+}
+
+/* A backup before an upgrade is of the tables as an older program made them. */
+static int tables_there(struct db_conn *c, const struct table_def *tables, size_t ntables,
+                        struct arena *a, const struct table_def **ret_tables, size_t *ret_n,
+                        struct err *e)
+{
+    struct have have;
+    struct table_def *there = arena_array(a, struct table_def, ntables + 1);
+    size_t n = 0;
+    int rc = schema_read(c, a, &have, e);
+    for (size_t i = 0; i < ntables && rc == 0; i++) {
+        const struct map *columns = map_get(&have.tables, str_of(tables[i].name));
+        if (columns)
+            there[n++] = as_it_stands(&tables[i], &have, columns, a);
+    }
+    *ret_tables = there;
+    *ret_n = n;
+    return rc;
+}
+
 static int export_all(struct db_conn *from, const struct table_def *tables, size_t ntables,
                       const char *path, struct arena *a, progress_fn *progress, void *arg,
                       struct err *e)
 {
     struct db_conn *to;
     struct schema_plan plan;
-    int rc = db_sqlite_alone_open(path, true, &to, e);
+    int rc = tables_there(from, tables, ntables, a, &tables, &ntables, e);
+    if (rc == 0)
+        rc = db_sqlite_alone_open(path, true, &to, e);
     if (rc < 0)
         return rc;
     rc = schema_plan(to, tables, ntables, a, &plan, e);
@@ -383,6 +430,19 @@ static int load(struct db *dst, struct db_conn *from, struct restore *x, progres
     return rc;
 }
 
+/* A page that is damaged may still give rows: better no restore than a part of one. */
+static int check_file(struct db_conn *from, const char *path, struct err *e)
+{
+    struct db_rows *r = NULL;
+    int rc = db_query(from, "PRAGMA quick_check(1)", DB_NOARGS, &r, e);
+    if (rc == 0 && (rc = db_step(r, e)) > 0)
+        rc = str_is(db_str(r, 0), "ok") ? 0
+                                        : err_set(e, ERR_CORRUPT, "%s: " STR_FMT, path,
+                                                  STR_ARG(db_str(r, 0)));
+    db_rows_done(r);
+    return rc;
+}
+
 int backup_restore(struct db *dst, const struct table_def *tables, size_t ntables,
                    const char *path, progress_fn *progress, void *arg, struct err *e)
 {
@@ -394,6 +454,8 @@ int backup_restore(struct db *dst, const struct table_def *tables, size_t ntable
     int rc = refuse_rows(dst, &x, e);
     if (rc == 0)
         rc = db_sqlite_alone_open(path, false, &from, e);
+    if (rc == 0)
+        rc = check_file(from, path, e);
     if (rc < 0)
         goto out;
     /* Rows come table by table, and tables may point to each other in circles: references are

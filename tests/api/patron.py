@@ -393,3 +393,4 @@ def both(*classes):
             suite.addTests(loader.loadTestsFromTestCase(c))
         return suite
     module.load_tests = load_tests
+    module.made = made

@@ -1,0 +1,354 @@
+"""Starting, stopping, full disks, lost connections, slow senders, upgrades, backups."""
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+import unittest
+
+from patron import PATRON, SLOW, Api, Server, both, psql
+
+
+class Stop(Api):
+    def test_with_open_streams(self):
+        """SIGTERM: streams say goodbye, requests under way end, all within three seconds."""
+        streams = []
+        for _ in range(5):
+            c = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10)
+            c.request("GET", "/api/v1/events", headers={"Cookie": self.admin.cookie})
+            streams.append((c, c.getresponse()))
+        idle = [socket.create_connection(("127.0.0.1", self.server.port)) for _ in range(3)]
+        began = time.monotonic()
+        code = self.server.stop()
+        self.assertLess(time.monotonic() - began, 3 * SLOW)
+        self.assertEqual(code, 0)
+        for c, r in streams:
+            text = r.read().decode()
+            self.assertIn("event: bye", text)
+            c.close()
+        for s in idle:
+            s.close()
+        self.server.start(self.server.port)
+        self.assertEqual(self.admin.get("session")["user"]["login"], "zhao")
+
+    def test_under_load(self):
+        """What was answered with 201 before the stop is there after it."""
+        made, lock, over = [], threading.Lock(), threading.Event()
+
+        def write():
+            c = self.server.client()
+            c.cookie = self.admin.cookie
+            while not over.is_set():
+                try:
+                    a = c("POST", "customers", {"name": "load"})
+                except (OSError, http.client.HTTPException):
+                    return
+                if a.status == 201:
+                    with lock:
+                        made.append(a["id"])
+        threads = [threading.Thread(target=write) for _ in range(8)]
+        [t.start() for t in threads]
+        time.sleep(.7)
+        self.assertEqual(self.server.stop(), 0)
+        over.set()
+        [t.join() for t in threads]
+        self.server.start(self.server.port)
+        stored = {r[0] for r in self.server.rows("id", "customers", "WHERE name = 'load'")}
+        self.assertGreater(len(made), 10)
+        self.assertEqual(set(made) - stored, set())
+
+    def test_interrupt(self):
+        self.assertEqual(self.server.stop(signal.SIGINT), 0)
+        self.server.start(self.server.port)
+
+    def test_port_taken(self):
+        other = Server(self.kind)
+        try:
+            for lang, text in (("en_US.UTF-8", "port is taken"), ("zh_CN.UTF-8", "端口被别的程序占用了")):
+                r = subprocess.run([PATRON, "serve", "--port", str(self.server.port), *other.options()],
+                                   capture_output=True, text=True, timeout=30 * SLOW,
+                                   env={**os.environ, "LANG": lang, "LC_ALL": lang})
+                self.assertEqual(r.returncode, 1)
+                self.assertIn(text, r.stderr)
+                self.assertIn(str(self.server.port), r.stderr)
+        finally:
+            other.remove()
+
+    def test_second_process(self):
+        for args in (["serve", "--port", "0"], ["check"], ["token", "create", "--user", "zhao"]):
+            r = self.server.run(*args)
+            self.assertEqual(r.returncode, 1 if args[0] == "serve" else r.returncode)
+            self.assertNotEqual(r.returncode, 0)
+            self.assertIn("already has this data directory open", r.stderr)
+        self.assertIn("已被另一个知客打开", self.server.run("check", lang="zh_CN.UTF-8").stderr)
+        self.admin.get("session")
+
+    def test_slow_senders(self):
+        """One byte a second is no request: closed when its time is over, others are served."""
+        slow = []
+        for head in (b"", b"GET /api/v1/setup HTTP/1.1\r\nHo",
+                     b"POST /api/v1/session HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"):
+            s = socket.create_connection(("127.0.0.1", self.server.port))
+            s.sendall(head)
+            slow.append(s)
+        began, open_for = time.monotonic(), {}
+        while len(open_for) < len(slow) and time.monotonic() - began < 45 * SLOW:
+            for s in slow:
+                if s in open_for:
+                    continue
+                try:
+                    s.settimeout(.01)
+                    s.sendall(b"x")
+                    if s.recv(1000) == b"":
+                        open_for[s] = time.monotonic() - began
+                except TimeoutError:
+                    pass
+                except OSError:
+                    open_for[s] = time.monotonic() - began
+            t = time.monotonic()
+            self.server.client().need(200, "GET", "/healthz")
+            self.assertLess(time.monotonic() - t, 1 * SLOW)
+            time.sleep(1)
+        self.assertEqual(len(open_for), len(slow), "a slow sender is never closed")
+        times = [open_for[s] for s in slow]
+        self.assertTrue(all(3 < t < 14 * SLOW for t in times[:2]), times)  # heads: ten seconds
+        self.assertTrue(10 < times[2] < 40 * SLOW, times)  # a body: thirty, then its own pace
+        for s in slow:
+            s.close()
+
+    def test_reader_who_stops_reading(self):
+        """A client that asks and does not read holds up nobody."""
+        s = socket.create_connection(("127.0.0.1", self.server.port))
+        for _ in range(200):
+            s.sendall(b"GET /api/v1/openapi.json HTTP/1.1\r\nHost: a\r\n\r\n")
+        for _ in range(20):
+            self.server.client().need(200, "GET", "/healthz")
+        s.close()
+
+    def test_usage(self):
+        for args in (["serve", "--nothing"], ["serve", "--port", "x"], ["serve", "--port"], ["nothing"],
+                     ["serve", "--port", "70000"]):
+            r = subprocess.run([PATRON, *args, "--data", self.server.dir + "/other"], capture_output=True, text=True,
+                               timeout=30)
+            self.assertEqual(r.returncode, 2, (args, r.stderr))
+            self.assertTrue(r.stderr.startswith("patron: "), r.stderr)
+        r = subprocess.run([PATRON, "help"], capture_output=True, text=True)
+        self.assertEqual(r.returncode, 0)
+        for command in ("serve", "value", "backup", "restore", "check", "token", "user"):
+            self.assertIn(command, r.stdout)
+
+
+class FullDisk(Api):
+    """The largest file the process may write is bounded: for it the disk is full."""
+    kinds = ("sqlite",)
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server(cls.kind, before=["bash", "-c", "ulimit -f 2400; trap '' XFSZ; exec \"$@\"", "x"]).start()
+        cls.prepare()
+
+    def test_says_so_and_goes_on(self):
+        c, made, full = self.admin, [], None
+        zh = self.server.client(lang="zh")
+        for i in range(400):
+            a = c("POST", "customers/batch", {"items": [{"name": f"{i} {k}", "description": "x" * 900} for k in range(25)]})
+            if a.status != 200:
+                full = a
+                break
+            made += [r["id"] for r in a["results"]]
+        self.assertIsNotNone(full, "the disk never was full")
+        self.assertEqual((full.status, full["code"]), (507, "storage-full"), full)
+        self.assertEqual(full["title"], "The disk is full. Nothing was written")
+        before = self.server.checksum()
+        for _ in range(5):
+            self.assertEqual(c("POST", "customers/batch", {"items": [{"name": "y", "description": "y" * 9000}] * 50}).status, 507)
+        self.assertEqual(self.server.checksum(), before)
+        # Reading goes on, and all that was answered is there.
+        stored = {r[0] for r in self.server.rows("id", "customers")}
+        self.assertEqual(set(made), stored)
+        self.assertEqual(c.get("customers?limit=1&count=exact")["count"]["value"], len(stored))
+        self.assertEqual(c.get(f"customers/{made[0]}")["id"], made[0])
+        a = c("POST", "imports?entity=order&name=x.csv", raw=b"customer_id,date,amount\n" + b"C1,2024-01-01,5\n" * 400000)
+        self.assertEqual((a.status, a["code"]), (507, "storage-full"), a)
+        # With room again (a new start without the bound) all goes on.
+        self.server.stop()
+        self.server.before = []
+        self.server.start(self.server.port)
+        c.post("customers", {"name": "room again"})
+        self.server.stop()
+        r = self.server.run("check")
+        self.assertEqual((r.returncode, r.stdout.splitlines()[-1]), (0, "0 findings"), r.stdout + r.stderr)
+        self.server.start(self.server.port)
+
+
+class LostConnection(Api):
+    kinds = ("postgres",)
+
+    def test_connections_are_cut(self):
+        """Every connection is ended again and again: requests succeed or fail cleanly, then all is well."""
+        made, failed, wrong, over = [], [], [], threading.Event()
+        lock = threading.Lock()
+
+        def work(n):
+            c = self.server.client()
+            c.cookie = self.admin.cookie
+            i = 0
+            while not over.is_set():
+                i += 1
+                a = c("POST", "customers", {"name": "cut", "ext_id": f"{n}-{i}"})
+                b = c("GET", "customers?limit=5&name=cut")
+                with lock:
+                    (made if a.status == 201 else failed).append((f"{n}-{i}", a.status))
+                    for x, ok in ((a, (201, 503)), (b, (200, 503))):
+                        if x.status not in ok:
+                            wrong.append(x)
+        threads = [threading.Thread(target=work, args=(n,)) for n in range(6)]
+        [t.start() for t in threads]
+        for _ in range(12):
+            time.sleep(.2)
+            psql(self.server.url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
+                 "datname = current_database() AND pid <> pg_backend_pid()")
+        over.set()
+        [t.join() for t in threads]
+        self.assertEqual(wrong, [])
+        self.assertGreater(len(made), 20)
+        for _ in range(20):
+            self.admin.post("customers", {"name": "after"})
+            self.admin.get("customers?limit=1")
+        stored = [r[0] for r in self.server.rows("ext_id", "customers", "WHERE name = 'cut'")]
+        self.assertEqual(len(stored), len(set(stored)))
+        self.assertEqual({m for m, _ in made} - set(stored), set(), "answered and not there")
+        self.assertEqual(set(stored) - {m for m, _ in made + failed}, set())
+        history = int(self.server.rows("count(*)", "history", "WHERE title = 'cut' AND kind = 'create'")[0][0])
+        self.assertEqual(history, len(stored))
+
+    def test_database_away(self):
+        psql(self.server.url.replace(self.server.name, "postgres"),
+             f'ALTER DATABASE "{self.server.name}" ALLOW_CONNECTIONS false')
+        try:
+            psql(self.server.url.replace(self.server.name, "postgres"), "SELECT pg_terminate_backend(pid) FROM "
+                 f"pg_stat_activity WHERE datname = '{self.server.name}'")
+            for method, path, body in (("GET", "customers", None), ("POST", "customers", {"name": "x"}),
+                                       ("GET", "/readyz", None)):
+                a = self.admin(method, path, body)
+                self.assertEqual((a.status, a["code"]), (503, "database-unavailable"), a)
+                self.assertTrue(a.headers["Retry-After"])
+            self.assertEqual(self.server.client().need(200, "GET", "/healthz")["status"], "ok")
+        finally:
+            psql(self.server.url.replace(self.server.name, "postgres"),
+                 f'ALTER DATABASE "{self.server.name}" ALLOW_CONNECTIONS true')
+        until = time.monotonic() + 10
+        while self.admin("POST", "customers", {"name": "back"}).status != 201 and time.monotonic() < until:
+            time.sleep(.1)
+        self.admin.post("customers", {"name": "back"})
+
+
+class Upgrade(Api):
+    """Data made by an older commit opens, is brought up to date, and a backup was made first."""
+
+    def restart(self):
+        self.server.stop()
+        self.server.start(self.server.port)
+
+    def test_older_data(self):
+        c = self.admin
+        self.addCleanup(self.restart)
+        k = c.post("customers", {"name": "旧数据", "hobbies": "围棋", "ext_id": "OLD"})["id"]
+        c.post("orders", {"customer_id": k, "ordered_on": "2024-01-01", "amount": "5.00", "number": "O1"})
+        self.server.stop()
+        s = self.server
+        before = {t: s.rows("count(*)", t) for t in ("customers", "orders", "history", "users", "search_doc")}
+        # As an older commit had it: a column, an index and a table less.
+        for sql in (f"DROP INDEX {s.schema + '.' if s.url else ''}ix_customers_clv_id",
+                    f"ALTER TABLE {s.table('customers')} DROP COLUMN risk_tolerance",
+                    f"ALTER TABLE {s.table('orders')} DROP COLUMN promotion",
+                    f"DROP TABLE {s.table('outbox')}"):
+            s.sql(sql) if not s.url else psql(s.url, sql)
+        s.start(s.port)
+        self.assertIn("backup", s.said())
+        backups = os.listdir(os.path.join(s.data, "backups"))
+        self.assertEqual(len(backups), 1, backups)
+        self.assertEqual({t: s.rows("count(*)", t) for t in before}, before)
+        r = c.get(f"customers/{k}")
+        self.assertEqual((r["name"], r["hobbies"], r["risk_tolerance"], r["revenue"]["amount"]), ("旧数据", "围棋", None, "5.00"))
+        self.assertEqual(c.patch(f"customers/{k}", {"risk_tolerance": "low"})["risk_tolerance"], "low")
+        c.post("orders", {"customer_id": k, "ordered_on": "2024-01-01", "amount": "5.00", "promotion": "x"})
+        # A second start finds nothing to do.
+        s.stop()
+        s.start(s.port)
+        self.assertEqual(os.listdir(os.path.join(s.data, "backups")), backups)
+        # The backup can be put into an empty directory, of either database, and is what was there before.
+        s.stop()
+        other = Server("sqlite")
+        try:
+            r = other.run("restore", os.path.join(s.data, "backups", backups[0]))
+            self.assertEqual(r.returncode, 0, r.stderr)
+            self.assertEqual({t: other.rows("count(*)", t) for t in before}, before)
+            other.start()
+            d = other.client()
+            d.need(201, "POST", "session", {"login": "zhao", "password": "correct horse 1"})
+            self.assertEqual(d.get(f"customers/{k}")["name"], "旧数据")
+            self.assertEqual([i["id"] for i in d.get("search?q=OLD")["items"]], [k])
+        finally:
+            other.remove()
+
+    def test_backup_and_restore(self):
+        c = self.admin
+        self.addCleanup(self.restart)
+        k = c.post("customers", {"name": "公司 💾", "credit_limit": "1.50", "description": "a\nb\tc"})
+        self.server.stop()
+        file = os.path.join(self.server.dir, "all.backup")
+        r = self.server.run("backup", file)
+        self.assertEqual(r.returncode, 0, r.stderr)
+        r = self.server.run("restore", file)
+        self.assertNotEqual(r.returncode, 0, "a restore over data")
+        for kind in ("sqlite", self.kind):
+            other = Server(kind)
+            try:
+                r = other.run("restore", file)
+                self.assertEqual(r.returncode, 0, r.stderr)
+                self.assertEqual(other.run("check").returncode, 0)
+                other.start()
+                d = other.client()
+                d.need(201, "POST", "session", {"login": "zhao", "password": "correct horse 1"})
+                self.assertEqual(d.get(f"customers/{k['id']}"), k)
+                self.assertGreater(int(d.post("customers", {"name": "new"})["id"]), int(k["id"]))
+            finally:
+                other.remove()
+        with open(file, "r+b") as f:
+            f.seek(os.path.getsize(file) // 2)
+            f.write(b"\0" * 4096)
+        other = Server("sqlite")
+        try:
+            r = other.run("restore", file)
+            self.assertNotEqual(r.returncode, 0, "a broken backup was restored")
+            self.assertIn("damaged", r.stderr)
+            self.assertEqual(other.rows("count(*)", "customers"), [("0",)])
+        finally:
+            other.remove()
+
+
+class BrokenData(Api):
+    kinds = ("sqlite",)
+
+    def test_a_file_that_is_no_database(self):
+        other = Server("sqlite")
+        try:
+            os.makedirs(other.data)
+            with open(os.path.join(other.data, "patron.db"), "wb") as f:
+                f.write(b"this is no database, whatever it says it is\n" * 200)
+            r = other.run("check")
+            self.assertNotEqual(r.returncode, 0)
+            self.assertIn("damaged", r.stderr)
+            with open(os.path.join(other.data, "patron.db"), "rb") as f:
+                self.assertTrue(f.read(20).startswith(b"this is no database"), "it was overwritten")
+        finally:
+            other.remove()
+
+
+both(Stop, FullDisk, LostConnection, Upgrade, BrokenData)
+
+if __name__ == "__main__":
+    unittest.main()
