@@ -470,10 +470,14 @@ static void configure_once(void)
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* its mutex is the only one all threads share */
 }
 
+/* The writer changes pages, and those it copies anyway: mapping the file would only make its memory
+   look twice as large. 48 MB of cache import as fast as 128 (measured with 1 M orders). Readers work
+   in the mapping and need little of their own. */
 static const char *const pragmas[][12] = {
-    [SQLITE_READER] = {"PRAGMA cache_size=-32000", "PRAGMA query_only=ON", NULL},
+    [SQLITE_READER] = {"PRAGMA cache_size=-8000", "PRAGMA query_only=ON", NULL},
     [SQLITE_WRITER] = {"PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL",
-                       "PRAGMA foreign_keys=ON", "PRAGMA cache_size=-128000",
+                       "PRAGMA foreign_keys=ON", "PRAGMA cache_size=-48000",
+                       "PRAGMA mmap_size=0",
                        "PRAGMA wal_autocheckpoint=4000", "PRAGMA journal_size_limit=67108864",
                        NULL},
     /* A file being made: if the process dies the file is thrown away, so nothing is journalled. */
@@ -482,7 +486,7 @@ static const char *const pragmas[][12] = {
     [SQLITE_ALONE_READER] = {"PRAGMA query_only=ON", NULL},
 };
 static const char *const pragmas_all[] = {"PRAGMA trusted_schema=OFF", "PRAGMA temp_store=MEMORY",
-                                          "PRAGMA mmap_size=268435456", NULL};
+                                          "PRAGMA mmap_size=134217728", NULL};
 
 static int run_pragmas(struct sqlite_conn *c, const char *const *list, struct err *e)
 {
