@@ -20,7 +20,7 @@ if [ -n "$SANITIZE" ]; then
     export TSAN_OPTIONS="halt_on_error=0:exitcode=99:suppressions=$PWD/tests/tsan.supp"
     export WEB=0
 fi
-if [ -z "${PATRON_TEST_PG:-}" ] && ! tools/build.sh >"/tmp/patron-build.$$" 2>&1; then
+if [ -z "${PATRON_TEST_BUILT:-}" ] && ! tools/build.sh >"/tmp/patron-build.$$" 2>&1; then
     cat "/tmp/patron-build.$$"
     rm -f "/tmp/patron-build.$$"
     echo "the build failed"
@@ -32,7 +32,7 @@ rm -f "/tmp/patron-build.$$"
 # The PostgreSQL cluster once, around everything that needs it.
 if [ -z "${PATRON_TEST_PG:-}" ]; then
     case " $groups " in *" unit "* | *" api "*)
-        ONLY=$groups exec tools/pg-test.sh "$0" "$@" ;;
+        PATRON_TEST_BUILT=1 ONLY=$groups exec tools/pg-test.sh "$0" "$@" ;;
     esac
 fi
 
