@@ -55,8 +55,8 @@ static int insert(struct db_conn *c, void *arg, struct err *e)
     int n = snprintf(name, sizeof name, "name %llx", (unsigned long long)mixed(id));
     return db_exec(c, insert_sql,
                    DB_ARGS(DB_I64(id), DB_I64((int64_t)(mixed(id) % 10000)),
-                           DB_STR(str_from(name, (size_t)n)), DB_I64((int64_t)(mixed(id) % 1000000)),
-                           DB_I64(id % 1000)),
+                           DB_STR(str_from(name, (size_t)n)),
+                           DB_I64((int64_t)(mixed(id) % 1000000)), DB_I64(id % 1000)),
                    NULL, e);
 }
 
@@ -134,7 +134,8 @@ static void *reading(void *arg)
     return NULL;
 }
 
-static double measure(const char *what, void *(*run)(void *), struct db *db, const char *path, int n)
+static double measure(const char *what, void *(*run)(void *), struct db *db, const char *path,
+                      int n)
 {
     pthread_t threads[64];
     struct worker w[64];
@@ -188,8 +189,8 @@ static int bench(const char *name, struct db_options *o)
     }
     if (o->path) {
         for (int i = 0; i < 3; i++) {
-            double base = measure("  baseline: a transaction per write", naive, NULL, o->path,
-                                  threads[i]);
+            double base =
+                measure("  baseline: a transaction per write", naive, NULL, o->path, threads[i]);
             printf("  ratio at %d threads: %.1f\n", threads[i], ours[i] / (base > 0 ? base : 1));
         }
     }

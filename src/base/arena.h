@@ -11,7 +11,7 @@ struct arena;
 
 /* `max` bytes in all bounds the arena; 0 = 256 MB. NULL when memory is out. */
 struct arena *arena_new(size_t max);
-void arena_free(struct arena *a); /* NULL is fine; runs the clean-ups, last first */
+void arena_free(struct arena *a);  /* NULL is fine; runs the clean-ups, last first */
 void arena_reset(struct arena *a); /* as free, but keeps the first block for reuse */
 
 /* 16-byte aligned, zeroed. Never NULL: when memory or the bound runs out the process logs and
@@ -22,8 +22,8 @@ void *arena_alloc(struct arena *a, size_t size) __attribute__((malloc, returns_n
 #define arena_array(a, type, n) ((type *)arena_alloc_array((a), (n), sizeof(type)))
 void *arena_alloc_array(struct arena *a, size_t n, size_t size) __attribute__((returns_nonnull));
 
-struct str arena_str(struct arena *a, struct str s);     /* a copy, NUL-terminated */
-char *arena_cstr(struct arena *a, struct str s);         /* the same as char* */
+struct str arena_str(struct arena *a, struct str s); /* a copy, NUL-terminated */
+char *arena_cstr(struct arena *a, struct str s);     /* the same as char* */
 struct str arena_printf(struct arena *a, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -28,7 +28,8 @@ int64_t clock_cpu_us(void)
 }
 
 /* Days from civil and back: the year is taken to start in March, so that the leap day is its last
-   and a month's offset is linear (Howard Hinnant, "chrono-compatible low-level date algorithms"). */
+   and a month's offset is linear (Howard Hinnant, "chrono-compatible low-level date algorithms").
+ */
 int32_t date_from_ymd(int year, int month, int day)
 {
     static const int8_t length[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
@@ -94,13 +95,14 @@ void date_format(int32_t days, char out[DATE_TEXT])
     }
 }
 
-/* --- time zones: TZif files (RFC 8536), the 64-bit block --------------------------------------- */
+/* --- time zones: TZif files (RFC 8536), the 64-bit block ---------------------------------------
+ */
 
 struct tz {
     size_t n;
-    int64_t *at;      /* seconds UTC of each transition, increasing */
-    int32_t *offset;  /* offset[i] holds from at[i] on */
-    int32_t first;    /* before the first transition */
+    int64_t *at;     /* seconds UTC of each transition, increasing */
+    int32_t *offset; /* offset[i] holds from at[i] on */
+    int32_t first;   /* before the first transition */
 };
 
 static uint32_t be32(const unsigned char *p)

@@ -47,10 +47,10 @@
     X(BUSY, "busy", 503)                                                                           \
     X(STORAGE_FULL, "storage-full", 507)                                                           \
     X(DATABASE_UNAVAILABLE, "database-unavailable", 503)                                           \
-    X(RETRY, "retry", 503)                /* inside db: run the whole transaction again */         \
-    X(CONSTRAINT, "constraint", 409)      /* unique or foreign key; mapped by core/record */       \
+    X(RETRY, "retry", 503)           /* inside db: run the whole transaction again */              \
+    X(CONSTRAINT, "constraint", 409) /* unique or foreign key; mapped by core/record */            \
     X(CORRUPT, "corrupt-database", 500)                                                            \
-    X(LOCKED, "data-in-use", 500)         /* another process has the data directory */             \
+    X(LOCKED, "data-in-use", 500) /* another process has the data directory */                     \
     X(IO, "io", 500)                                                                               \
     X(CANCELLED, "cancelled", 409)                                                                 \
     X(USAGE, "usage", 400)
@@ -60,7 +60,7 @@ enum err_code {
 #define X(name, id, status) ERR_##name,
     ERR_TABLE(X)
 #undef X
-    ERR_LAST_
+        ERR_LAST_
 };
 
 struct err_def {

@@ -8,7 +8,8 @@ enum { SEQ_BITS = 12, NODE_BITS = 10 };
 #define ID_EPOCH_MS INT64_C(1577836800000) /* 2020-01-01 */
 
 struct id_source {
-    _Atomic int64_t last; /* (milliseconds << SEQ_BITS) | sequence: the node is put in on the way out */
+    _Atomic int64_t
+        last; /* (milliseconds << SEQ_BITS) | sequence: the node is put in on the way out */
     int64_t node;
 };
 

@@ -53,8 +53,8 @@ int json_read(struct arena *a, struct str text, json_t **ret_root, struct err *e
         return err_set(e, ERR_MALFORMED_JSON, "nested too deep or too many items at %zd", over);
     }
     json_error_t error;
-    json_t *root = json_loadb(text.p ? text.p : "", text.n,
-                              JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+    json_t *root =
+        json_loadb(text.p ? text.p : "", text.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
     if (!root) {
         err_param_i64(e, "offset", error.position);
         return err_set(e, ERR_MALFORMED_JSON, "%s", error.text);

@@ -19,7 +19,7 @@ void jw_arr(struct jw *w);
 void jw_arr_end(struct jw *w);
 void jw_key(struct jw *w, const char *key); /* key is plain ASCII without quotes */
 void jw_key_str(struct jw *w, struct str key);
-void jw_str(struct jw *w, struct str s); /* escapes; bytes that are not UTF-8 become U+FFFD */
+void jw_str(struct jw *w, struct str s);   /* escapes; bytes that are not UTF-8 become U+FFFD */
 void jw_cstr(struct jw *w, const char *s); /* NULL writes null */
 void jw_i64(struct jw *w, int64_t v);
 void jw_id(struct jw *w, int64_t id); /* as a string; 0 writes null */

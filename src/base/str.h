@@ -34,7 +34,7 @@ bool str_to_i64(struct str s, int64_t *ret_value);
 bool str_to_f64(struct str s, double *ret_value);
 
 /* Well-formed UTF-8 without surrogates, overlong forms or NUL bytes.
-   *ret_offset is the first offending byte when false. O(n). */
+ *ret_offset is the first offending byte when false. O(n). */
 bool str_utf8_ok(struct str s, size_t *ret_offset);
 /* Number of code points of well-formed UTF-8. */
 size_t str_utf8_len(struct str s);

@@ -38,7 +38,7 @@ static int sync_path(const char *path, int flags, struct err *e)
 static int sync_directory_of(struct arena *a, const char *path, struct err *e)
 {
     const char *slash = strrchr(path, '/');
-    const char *dir = !slash         ? "."
+    const char *dir = !slash          ? "."
                       : slash == path ? "/"
                                       : arena_cstr(a, str_from(path, (size_t)(slash - path)));
     return sync_path(dir, O_RDONLY | O_DIRECTORY, e);
@@ -199,7 +199,7 @@ static int export_all(struct db_conn *from, const struct table_def *tables, size
     int rc = tables_there(from, tables, ntables, a, &tables, &ntables, e);
     if (rc == 0)
         rc = db_sqlite_alone_open(path, true, &to, e);
-    if (rc < 0)
+    if (rc)
         return rc;
     rc = schema_plan(to, tables, ntables, a, &plan, e);
     if (rc == 0)
@@ -436,15 +436,15 @@ static int check_file(struct db_conn *from, const char *path, struct err *e)
     struct db_rows *r = NULL;
     int rc = db_query(from, "PRAGMA quick_check(1)", DB_NOARGS, &r, e);
     if (rc == 0 && (rc = db_step(r, e)) > 0)
-        rc = str_is(db_str(r, 0), "ok") ? 0
-                                        : err_set(e, ERR_CORRUPT, "%s: " STR_FMT, path,
-                                                  STR_ARG(db_str(r, 0)));
+        rc = str_is(db_str(r, 0), "ok")
+                 ? 0
+                 : err_set(e, ERR_CORRUPT, "%s: " STR_FMT, path, STR_ARG(db_str(r, 0)));
     db_rows_done(r);
     return rc;
 }
 
-int backup_restore(struct db *dst, const struct table_def *tables, size_t ntables,
-                   const char *path, progress_fn *progress, void *arg, struct err *e)
+int backup_restore(struct db *dst, const struct table_def *tables, size_t ntables, const char *path,
+                   progress_fn *progress, void *arg, struct err *e)
 {
     struct db_conn *from = NULL;
     struct restore x = {tables, ntables, arena_new(0)};
@@ -533,8 +533,9 @@ static int check_search(struct db_conn *c, void *arg, struct err *e)
 {
     const struct search_check *x = arg;
     char sql[256];
-    snprintf(sql, sizeof sql, "INSERT INTO \"%s_fts\"(\"%s_fts\", rank) VALUES ('integrity-check', 1)",
-             x->t->name, x->t->name);
+    snprintf(sql, sizeof sql,
+             "INSERT INTO \"%s_fts\"(\"%s_fts\", rank) VALUES ('integrity-check', 1)", x->t->name,
+             x->t->name);
     return db_exec(c, sql, DB_NOARGS, NULL, e);
 }
 

@@ -16,9 +16,9 @@ int backup_write(struct db *src, const struct table_def *tables, size_t ntables,
    database that has rows (ERR_STATE_CONFLICT). Columns the backup lacks take their defaults. Every
    reference is checked at the end (ERR_CORRUPT); after any failure `dst` is empty again. Nobody
    else may write to `dst` meanwhile. */
-int backup_restore(struct db *dst, const struct table_def *tables, size_t ntables,
-                   const char *path, void (*progress)(void *arg, const char *table, int64_t rows),
-                   void *arg, struct err *e) must_check;
+int backup_restore(struct db *dst, const struct table_def *tables, size_t ntables, const char *path,
+                   void (*progress)(void *arg, const char *table, int64_t rows), void *arg,
+                   struct err *e) must_check;
 
 /* Integrity: the database's own check, every foreign key of `tables`, FTS content; each finding is
    passed to `report`. *ret_findings counts them. */

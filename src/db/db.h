@@ -138,8 +138,8 @@ struct db_job {
 int db_submit(struct db *db, struct db_job *job, struct err *e) must_check;
 /* The same, and waits. Not from a writer's thread. */
 int db_transact(struct db *db, enum db_lane lane,
-                int (*run)(struct db_conn *c, void *arg, struct err *e), void *arg, struct err *e)
-    must_check;
+                int (*run)(struct db_conn *c, void *arg, struct err *e), void *arg,
+                struct err *e) must_check;
 /* For a bulk job with many steps: true when an interactive job waits and this job has had its
    50 ms; it should then finish its chunk and submit the rest anew. */
 bool db_should_yield(const struct db_conn *c);

@@ -51,9 +51,9 @@ struct pg_conn {
     uint64_t *numbers;
     size_t cap_args;
     bool in_read;
-    bool lost;  /* the connection is gone */
-    bool again; /* the whole transaction should be run again */
-    bool flush; /* prepared statements are stale */
+    bool lost;                               /* the connection is gone */
+    bool again;                              /* the whole transaction should be run again */
+    bool flush;                              /* prepared statements are stale */
     int64_t budget_us, spent_us, timeout_ms; /* timeout_ms: the session's, -1 unknown */
 };
 
@@ -68,7 +68,7 @@ struct pg_db {
     unsigned nthreads;
     unsigned bulk_running; /* under the queue's lock */
     int64_t bulk_since;
-    pthread_rwlock_t alone; /* a job that lost too often runs with nobody beside it */
+    pthread_rwlock_t alone;    /* a job that lost too often runs with nobody beside it */
     pthread_mutex_t turn_lock; /* after-commit calls happen in the order of the commits */
     pthread_cond_t turn;
     uint64_t next_ticket, serving;
@@ -81,8 +81,8 @@ int pg_connect(struct pg_conn *c, struct err *e) must_check; /* or anew; forgets
 int pg_error(struct pg_conn *c, const PGresult *res, struct err *e);
 /* Statements without parameters or rows; several may stand in `sql`. *ret_text, when wanted: the
    first value of the last one. */
-int pg_simple(struct pg_conn *c, const char *sql, char *ret_text, size_t n, struct err *e)
-    must_check;
+int pg_simple(struct pg_conn *c, const char *sql, char *ret_text, size_t n,
+              struct err *e) must_check;
 /* Sends a statement with its arguments; results then come by PQgetResult. */
 int pg_send(struct pg_conn *c, const char *sql, const struct db_value *args, size_t nargs,
             struct err *e) must_check;

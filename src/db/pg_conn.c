@@ -466,7 +466,8 @@ int pg_send(struct pg_conn *c, const char *sql, const struct db_value *args, siz
         return rc;
     int sent;
     if (s) {
-        sent = PQsendQueryPrepared(c->pg, s->name, (int)nargs, c->values, c->lengths, c->formats, 1);
+        sent =
+            PQsendQueryPrepared(c->pg, s->name, (int)nargs, c->values, c->lengths, c->formats, 1);
     } else {
         for (size_t i = 0; i < nargs; i++)
             c->oids[i] = type_oids[args[i].type];

@@ -187,7 +187,8 @@ int db_postgres_open(const struct db_options *o, struct db **ret_db, struct err 
     const char *schema = o->schema ? o->schema : "public";
     pthread_rwlockattr_t attr;
     if (!schema_name_ok(schema))
-        return err_set(e, ERR_USAGE, "schema name \"%s\": small letters, digits and _ only", schema);
+        return err_set(e, ERR_USAGE, "schema name \"%s\": small letters, digits and _ only",
+                       schema);
     struct pg_db *db = calloc(1, sizeof *db);
     if (!db)
         return err_set(e, ERR_NOMEM, "database");
@@ -209,11 +210,11 @@ int db_postgres_open(const struct db_options *o, struct db **ret_db, struct err 
     /* Jobs are written as if they were alone, as on SQLite: SERIALIZABLE makes it true, and what
        collides is run again. The transaction's number settles whether a COMMIT whose answer was
        lost has happened. */
-    db->begin_write =
-        concat("BEGIN ISOLATION LEVEL SERIALIZABLE; SET LOCAL search_path TO \"", schema,
-               "\"; SELECT CAST(pg_current_xact_id() AS text)");
+    db->begin_write = concat("BEGIN ISOLATION LEVEL SERIALIZABLE; SET LOCAL search_path TO \"",
+                             schema, "\"; SELECT CAST(pg_current_xact_id() AS text)");
     db->begin_read = concat("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; "
-                            "SET LOCAL search_path TO \"", schema, "\"; SELECT 1");
+                            "SET LOCAL search_path TO \"",
+                            schema, "\"; SELECT 1");
     if (db_cond_init(&db->freed) < 0 || !db->url || !db->schema || !db->begin_write ||
         !db->begin_read) {
         rc = err_set(e, ERR_NOMEM, "database");

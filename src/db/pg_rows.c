@@ -157,8 +157,8 @@ static int arm_timeout(struct pg_conn *c, struct err *e)
 
 /* --- running ------------------------------------------------------------------------------- */
 
-static int start(struct pg_conn *c, struct pg_rows *r, const char *sql,
-                 const struct db_value *args, size_t nargs, bool whole, struct err *e)
+static int start(struct pg_conn *c, struct pg_rows *r, const char *sql, const struct db_value *args,
+                 size_t nargs, bool whole, struct err *e)
 {
     int rc = arm_timeout(c, e);
     if (rc == 0)
@@ -327,8 +327,16 @@ void pg_finish_all(struct pg_conn *c)
 
 /* --- values -------------------------------------------------------------------------------- */
 
-enum { OID_BOOL = 16, OID_INT8 = 20, OID_INT2 = 21, OID_INT4 = 23, OID_OID = 26, OID_FLOAT4 = 700,
-       OID_FLOAT8 = 701, OID_NUMERIC = 1700 };
+enum {
+    OID_BOOL = 16,
+    OID_INT8 = 20,
+    OID_INT2 = 21,
+    OID_INT4 = 23,
+    OID_OID = 26,
+    OID_FLOAT4 = 700,
+    OID_FLOAT8 = 701,
+    OID_NUMERIC = 1700
+};
 
 static uint64_t big_endian(const char *p, int n)
 {

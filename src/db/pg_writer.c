@@ -244,7 +244,8 @@ int pg_writers_start(struct pg_db *db, unsigned n, struct err *e)
     db->bulk_since = clock_mono_us();
     /* The threads read nthreads: it is final before the first of them runs. */
     pthread_mutex_lock(&db->base.queue.lock);
-    while (db->nthreads < n && pthread_create(&db->threads[db->nthreads], NULL, writer_main, db) == 0)
+    while (db->nthreads < n &&
+           pthread_create(&db->threads[db->nthreads], NULL, writer_main, db) == 0)
         db->nthreads++;
     n = db->nthreads;
     pthread_mutex_unlock(&db->base.queue.lock);

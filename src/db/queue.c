@@ -143,8 +143,7 @@ int db_transact(struct db *db, enum db_lane lane,
                        .cond = PTHREAD_COND_INITIALIZER,
                        .run = run,
                        .arg = arg};
-    struct db_job job = {
-        .lane = lane, .run = waiter_run, .done = waiter_done, .arg = &w, .err = e};
+    struct db_job job = {.lane = lane, .run = waiter_run, .done = waiter_done, .arg = &w, .err = e};
     int rc = db_submit(db, &job, e);
     if (rc < 0)
         return rc;

@@ -143,8 +143,8 @@ static bool key_sides(struct planner *p, const struct table_def *t, const struct
 static void add_column_sql(struct planner *p, struct buf *b, const struct table_def *t,
                            const struct column_def *col, bool whole_key)
 {
-    buf_printf(b, "\"%s\" %s", col->name, p->sqlite ? types[col->type].sqlite
-                                                    : types[col->type].postgres);
+    buf_printf(b, "\"%s\" %s", col->name,
+               p->sqlite ? types[col->type].sqlite : types[col->type].postgres);
     if (whole_key)
         buf_add_cstr(b, " PRIMARY KEY");
     if (col->not_null || in_key(t, col->name))
@@ -200,7 +200,7 @@ static void create_table(struct planner *p, const struct table_def *t)
     /* Links between records (two keys, little else) need no second tree. */
     if (p->sqlite)
         buf_add_cstr(&b, !single && key_is_integers(t) && !t->fulltext ? " STRICT, WITHOUT ROWID"
-                                                                      : " STRICT");
+                                                                       : " STRICT");
     add(p, SCHEMA_SAFE, arena_printf(p->a, "create table %s", t->name), take_buf(p, &b));
 }
 
@@ -238,7 +238,10 @@ static void add_new_column(struct planner *p, const struct table_def *t,
 
 static int width_of(struct str type)
 {
-    return str_is(type, "bigint") ? 8 : str_is(type, "integer") ? 4 : str_is(type, "smallint") ? 2 : 0;
+    return str_is(type, "bigint")     ? 8
+           : str_is(type, "integer")  ? 4
+           : str_is(type, "smallint") ? 2
+                                      : 0;
 }
 
 static void compare_column(struct planner *p, const struct table_def *t,
@@ -249,7 +252,8 @@ static void compare_column(struct planner *p, const struct table_def *t,
                                 strlen(want) == have->type.n
                           : str_is(have->type, want);
     bool not_null = col->not_null || in_key(t, col->name);
-    if (!same && !p->sqlite && width_of(have->type) && width_of(have->type) < types[col->type].width)
+    if (!same && !p->sqlite && width_of(have->type) &&
+        width_of(have->type) < types[col->type].width)
         add(p, SCHEMA_SLOW,
             arena_printf(p->a, "widen column %s.%s to %s", t->name, col->name, want),
             arena_printf(p->a, "ALTER TABLE \"%s\" ALTER COLUMN \"%s\" TYPE %s", t->name, col->name,
@@ -313,8 +317,8 @@ static void plan_keys(struct planner *p, const struct table_def *t)
 
 /* --- indexes ------------------------------------------------------------------------------- */
 
-/* An empty value sorts as the smallest on SQLite; PostgreSQL has to be told, or an ordered read could
-   not follow the index. */
+/* An empty value sorts as the smallest on SQLite; PostgreSQL has to be told, or an ordered read
+   could not follow the index. */
 static struct str in_sqlite_order(struct planner *p, const char *columns)
 {
     struct str rest = str_of(columns), part;
@@ -400,12 +404,15 @@ static void plan_fulltext(struct planner *p, const struct table_def *t)
         struct str column = arena_printf(p->a, "%s_ts", t->fulltext);
         struct str index = arena_printf(p->a, "%s_%s_fts", t->name, t->fulltext);
         if (have && !map_get(have, column))
-            add(p, SCHEMA_SLOW, what, arena_printf(p->a, "ALTER TABLE \"%s\" ADD COLUMN " STR_FMT,
-                                                   t->name, STR_ARG(search_column_sql(p, t))));
+            add(p, SCHEMA_SLOW, what,
+                arena_printf(p->a, "ALTER TABLE \"%s\" ADD COLUMN " STR_FMT, t->name,
+                             STR_ARG(search_column_sql(p, t))));
         if (!map_get(&p->have.indexes, index))
             add(p, have ? SCHEMA_SLOW : SCHEMA_SAFE, what,
-                arena_printf(p->a, "CREATE INDEX IF NOT EXISTS \"" STR_FMT "\" ON \"%s\" USING gin (\""
-                                   STR_FMT "\")", STR_ARG(index), t->name, STR_ARG(column)));
+                arena_printf(p->a,
+                             "CREATE INDEX IF NOT EXISTS \"" STR_FMT
+                             "\" ON \"%s\" USING gin (\"" STR_FMT "\")",
+                             STR_ARG(index), t->name, STR_ARG(column)));
         return;
     }
     struct str name = arena_printf(p->a, "%s_fts", t->name);
@@ -428,10 +435,8 @@ static void plan_fulltext(struct planner *p, const struct table_def *t)
 static int start(struct planner *p, struct db_conn *c, const struct table_def *tables,
                  size_t ntables, struct arena *a, struct err *e)
 {
-    *p = (struct planner){.a = a,
-                          .sqlite = c->driver->kind == DB_SQLITE,
-                          .tables = tables,
-                          .ntables = ntables};
+    *p = (struct planner){
+        .a = a, .sqlite = c->driver->kind == DB_SQLITE, .tables = tables, .ntables = ntables};
     return schema_read(c, a, &p->have, e);
 }
 

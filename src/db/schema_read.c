@@ -12,27 +12,30 @@ static const struct catalogue {
 } catalogues[] = {
     [DB_SQLITE] =
         {
-            .columns = "SELECT m.name, p.name, lower(p.type), CASE WHEN p.\"notnull\" = 1 OR p.pk > 0"
-                       " THEN 1 ELSE 0 END FROM sqlite_master m, pragma_table_info(m.name) p"
-                       " WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+            .columns =
+                "SELECT m.name, p.name, lower(p.type), CASE WHEN p.\"notnull\" = 1 OR p.pk > 0"
+                " THEN 1 ELSE 0 END FROM sqlite_master m, pragma_table_info(m.name) p"
+                " WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
             .indexes = "SELECT name, sql FROM sqlite_master WHERE type = 'index'"
                        " AND sql IS NOT NULL",
-            .keys = "SELECT m.name, k.\"from\" FROM sqlite_master m, pragma_foreign_key_list(m.name) k"
-                    " WHERE m.type = 'table'",
+            .keys =
+                "SELECT m.name, k.\"from\" FROM sqlite_master m, pragma_foreign_key_list(m.name) k"
+                " WHERE m.type = 'table'",
         },
     [DB_POSTGRES] =
         {
             .columns =
                 "SELECT CAST(c.relname AS text), CAST(a.attname AS text),"
                 " format_type(a.atttypid, a.atttypmod), CASE WHEN a.attnotnull THEN 1 ELSE 0 END"
-                " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+                " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = "
+                "c.relnamespace"
                 " JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid"
                 " WHERE n.nspname = CAST($1 AS name) AND c.relkind IN ('r', 'p') AND a.attnum > 0"
                 " AND NOT a.attisdropped",
-            .indexes =
-                "SELECT CAST(c.relname AS text), pg_get_indexdef(c.oid)"
-                " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-                " WHERE n.nspname = CAST($1 AS name) AND c.relkind IN ('i', 'I')",
+            .indexes = "SELECT CAST(c.relname AS text), pg_get_indexdef(c.oid)"
+                       " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = "
+                       "c.relnamespace"
+                       " WHERE n.nspname = CAST($1 AS name) AND c.relkind IN ('i', 'I')",
             .keys =
                 "SELECT CAST(c.relname AS text), CAST(a.attname AS text)"
                 " FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid"
@@ -95,7 +98,8 @@ static void on_index(struct have *h, struct arena *a, const struct db_rows *r, b
 
 static void on_key(struct have *h, struct arena *a, const struct db_rows *r)
 {
-    struct str key = arena_printf(a, STR_FMT "." STR_FMT, STR_ARG(db_str(r, 0)), STR_ARG(db_str(r, 1)));
+    struct str key =
+        arena_printf(a, STR_FMT "." STR_FMT, STR_ARG(db_str(r, 0)), STR_ARG(db_str(r, 1)));
     map_put(&h->keys, key, h);
 }
 

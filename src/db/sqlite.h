@@ -13,10 +13,10 @@ struct sqlite_rows {
     char *text;
     size_t text_n;
     uint64_t hash;
-    struct sqlite_rows *chain;          /* same bucket */
-    struct sqlite_rows *newer, *older;  /* by last use */
-    unsigned short *order;              /* bound position i carries $order[i] */
-    unsigned nbound, nargs;             /* positions; largest $n */
+    struct sqlite_rows *chain;         /* same bucket */
+    struct sqlite_rows *newer, *older; /* by last use */
+    unsigned short *order;             /* bound position i carries $order[i] */
+    unsigned nbound, nargs;            /* positions; largest $n */
     bool cached, busy, finished, counts;
     int64_t changed;
     char *copies; /* texts of the running query, when its rows outlive the call */

@@ -228,8 +228,9 @@ static void *writer_main(void *arg)
             break;
         b.n = 1;
         bool off = atomic_load(&db->keys_off);
-        if (off != keys_off && run_sql(db->writer, off ? "PRAGMA foreign_keys=OFF"
-                                                       : "PRAGMA foreign_keys=ON", NULL) == 0)
+        if (off != keys_off &&
+            run_sql(db->writer, off ? "PRAGMA foreign_keys=OFF" : "PRAGMA foreign_keys=ON", NULL) ==
+                0)
             keys_off = off;
         struct err failure;
         err_init(&failure, NULL);

@@ -28,8 +28,9 @@ static void days(void **state)
 static void texts(void **state)
 {
     (void)state;
-    static const char *const wrong[] = {"2024-02-30", "2024-2-3",    "2024/02/03", "20240203",
-                                        "",           "2024-02-03 ", "2024-02-3x", "２０２４-02-03"};
+    static const char *const wrong[] = {
+        "2024-02-30", "2024-2-3",    "2024/02/03", "20240203",
+        "",           "2024-02-03 ", "2024-02-3x", "２０２４-02-03"};
     int32_t d = 7;
     char text[DATE_TEXT];
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
@@ -71,8 +72,14 @@ static void zones(void **state)
 static void names_that_are_none(void **state)
 {
     (void)state;
-    static const char *const wrong[] = {"", "Nowhere/City", "../../etc/passwd", "/etc/passwd",
-                                        "Asia/Shanghai\n", "Asia", "Asia/../Asia/Shanghai", "."};
+    static const char *const wrong[] = {"",
+                                        "Nowhere/City",
+                                        "../../etc/passwd",
+                                        "/etc/passwd",
+                                        "Asia/Shanghai\n",
+                                        "Asia",
+                                        "Asia/../Asia/Shanghai",
+                                        "."};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         struct tz *z = tz_open(wrong[i]);
         if (z)
@@ -91,9 +98,8 @@ static void clocks(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(days), cmocka_unit_test(texts),
-                                       cmocka_unit_test(zones),
-                                       cmocka_unit_test(names_that_are_none),
-                                       cmocka_unit_test(clocks)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(days), cmocka_unit_test(texts), cmocka_unit_test(zones),
+        cmocka_unit_test(names_that_are_none), cmocka_unit_test(clocks)};
     return cmocka_run_group_tests_name("base_clock", tests, NULL, NULL);
 }

@@ -104,16 +104,16 @@ static void texts(void **state)
     (void)state;
     int64_t id = 0;
     assert_true(id_parse(STR("9223372036854775807"), &id) && id == INT64_MAX);
-    static const char *const wrong[] = {"", "0", "-1", "01", "1x", " 1", "9223372036854775808", "１"};
+    static const char *const wrong[] = {"",  "0", "-1", "01", "1x", " 1", "9223372036854775808",
+                                        "１"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         assert_false(id_parse(str_of(wrong[i]), &id));
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(increase),
-                                       cmocka_unit_test(a_clock_that_jumps_back),
-                                       cmocka_unit_test(ranges), cmocka_unit_test(threads),
-                                       cmocka_unit_test(texts)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(increase), cmocka_unit_test(a_clock_that_jumps_back),
+        cmocka_unit_test(ranges), cmocka_unit_test(threads), cmocka_unit_test(texts)};
     return cmocka_run_group_tests_name("base_ids", tests, NULL, NULL);
 }

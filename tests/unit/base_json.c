@@ -29,9 +29,10 @@ static void writes(void **state)
     jw_arr_end(&w);
     jw_ki64(&w, "n", 1);
     jw_obj_end(&w);
-    assert_text(buf_str(&b), "{\"text\":\"a\\\"\\\\\\n\\u0001\\u007f公\",\"list\":[-9223372036854775808,"
-                             "null,\"9223372036854775807\",0.1,null,null,true,null,null,{},{}],"
-                             "\"n\":1}");
+    assert_text(buf_str(&b),
+                "{\"text\":\"a\\\"\\\\\\n\\u0001\\u007f公\",\"list\":[-9223372036854775808,"
+                "null,\"9223372036854775807\",0.1,null,null,true,null,null,{},{}],"
+                "\"n\":1}");
     buf_free(&b);
 }
 

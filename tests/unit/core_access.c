@@ -22,7 +22,8 @@ static int down(void **state)
 static struct actor person(enum scope s)
 {
     static const int64_t below[] = {10, 11, 12};
-    struct actor a = {.user_id = 1, .department_id = 10, .kind = "user", .below = below, .nbelow = 3};
+    struct actor a = {
+        .user_id = 1, .department_id = 10, .kind = "user", .below = below, .nbelow = 3};
     for (int i = 0; i < ENTITY_COUNT; i++)
         for (int k = 0; k < ACCESS_ACTIONS; k++)
             a.on[i].scope[k] = s;
@@ -88,8 +89,8 @@ static void many_departments_become_a_list(void **state)
     who.nbelow = 100;
     struct access_branch b[ACCESS_MAX_BRANCHES];
     bool in_list;
-    assert_int_equal(1, access_branches(&who, &r->entities[ENTITY_CUSTOMER], ACCESS_READ, b,
-                                        &in_list));
+    assert_int_equal(
+        1, access_branches(&who, &r->entities[ENTITY_CUSTOMER], ACCESS_READ, b, &in_list));
     assert_true(in_list);
     struct arena *a = arena_new(0);
     struct sql q = sql_new(a);

@@ -115,10 +115,10 @@ static void days_as_number_or_text(void **state)
 static void trees(void **state)
 {
     struct world *w = *state;
-    assert_string_equal(
-        "((t.kind = $1) OR (CASE WHEN ((t.city IS NULL)) THEN 0 ELSE 1 END) = 1)",
-        compile(w, "{\"or\":[{\"field\":\"kind\",\"op\":\"eq\",\"value\":\"person\"},"
-                   "{\"not\":{\"field\":\"city\",\"op\":\"null\"}}]}"));
+    assert_string_equal("((t.kind = $1) OR (CASE WHEN ((t.city IS NULL)) THEN 0 ELSE 1 END) = 1)",
+                        compile(w,
+                                "{\"or\":[{\"field\":\"kind\",\"op\":\"eq\",\"value\":\"person\"},"
+                                "{\"not\":{\"field\":\"city\",\"op\":\"null\"}}]}"));
     refused(w, "{\"and\":[]}", "/filter/and", "filter-shape");
     refused(w, "{\"not\":[{\"field\":\"city\",\"op\":\"null\"}]}", "/filter", "filter-shape");
     refused(w, "{\"and\":[{\"field\":\"city\",\"op\":\"null\"}],\"or\":[]}", "/filter",
@@ -158,12 +158,13 @@ static void what_is_unknown_or_wrong(void **state)
 static void injections(void **state)
 {
     struct world *w = *state;
-    static const char *const attempts[] = {
-        "' OR 1=1 --", "\\'; DROP TABLE customers; --", "$1", "%s%n", "x') OR ('1'='1"};
+    static const char *const attempts[] = {"' OR 1=1 --", "\\'; DROP TABLE customers; --", "$1",
+                                           "%s%n", "x') OR ('1'='1"};
     for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++) {
         char json[256];
         const struct filter *f = NULL;
-        json_t *leaf = json_pack("{s:s,s:s,s:s}", "field", "name", "op", "eq", "value", attempts[i]);
+        json_t *leaf =
+            json_pack("{s:s,s:s,s:s}", "field", "name", "op", "eq", "value", attempts[i]);
         err_init(&w->e, w->a);
         assert_int_equal(0, filter_parse(customers(w), leaf, &w->env, &f, &w->e));
         assert_string_equal("(t.name = $1)", sql_of(w, f));
@@ -222,29 +223,29 @@ static void short_form(void **state)
     struct world *w = *state;
     const struct filter *f = NULL;
     err_init(&w->e, w->a);
-    assert_int_equal(0, filter_leaf(customers(w), STR("kind"), STR_NULL, STR("person"), &w->env, &f,
-                                    &w->e));
+    assert_int_equal(
+        0, filter_leaf(customers(w), STR("kind"), STR_NULL, STR("person"), &w->env, &f, &w->e));
     assert_string_equal("(t.kind = $1)", sql_of(w, f));
-    assert_int_equal(0, filter_leaf(customers(w), STR("employees"), STR("in"), STR("1,2"), &w->env,
-                                    &f, &w->e));
+    assert_int_equal(
+        0, filter_leaf(customers(w), STR("employees"), STR("in"), STR("1,2"), &w->env, &f, &w->e));
     assert_string_equal("(t.employees IN ($1, $2))", sql_of(w, f));
     assert_int_equal(0, filter_leaf(customers(w), STR("birthday"), STR("last_days"), STR("30"),
                                     &w->env, &f, &w->e));
     assert_int_equal(ERR_VALIDATION, filter_leaf(customers(w), STR("birthday"), STR("last_days"),
                                                  STR("x"), &w->env, &f, &w->e));
+    assert_int_equal(ERR_VALIDATION, filter_leaf(customers(w), STR("employees"), STR("between"),
+                                                 STR("1"), &w->env, &f, &w->e));
     assert_int_equal(ERR_VALIDATION,
-                     filter_leaf(customers(w), STR("employees"), STR("between"), STR("1"), &w->env,
-                                 &f, &w->e));
-    assert_int_equal(ERR_VALIDATION, filter_leaf(customers(w), STR("x"), STR_NULL, STR("1"),
-                                                 &w->env, &f, &w->e));
+                     filter_leaf(customers(w), STR("x"), STR_NULL, STR("1"), &w->env, &f, &w->e));
 }
 
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, up, down)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {CASE(every_operator), CASE(days_as_number_or_text), CASE(trees),
-                                       CASE(what_is_unknown_or_wrong), CASE(injections),
-                                       CASE(limits), CASE(short_form)};
+    const struct CMUnitTest tests[] = {CASE(every_operator), CASE(days_as_number_or_text),
+                                       CASE(trees),          CASE(what_is_unknown_or_wrong),
+                                       CASE(injections),     CASE(limits),
+                                       CASE(short_form)};
     return cmocka_run_group_tests_name("core_filter", tests, NULL, NULL);
 }

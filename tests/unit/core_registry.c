@@ -150,9 +150,8 @@ static void values_of_every_type(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(everything_is_labelled),
-                                       cmocka_unit_test(look_ups),
-                                       cmocka_unit_test(constants_are_the_fields),
-                                       cmocka_unit_test(values_of_every_type)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(everything_is_labelled), cmocka_unit_test(look_ups),
+        cmocka_unit_test(constants_are_the_fields), cmocka_unit_test(values_of_every_type)};
     return cmocka_run_group_tests_name("core_registry", tests, NULL, NULL);
 }

@@ -14,10 +14,14 @@
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
 static const struct column_def customer[] = {
-    {"id", COL_ID, true, NULL, NULL},         {"name", COL_TEXT, true, NULL, NULL},
-    {"worth", COL_REAL, false, NULL, NULL},   {"photo", COL_BYTES, false, NULL, NULL},
-    {"day", COL_DATE, false, NULL, NULL},     {"vip", COL_BOOL, false, NULL, NULL},
-    {"data", COL_JSON, false, NULL, NULL},    {"parent_id", COL_ID, false, NULL, "customer"},
+    {"id", COL_ID, true, NULL, NULL},
+    {"name", COL_TEXT, true, NULL, NULL},
+    {"worth", COL_REAL, false, NULL, NULL},
+    {"photo", COL_BYTES, false, NULL, NULL},
+    {"day", COL_DATE, false, NULL, NULL},
+    {"vip", COL_BOOL, false, NULL, NULL},
+    {"data", COL_JSON, false, NULL, NULL},
+    {"parent_id", COL_ID, false, NULL, "customer"},
     {"contact_id", COL_ID, false, NULL, "contact"},
 };
 static const struct column_def contact[] = {
@@ -31,8 +35,8 @@ static const struct column_def contact_more[] = {
     {"tokens", COL_TEXT, true, "''", NULL},
     {"added", COL_INT, true, "42", NULL},
 };
-static const struct column_def tag[] = {
-    {"customer_id", COL_ID, true, NULL, "customer"}, {"tag", COL_INT, true, NULL, NULL}};
+static const struct column_def tag[] = {{"customer_id", COL_ID, true, NULL, "customer"},
+                                        {"tag", COL_INT, true, NULL, NULL}};
 static const struct table_def tables[] = {
     {"customer", customer, COUNT(customer), "id", NULL, 0, NULL},
     {"contact", contact, COUNT(contact), "id", NULL, 0, "tokens"},
@@ -67,16 +71,18 @@ static int fill(struct db_conn *c, void *arg, struct err *e)
     for (int64_t i = CUSTOMERS; i >= 1 && rc == 0; i--) {
         char name[64], blob[3] = {(char)i, 0, '\\'};
         int n = snprintf(name, sizeof name, "公司 %lld 'x'", (long long)i);
-        rc = db_exec(c, "INSERT INTO customer (id, name, worth, photo, day, vip, data, parent_id)"
-                        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        rc = db_exec(c,
+                     "INSERT INTO customer (id, name, worth, photo, day, vip, data, parent_id)"
+                     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
                      DB_ARGS(DB_I64(i << 40 | i), DB_STR(str_from(name, i % 10 ? (size_t)n : 0)),
                              i % 3 ? DB_F64(1.0 / (double)i) : DB_NIL,
                              i % 4 ? DB_BYTES(str_from(blob, (size_t)(i % 4))) : DB_NIL,
                              DB_I64(i - 5000), DB_I64(i % 2), DB_STR(STR("{ \"a\":1}")), DB_NIL),
                      NULL, e);
         if (rc == 0 && i % 5 == 0)
-            rc = db_exec(c, "INSERT INTO contact (id, customer_id, tokens) VALUES ($1, $2, $3)",
-                         DB_ARGS(DB_I64(i), DB_I64(i << 40 | i), DB_STR(STR("zhang san"))), NULL, e);
+            rc =
+                db_exec(c, "INSERT INTO contact (id, customer_id, tokens) VALUES ($1, $2, $3)",
+                        DB_ARGS(DB_I64(i), DB_I64(i << 40 | i), DB_STR(STR("zhang san"))), NULL, e);
         if (rc == 0 && i % 7 == 0)
             rc = db_exec(c, "INSERT INTO tag (customer_id, tag) VALUES ($1, $2)",
                          DB_ARGS(DB_I64(i << 40 | i), DB_I64(i % 3)), NULL, e);
@@ -85,7 +91,8 @@ static int fill(struct db_conn *c, void *arg, struct err *e)
         rc = db_exec(c, "UPDATE customer SET parent_id = $1, contact_id = 5 WHERE vip = 1",
                      DB_ARGS(DB_I64((int64_t)77 << 40 | 77)), NULL, e);
     if (rc == 0 && db_kind(db_of(c)) == DB_SQLITE)
-        rc = db_exec(c, "INSERT INTO contact_fts (contact_fts) VALUES ('rebuild')", DB_NOARGS, NULL, e);
+        rc = db_exec(c, "INSERT INTO contact_fts (contact_fts) VALUES ('rebuild')", DB_NOARGS, NULL,
+                     e);
     return rc;
 }
 
@@ -181,9 +188,11 @@ static void carry(void **state, enum db_kind to)
     db_reader_done(c);
     struct fixture g = *f;
     g.db = second;
-    assert_int_equal(ERR_CONSTRAINT, run_sql(&g, "INSERT INTO tag (customer_id, tag) VALUES (1, 1)"));
+    assert_int_equal(ERR_CONSTRAINT,
+                     run_sql(&g, "INSERT INTO tag (customer_id, tag) VALUES (1, 1)"));
     /* and it has rows now */
-    assert_int_equal(ERR_STATE_CONFLICT, backup_restore(second, tables, 3, path, NULL, NULL, &f->err));
+    assert_int_equal(ERR_STATE_CONFLICT,
+                     backup_restore(second, tables, 3, path, NULL, NULL, &f->err));
     fixture_drop_second(f, second);
 }
 
@@ -229,7 +238,8 @@ static void test_broken_backup(void **state)
     char command[512];
     snprintf(command, sizeof command,
              "python3 -c \"import sqlite3;c=sqlite3.connect('%s');"
-             "c.execute('delete from customer where id=?',(7<<40|7,));c.commit()\"", path);
+             "c.execute('delete from customer where id=?',(7<<40|7,));c.commit()\"",
+             path);
     assert_ok(system(command));
     struct db *second = fixture_second(f, f->kind);
     assert_ok(db_transact(second, DB_BULK, make, &t, &f->err));
@@ -237,7 +247,8 @@ static void test_broken_backup(void **state)
     struct fixture g = *f;
     g.db = second;
     assert_int_equal(0, read_i64(&g, "SELECT count(*) FROM customer"));
-    assert_int_equal(ERR_CONSTRAINT, run_sql(&g, "INSERT INTO tag (customer_id, tag) VALUES (1, 1)"));
+    assert_int_equal(ERR_CONSTRAINT,
+                     run_sql(&g, "INSERT INTO tag (customer_id, tag) VALUES (1, 1)"));
     fixture_drop_second(f, second);
     /* not a backup at all */
     FILE *out = fopen(path, "w");
@@ -285,7 +296,7 @@ static void test_lock(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        BOTH(test_to_sqlite),    BOTH(test_to_postgres), BOTH(test_older_backup),
+        BOTH(test_to_sqlite),     BOTH(test_to_postgres), BOTH(test_older_backup),
         BOTH(test_broken_backup), ON_SQLITE(test_lock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,10 +28,16 @@ struct fixture {
 #define BOTH(test)                                                                                 \
     {#test " [sqlite]", test, fixture_sqlite, fixture_down, NULL},                                 \
     {                                                                                              \
-        #test " [postgres]", test, fixture_postgres, fixture_down, NULL                            \
+#test " [postgres]", test, fixture_postgres, fixture_down, NULL                            \
     }
-#define ON_SQLITE(test) {#test " [sqlite]", test, fixture_sqlite, fixture_down, NULL}
-#define ON_POSTGRES(test) {#test " [postgres]", test, fixture_postgres, fixture_down, NULL}
+#define ON_SQLITE(test)                                                                            \
+    {                                                                                              \
+#test " [sqlite]", test, fixture_sqlite, fixture_down, NULL                                \
+    }
+#define ON_POSTGRES(test)                                                                          \
+    {                                                                                              \
+#test " [postgres]", test, fixture_postgres, fixture_down, NULL                            \
+    }
 
 int fixture_sqlite(void **state);
 int fixture_postgres(void **state);

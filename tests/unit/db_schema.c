@@ -13,16 +13,11 @@ static const struct column_def customer_v1[] = {
     {"main_contact_id", COL_ID, false, NULL, "contact"},
 };
 static const struct column_def customer_v2[] = {
-    {"id", COL_ID, true, NULL, NULL},
-    {"name", COL_TEXT, true, NULL, NULL},
-    {"order", COL_INT, true, "0", NULL},
-    {"main_contact_id", COL_ID, false, NULL, "contact"},
-    {"region", COL_TEXT, false, NULL, NULL},
-    {"grade", COL_BOOL, true, "1", NULL},
-    {"note", COL_TEXT, true, "'it''s'", NULL},
-    {"parent_id", COL_ID, false, NULL, "customer"},
-    {"score", COL_REAL, false, NULL, NULL},
-    {"blob", COL_BYTES, false, NULL, NULL},
+    {"id", COL_ID, true, NULL, NULL},          {"name", COL_TEXT, true, NULL, NULL},
+    {"order", COL_INT, true, "0", NULL},       {"main_contact_id", COL_ID, false, NULL, "contact"},
+    {"region", COL_TEXT, false, NULL, NULL},   {"grade", COL_BOOL, true, "1", NULL},
+    {"note", COL_TEXT, true, "'it''s'", NULL}, {"parent_id", COL_ID, false, NULL, "customer"},
+    {"score", COL_REAL, false, NULL, NULL},    {"blob", COL_BYTES, false, NULL, NULL},
     {"day", COL_DATE, false, NULL, NULL},
 };
 static const struct column_def contact[] = {
@@ -86,7 +81,8 @@ static struct schema_plan plan(struct fixture *f, const struct table_def *t, siz
 static void assert_empty(const struct schema_plan *p)
 {
     for (size_t i = 0; i < p->nactions; i++)
-        print_message("left over: %.*s: %.*s\n", STR_ARG(p->actions[i].what), STR_ARG(p->actions[i].sql));
+        print_message("left over: %.*s: %.*s\n", STR_ARG(p->actions[i].what),
+                      STR_ARG(p->actions[i].sql));
     assert_int_equal(0, p->nactions);
     assert_false(p->refused);
 }
@@ -127,28 +123,29 @@ static void test_upgrade(void **state)
     plan(f, v1, COUNT(v1), true);
     assert_ok(run_sql(f, "INSERT INTO customer (id, name) VALUES (1, 'one')"));
     assert_ok(run_sql(f, "INSERT INTO customer (id, name) VALUES (2, 'two')"));
-    assert_ok(run_sql(f, "INSERT INTO contact (id, customer_id, tokens) VALUES (5, 1, 'zhang san')"));
+    assert_ok(
+        run_sql(f, "INSERT INTO contact (id, customer_id, tokens) VALUES (5, 1, 'zhang san')"));
     assert_ok(run_sql(f, "UPDATE customer SET main_contact_id = 5 WHERE id = 1"));
     struct schema_plan p = plan(f, v2, COUNT(v2), true);
     assert_false(p.fresh);
     p = plan(f, v2, COUNT(v2), true);
     assert_empty(&p);
-    assert_int_equal(2, read_i64(f, "SELECT count(*) FROM customer WHERE grade = 1 AND region IS NULL"
-                                    " AND note = 'it''s'"));
+    assert_int_equal(2,
+                     read_i64(f, "SELECT count(*) FROM customer WHERE grade = 1 AND region IS NULL"
+                                 " AND note = 'it''s'"));
     assert_int_equal(5, read_i64(f, "SELECT main_contact_id FROM customer WHERE id = 1"));
     assert_ok(run_sql(f, "UPDATE customer SET region = 'north', parent_id = 1 WHERE id = 2"));
     assert_int_equal(ERR_CONSTRAINT, run_sql(f, "UPDATE customer SET parent_id = 77 WHERE id = 2"));
-    assert_int_equal(ERR_CONSTRAINT, run_sql(f, "UPDATE customer SET region = 'north' WHERE id = 1"));
+    assert_int_equal(ERR_CONSTRAINT,
+                     run_sql(f, "UPDATE customer SET region = 'north' WHERE id = 1"));
     /* the older program's tables are still satisfied: nothing is taken away */
     p = plan(f, v1, 1, false);
     assert_int_equal(2, p.nactions); /* its index is another one: dropped and made */
 }
 
 static const struct column_def narrow[] = {
-    {"id", COL_ID, true, NULL, NULL},
-    {"name", COL_INT, true, NULL, NULL},
-    {"order", COL_INT, true, "0", NULL},
-    {"main_contact_id", COL_ID, true, NULL, "contact"},
+    {"id", COL_ID, true, NULL, NULL},     {"name", COL_INT, true, NULL, NULL},
+    {"order", COL_INT, true, "0", NULL},  {"main_contact_id", COL_ID, true, NULL, "contact"},
     {"must", COL_TEXT, true, NULL, NULL},
 };
 static const struct table_def narrowed[] = {
@@ -168,8 +165,7 @@ static void test_refused(void **state)
         refused += p.actions[i].class == SCHEMA_REFUSED;
     assert_int_equal(3, refused); /* the type, NOT NULL, and a column without a default */
     struct task x = {narrowed, COUNT(narrowed), f->arena, {0}, true};
-    assert_int_equal(ERR_STATE_CONFLICT,
-                     db_transact(f->db, DB_INTERACTIVE, plan_it, &x, &f->err));
+    assert_int_equal(ERR_STATE_CONFLICT, db_transact(f->db, DB_INTERACTIVE, plan_it, &x, &f->err));
     assert_int_equal(1, read_i64(f, "SELECT count(*) FROM customer"));
 }
 
@@ -177,9 +173,10 @@ static int64_t found(struct fixture *f, const char *word)
 {
     struct db_conn *c;
     int64_t n = -1;
-    const char *sql = f->kind == DB_SQLITE
-                          ? "SELECT count(*) FROM contact_fts WHERE contact_fts MATCH $1"
-                          : "SELECT count(*) FROM contact WHERE tokens_ts @@ to_tsquery('simple', $1)";
+    const char *sql =
+        f->kind == DB_SQLITE
+            ? "SELECT count(*) FROM contact_fts WHERE contact_fts MATCH $1"
+            : "SELECT count(*) FROM contact WHERE tokens_ts @@ to_tsquery('simple', $1)";
     assert_ok(db_reader(f->db, &c, &f->err));
     assert_ok(db_one_i64(c, sql, DB_ARGS(DB_STR(str_of(word))), 0, &n, &f->err));
     db_reader_done(c);
@@ -191,13 +188,15 @@ static void test_fulltext(void **state)
     struct fixture *f = fixture_of(state);
     plan(f, v1, COUNT(v1), true);
     assert_ok(run_sql(f, "INSERT INTO customer (id, name) VALUES (1, 'one')"));
-    assert_ok(run_sql(f, "INSERT INTO contact (id, customer_id, tokens) VALUES (5, 1, '公司 zhang')"));
+    assert_ok(
+        run_sql(f, "INSERT INTO contact (id, customer_id, tokens) VALUES (5, 1, '公司 zhang')"));
     plan(f, v2, COUNT(v2), true); /* what was there is found */
     assert_int_equal(1, found(f, "公司"));
     assert_int_equal(1, found(f, "zhang"));
     assert_int_equal(0, found(f, "公"));
     assert_int_equal(1, found(f, f->kind == DB_SQLITE ? "zha*" : "zha:*"));
-    assert_ok(run_sql(f, "INSERT INTO contact (id, customer_id, tokens) VALUES (6, 1, '公司 café')"));
+    assert_ok(
+        run_sql(f, "INSERT INTO contact (id, customer_id, tokens) VALUES (6, 1, '公司 café')"));
     if (f->kind == DB_SQLITE)
         assert_ok(run_sql(f, "INSERT INTO contact_fts (rowid, tokens) VALUES (6, '公司 café')"));
     assert_int_equal(2, found(f, "公司"));
@@ -213,12 +212,11 @@ static void test_fulltext(void **state)
 }
 
 /* Keys that start with the customer, as a tenant distributed by customer has them. */
-static const struct column_def dist_customer[] = {
-    {"customer_id", COL_ID, true, NULL, NULL}, {"id", COL_ID, true, NULL, NULL}};
-static const struct column_def dist_order[] = {
-    {"customer_id", COL_ID, true, NULL, NULL},
-    {"id", COL_ID, true, NULL, NULL},
-    {"contact_id", COL_ID, false, NULL, "person"}};
+static const struct column_def dist_customer[] = {{"customer_id", COL_ID, true, NULL, NULL},
+                                                  {"id", COL_ID, true, NULL, NULL}};
+static const struct column_def dist_order[] = {{"customer_id", COL_ID, true, NULL, NULL},
+                                               {"id", COL_ID, true, NULL, NULL},
+                                               {"contact_id", COL_ID, false, NULL, "person"}};
 static const struct table_def distributed[] = {
     {"sale", dist_order, 3, "customer_id, id", NULL, 0, NULL},
     {"person", dist_customer, 2, "customer_id, id", NULL, 0, NULL},

@@ -6,15 +6,15 @@
 #include <string.h>
 
 static const struct column_def columns[] = {
-    {"id", COL_ID, true, NULL, NULL},       {"n", COL_INT, false, NULL, NULL},
-    {"b", COL_BOOL, false, NULL, NULL},     {"d", COL_DATE, false, NULL, NULL},
-    {"r", COL_REAL, false, NULL, NULL},     {"t", COL_TEXT, false, NULL, NULL},
-    {"x", COL_BYTES, false, NULL, NULL},    {"parent", COL_ID, false, NULL, "thing"},
-    {"code", COL_TEXT, true, "'-'", NULL},  {"kind", COL_INT, true, "0", NULL},
+    {"id", COL_ID, true, NULL, NULL},      {"n", COL_INT, false, NULL, NULL},
+    {"b", COL_BOOL, false, NULL, NULL},    {"d", COL_DATE, false, NULL, NULL},
+    {"r", COL_REAL, false, NULL, NULL},    {"t", COL_TEXT, false, NULL, NULL},
+    {"x", COL_BYTES, false, NULL, NULL},   {"parent", COL_ID, false, NULL, "thing"},
+    {"code", COL_TEXT, true, "'-'", NULL}, {"kind", COL_INT, true, "0", NULL},
 };
 static const struct index_def indexes[] = {{"thing_n_t", "n, t", true, NULL}};
-static const struct table_def thing = {"thing", columns, sizeof columns / sizeof *columns, "id",
-                                       indexes, 1, NULL};
+static const struct table_def thing = {
+    "thing", columns, sizeof columns / sizeof *columns, "id", indexes, 1, NULL};
 
 static int make_thing(struct db_conn *c, void *arg, struct err *e)
 {
@@ -46,10 +46,10 @@ static int insert_row(struct db_conn *c, void *arg, struct err *e)
         rc = db_exec(c, "INSERT INTO thing (id, n, r, t, x) VALUES ($1, $2, $3, $4, $5)",
                      DB_ARGS(DB_I64(w->id), DB_NIL, DB_NIL, DB_NIL, DB_NIL), &changed, e);
     else
-        rc = db_exec(c, "INSERT INTO thing (id, n, r, t, x) VALUES ($1, $2, $3, $4, $5)",
-                     DB_ARGS(DB_I64(w->id), DB_I64(w->n), DB_F64(w->r), DB_STR(w->t),
-                             DB_BYTES(w->x)),
-                     &changed, e);
+        rc = db_exec(
+            c, "INSERT INTO thing (id, n, r, t, x) VALUES ($1, $2, $3, $4, $5)",
+            DB_ARGS(DB_I64(w->id), DB_I64(w->n), DB_F64(w->r), DB_STR(w->t), DB_BYTES(w->x)),
+            &changed, e);
     if (rc == 0)
         assert_int_equal(1, changed);
     return rc;
@@ -67,7 +67,8 @@ static void test_round_trip(void **state)
     };
     enum { N = sizeof rows / sizeof *rows };
     for (int i = 0; i < N; i++)
-        assert_ok(db_transact(f->db, DB_INTERACTIVE, insert_row, (void *)(uintptr_t)&rows[i], &f->err));
+        assert_ok(
+            db_transact(f->db, DB_INTERACTIVE, insert_row, (void *)(uintptr_t)&rows[i], &f->err));
     struct db_conn *c;
     struct db_rows *r;
     assert_ok(db_reader(f->db, &c, &f->err));
@@ -90,7 +91,8 @@ static void test_round_trip(void **state)
     assert_int_equal(0, db_step(r, &f->err));
     db_rows_done(r);
     /* a number asked for as text */
-    assert_ok(db_query(c, "SELECT n, id FROM thing WHERE id = $1", DB_ARGS(DB_I64(1)), &r, &f->err));
+    assert_ok(
+        db_query(c, "SELECT n, id FROM thing WHERE id = $1", DB_ARGS(DB_I64(1)), &r, &f->err));
     assert_int_equal(1, db_step(r, &f->err));
     assert_true(str_is(db_str(r, 0), "9223372036854775807"));
     assert_true(str_is(db_str(r, 1), "1"));
@@ -118,8 +120,8 @@ static void test_parameters(void **state)
     /* out of order, and used twice; the texts do not outlive the call */
     char text[2] = "b";
     const char *sql = "SELECT id FROM thing WHERE t = $2 AND n >= $1 AND n <= $3 AND n >= $1";
-    assert_ok(db_query(c, sql, DB_ARGS(DB_I64(15), DB_STR(str_from(text, 1)), DB_I64(25)), &r,
-                       &f->err));
+    assert_ok(
+        db_query(c, sql, DB_ARGS(DB_I64(15), DB_STR(str_from(text, 1)), DB_I64(25)), &r, &f->err));
     text[0] = 'z';
     assert_int_equal(1, db_step(r, &f->err));
     assert_int_equal(2, db_i64(r, 0));
@@ -129,7 +131,8 @@ static void test_parameters(void **state)
     for (int i = 0; i < 3; i++) {
         int64_t v;
         struct db_value one = i == 0 ? DB_NIL : DB_I64(i);
-        assert_ok(db_one_i64(c, "SELECT count(*) FROM thing WHERE id = $1", &one, 1, 0, &v, &f->err));
+        assert_ok(
+            db_one_i64(c, "SELECT count(*) FROM thing WHERE id = $1", &one, 1, 0, &v, &f->err));
         assert_int_equal(i > 0, v);
     }
     /* the same statement, and another, while rows of the first are open */
@@ -182,7 +185,8 @@ static void test_constraints(void **state)
     assert_string_equal("unique", param(f, "kind"));
     assert_string_equal("thing", param(f, "table"));
     assert_string_equal("id", param(f, "columns"));
-    assert_int_equal(ERR_CONSTRAINT, run_sql(f, "INSERT INTO thing (id, n, t) VALUES (2, 10, 'a')"));
+    assert_int_equal(ERR_CONSTRAINT,
+                     run_sql(f, "INSERT INTO thing (id, n, t) VALUES (2, 10, 'a')"));
     assert_string_equal("unique", param(f, "kind"));
     assert_string_equal("n,t", param(f, "columns"));
     assert_int_equal(ERR_CONSTRAINT, run_sql(f, "INSERT INTO thing (id, parent) VALUES (3, 77)"));
@@ -200,9 +204,10 @@ static int upsert(struct db_conn *c, void *arg, struct err *e)
 {
     struct db_rows *r;
     int64_t *got = arg;
-    int rc = db_query(c, "INSERT INTO thing (id, n) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE"
-                         " SET n = excluded.n RETURNING n", DB_ARGS(DB_I64(1), DB_I64(*got + 1)),
-                      &r, e);
+    int rc = db_query(c,
+                      "INSERT INTO thing (id, n) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE"
+                      " SET n = excluded.n RETURNING n",
+                      DB_ARGS(DB_I64(1), DB_I64(*got + 1)), &r, e);
     if (rc < 0)
         return rc;
     rc = db_step(r, e);
@@ -262,17 +267,16 @@ static void test_budget(void **state)
         assert_ok(db_reader(f->db, &c, &f->err));
         db_budget(c, 30000);
         assert_ok(db_one_i64(c, "SELECT 1", DB_NOARGS, 0, &v, &f->err));
-        assert_int_equal(ERR_QUERY_TOO_SLOW,
-                         db_one_i64(c, slow, DB_NOARGS, 0, &v, &f->err));
+        assert_int_equal(ERR_QUERY_TOO_SLOW, db_one_i64(c, slow, DB_NOARGS, 0, &v, &f->err));
         /* the sum counts: nothing is left */
-        assert_int_equal(ERR_QUERY_TOO_SLOW,
-                         db_one_i64(c, "SELECT 1", DB_NOARGS, 0, &v, &f->err));
+        assert_int_equal(ERR_QUERY_TOO_SLOW, db_one_i64(c, "SELECT 1", DB_NOARGS, 0, &v, &f->err));
         db_reader_done(c);
         /* the next user has no budget */
         assert_ok(db_reader(f->db, &c, &f->err));
-        assert_ok(db_one_i64(c, "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c"
-                                " WHERE n < 300000) SELECT count(*) FROM c", DB_NOARGS, 0, &v,
-                             &f->err));
+        assert_ok(db_one_i64(c,
+                             "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c"
+                             " WHERE n < 300000) SELECT count(*) FROM c",
+                             DB_NOARGS, 0, &v, &f->err));
         assert_int_equal(300000, v);
         db_reader_done(c);
     }
@@ -369,8 +373,8 @@ static void test_corrupt_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        BOTH(test_round_trip),   BOTH(test_parameters), BOTH(test_constraints),
-        BOTH(test_returning),    BOTH(test_read_state), BOTH(test_budget),
+        BOTH(test_round_trip),   BOTH(test_parameters),   BOTH(test_constraints),
+        BOTH(test_returning),    BOTH(test_read_state),   BOTH(test_budget),
         BOTH(test_large_result), BOTH(test_many_readers), ON_SQLITE(test_corrupt_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -122,7 +122,8 @@ static void send(struct fixture *f, struct work *w, struct tally *t, int64_t id)
     enum db_lane lane = w->job.lane;
     *w = (struct work){.tally = t, .id = id, .rc = 99, .fail_after = fail, .bytes = bytes};
     err_init(&w->err, NULL);
-    w->job = (struct db_job){.lane = lane, .run = insert, .done = finished, .arg = w, .err = &w->err};
+    w->job =
+        (struct db_job){.lane = lane, .run = insert, .done = finished, .arg = w, .err = &w->err};
     assert_ok(db_submit(f->db, &w->job, &f->err));
 }
 
@@ -134,7 +135,10 @@ static void wait_for(struct tally *t, int n)
     pthread_mutex_unlock(&t->lock);
 }
 
-#define TALLY {.lock = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER}
+#define TALLY                                                                                      \
+    {                                                                                              \
+        .lock = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER                        \
+    }
 
 /* --- tests --------------------------------------------------------------------------------- */
 
@@ -161,9 +165,7 @@ static void test_isolation(void **state)
     gate_open(&g);
     wait_for(&t, 299);
     for (int i = 1; i < 300; i++)
-        assert_int_equal(i % 7 == 0    ? ERR_CONSTRAINT
-                         : i % 11 == 0 ? ERR_VALIDATION
-                                       : 0, w[i].rc);
+        assert_int_equal(i % 7 == 0 ? ERR_CONSTRAINT : i % 11 == 0 ? ERR_VALIDATION : 0, w[i].rc);
     assert_int_equal(expected + 1, read_i64(f, "SELECT count(*) FROM item"));
     /* events came in the order of the jobs, and none of what was rolled back */
     assert_int_equal(expected, t.norder);
@@ -223,8 +225,7 @@ static void test_failed_statement(void **state)
 {
     struct fixture *f = with_table(state);
     bool restore = false;
-    assert_int_equal(ERR_INTERNAL,
-                     db_transact(f->db, DB_INTERACTIVE, swallow, &restore, &f->err));
+    assert_int_equal(ERR_INTERNAL, db_transact(f->db, DB_INTERACTIVE, swallow, &restore, &f->err));
     assert_int_equal(0, read_i64(f, "SELECT count(*) FROM item"));
     restore = true;
     err_clear(&f->err);
@@ -419,7 +420,8 @@ static void test_lost_connection(void **state)
     server_sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                " WHERE application_name = 'patron'");
     usleep(50000);
-    assert_int_equal(ERR_RETRY, db_one_i64(c, "SELECT count(*) FROM item", DB_NOARGS, 0, &v, &f->err));
+    assert_int_equal(ERR_RETRY,
+                     db_one_i64(c, "SELECT count(*) FROM item", DB_NOARGS, 0, &v, &f->err));
     db_reader_done(c);
     assert_int_equal(2, read_i64(f, "SELECT count(*) FROM item"));
 }
@@ -543,8 +545,8 @@ static void test_kill(void **state)
         struct db_conn *c;
         assert_ok(db_reader(f->db, &c, &f->err));
         for (int64_t i = 0; i < n; i++) {
-            assert_ok(db_one_i64(c, "SELECT 1 FROM item WHERE id = $1", DB_ARGS(DB_I64(ids[i])), 0, &v,
-                                 &f->err));
+            assert_ok(db_one_i64(c, "SELECT 1 FROM item WHERE id = $1", DB_ARGS(DB_I64(ids[i])), 0,
+                                 &v, &f->err));
             missing += v != 1;
         }
         db_reader_done(c);
@@ -563,9 +565,9 @@ static void test_kill(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        BOTH(test_isolation),  BOTH(test_queue_full),      BOTH(test_failed_statement),
-        BOTH(test_yield),      BOTH(test_misuse),          ON_SQLITE(test_page_limit),
-        BOTH(test_collisions), ON_SQLITE(test_disk_full),  ON_POSTGRES(test_lost_connection),
+        BOTH(test_isolation),  BOTH(test_queue_full),     BOTH(test_failed_statement),
+        BOTH(test_yield),      BOTH(test_misuse),         ON_SQLITE(test_page_limit),
+        BOTH(test_collisions), ON_SQLITE(test_disk_full), ON_POSTGRES(test_lost_connection),
         BOTH(test_kill),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
