@@ -364,8 +364,12 @@ static int write_value(struct api_call *c, struct db_conn *conn, const struct mo
     struct pv_value v;
     char date[DATE_TEXT];
     int rc = read_record(c, conn, m->as_of, &r);
-    if (rc == 0 && !m->valuer)
-        rc = no_value_yet(c, conn);
+    if (rc == 0 && !m->valuer) {
+        /* There are orders enough, but no model that says something true of them. */
+        struct str key = arena_printf(c->a, "verdict-%s", pv_verdict_code(m->bg.verdict));
+        err_param(&c->err, "why", message_text(c->t->messages, c->lang, key.p, NULL, 0, c->a));
+        rc = err_set(&c->err, ERR_VALUE_NOT_TRUSTED, "%s", key.p);
+    }
     if (rc == 0 && pv_value_customers(m->valuer, &r.row, 1, &v) != 0)
         rc = err_set(&c->err, ERR_NOMEM, "value");
     if (rc)
