@@ -276,7 +276,14 @@ class Files(Import):
             self.assertEqual(two("POST", f"imports/{im['id']}{path}").status, 404)
         self.assertEqual(two.get("imports")["items"], [])
         self.assertEqual([i["id"] for i in one.get("imports")["items"]], [im["id"]])
-        self.go(im["id"], "run", client=one)
+        j, _ = self.go(im["id"], "run", client=one)
+        self.assertEqual((j["kind"], j["title"], j["owner"]["id"], j["cancellable"]), ("import", "orders.csv", one.id, False))
+        self.assertIn(j["id"], [x["id"] for x in one.get("jobs")["items"]])
+        self.assertIn(j["id"], [x["id"] for x in self.admin.get("jobs")["items"]])
+        self.assertNotIn(j["id"], [x["id"] for x in two.get("jobs")["items"]])
+        for method, path in (("GET", f"jobs/{j['id']}"), ("POST", f"jobs/{j['id']}/cancel")):
+            self.assertEqual(two(method, path).status, 404)
+        self.assertEqual(self.admin("POST", f"jobs/{j['id']}/cancel").status, 409)  # it is over
         self.assertEqual(len(one.all("orders")), 2)
         self.assertEqual(two.all("orders"), [])
         # The second person's file names the first one's customer: rejected, and nothing is told of it.

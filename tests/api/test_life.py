@@ -3,6 +3,7 @@ import http.client
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import threading
 import time
@@ -330,6 +331,46 @@ class Upgrade(Api):
             other.remove()
 
 
+class OldData(Api):
+    """Every data directory that was ever written down (make_fixture.py) opens and holds what it held."""
+    kinds = ("sqlite",)
+
+    def test_all(self):
+        folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data")
+        files = sorted(f for f in os.listdir(folder) if f.endswith(".sql"))
+        self.assertTrue(files)
+        for name in files:
+            with self.subTest(name):
+                other = Server("sqlite")
+                try:
+                    os.makedirs(other.data)
+                    db = sqlite3.connect(os.path.join(other.data, "patron.db"))
+                    with open(os.path.join(folder, name), encoding="utf-8") as f:
+                        db.executescript("BEGIN;" + f.read() + "COMMIT;")
+                    db.close()
+                    other.start()
+                    c = other.client()
+                    c.need(201, "POST", "session", {"login": "zhao", "password": "correct horse 1"})
+                    k = c.get("customers?ext_id=OLD-1")["items"][0]
+                    self.assertEqual((k["name"], k["city"], k["hobbies"], k["birthday"], k["orders_count"]),
+                                     ("上海锐进贸易公司", "上海", "围棋", "1980-02-29", 1))
+                    self.assertEqual(k["credit_limit"], {"amount": "1234.50", "currency": "CNY"})
+                    self.assertEqual(k["revenue"]["amount"], "100.00")
+                    self.assertEqual([i["title"] for i in c.get("search?q=%E9%94%90%E8%BF%9B")["items"]], [k["name"]])
+                    kinds = [e["kind"] for e in c.get(f"customers/{k['id']}/history")["items"]]
+                    self.assertEqual(kinds[-2:], ["update", "create"])
+                    self.assertEqual([r["name"] for r in c.get("customers?trash=1")["items"]], ["gone"])
+                    made = c.post("customers", {"name": "new"})
+                    self.assertGreater(int(made["id"]), int(k["id"]))
+                    im = c.get("imports")["items"][0]
+                    c.job(c.post(f"imports/{im['id']}/undo", status=202)["job_id"])
+                    self.assertEqual(c.get("customers?ext_id=OLD-1")["items"][0]["orders_count"] or 0, 0)
+                    other.stop()
+                    self.assertEqual(other.run("check").returncode, 0)
+                finally:
+                    other.remove()
+
+
 class BrokenData(Api):
     kinds = ("sqlite",)
 
@@ -348,7 +389,7 @@ class BrokenData(Api):
             other.remove()
 
 
-both(Stop, FullDisk, LostConnection, Upgrade, BrokenData)
+both(Stop, FullDisk, LostConnection, Upgrade, OldData, BrokenData)
 
 if __name__ == "__main__":
     unittest.main()
