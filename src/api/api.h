@@ -36,11 +36,11 @@ struct api_call {
     json_t *body;
     int64_t if_match; /* -1 = not given */
     /* set by the handler */
-    int status;              /* 200 unless changed */
-    int64_t etag;            /* version, 0 = none */
-    int64_t event_id;        /* 0 = none */
+    int status;       /* 200 unless changed */
+    int64_t etag;     /* version, 0 = none */
+    int64_t event_id; /* 0 = none */
     struct str location;
-    struct str cookie;       /* Set-Cookie */
+    struct str cookie; /* Set-Cookie */
     bool no_body;
     const char *content_type;
     /* private to the machinery */
@@ -62,8 +62,8 @@ struct endpoint {
         int (*write)(struct api_call *c, struct write *wr, struct jw *w);
         int (*plain)(struct api_call *c, struct jw *w); /* API_SLOW, API_PLAIN */
     };
-    const char *doc;      /* one line, for OpenAPI */
-    const char *params;   /* query parameters, separated by spaces */
+    const char *doc;                /* one line, for OpenAPI */
+    const char *params;             /* query parameters, separated by spaces */
     const char *request, *response; /* names of schemas in OpenAPI, or NULL */
     bool raw; /* the handler answers by itself when it returns 0 (files, streams) */
 };
@@ -77,7 +77,7 @@ struct api_options {
 };
 
 int api_new(const struct api_options *o, struct api **ret_api, struct err *e) must_check;
-void api_free(struct api *a); /* after http_stop */
+void api_free(struct api *a);                          /* after http_stop */
 void api_attach(struct api *a, struct http_server *s); /* for metrics and waking streams */
 struct http_handler api_handler(struct api *a);
 
@@ -96,8 +96,8 @@ int api_param_i64(struct api_call *c, const char *name, int64_t absent, int64_t 
                   int64_t *ret_value) must_check;
 int api_bad_param(struct api_call *c, const char *name);
 /* A member of the body: ERR_VALIDATION with pointer when it has another type. */
-int api_body_str(struct api_call *c, const char *name, bool required, struct str *ret_value)
-    must_check;
+int api_body_str(struct api_call *c, const char *name, bool required,
+                 struct str *ret_value) must_check;
 
 /* Who is at the other end: the peer, or behind a TLS proxy of ours what the proxy says of it. */
 struct str api_peer(const struct api_call *c);

@@ -3,8 +3,10 @@
 
 #include <string.h>
 
-static const char *const method_names[] = {[HTTP_GET] = "get",     [HTTP_POST] = "post",
-                                           [HTTP_PUT] = "put",     [HTTP_PATCH] = "patch",
+static const char *const method_names[] = {[HTTP_GET] = "get",
+                                           [HTTP_POST] = "post",
+                                           [HTTP_PUT] = "put",
+                                           [HTTP_PATCH] = "patch",
                                            [HTTP_DELETE] = "delete"};
 
 static const struct {

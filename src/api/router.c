@@ -57,9 +57,9 @@ static bool fits(const struct route *r, const struct str *seg, size_t n, struct 
     return true;
 }
 
-static const char *const names[] = {[HTTP_GET] = "GET",   [HTTP_HEAD] = "HEAD",
-                                    [HTTP_POST] = "POST", [HTTP_PUT] = "PUT",
-                                    [HTTP_PATCH] = "PATCH", [HTTP_DELETE] = "DELETE"};
+static const char *const names[] = {
+    [HTTP_GET] = "GET", [HTTP_HEAD] = "HEAD",   [HTTP_POST] = "POST",
+    [HTTP_PUT] = "PUT", [HTTP_PATCH] = "PATCH", [HTTP_DELETE] = "DELETE"};
 
 const struct endpoint *route_find(struct api *a, struct api_call *c, struct str *ret_allow)
 {

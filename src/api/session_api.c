@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* --- the session object --------------------------------------------------------------------------- */
+/* --- the session object
+ * --------------------------------------------------------------------------- */
 
 static void write_permissions(const struct tenant *t, const struct actor *who, struct jw *w)
 {
@@ -72,14 +73,17 @@ static int session_get(struct api_call *c, struct db_conn *conn, struct jw *w)
     return write_session(c, conn, c->who, w);
 }
 
-/* --- cookies -------------------------------------------------------------------------------------- */
+/* --- cookies
+ * -------------------------------------------------------------------------------------- */
 
 static void set_cookie(struct api_call *c, const char *secret, bool remember)
 {
     bool tls = api_secure(c->api);
     c->cookie = arena_printf(c->a, "%s=%s; Path=/; HttpOnly; SameSite=Strict%s%s",
                              tls ? "__Host-patron" : "patron", secret, tls ? "; Secure" : "",
-                             !*secret ? "; Max-Age=0" : remember ? "; Max-Age=604800" : "");
+                             !*secret   ? "; Max-Age=0"
+                             : remember ? "; Max-Age=604800"
+                                        : "");
 }
 
 struct new_session {
@@ -99,8 +103,10 @@ static int make_session(struct db_conn *conn, void *arg, struct err *e)
 /* Signs the user in and answers with the session. On a worker. */
 static int sign_in(struct api_call *c, int64_t user_id, bool remember, struct jw *w)
 {
-    struct new_session n = {
-        .c = c, .user_id = user_id, .remember = remember, .agent = http_header(c->req, "User-Agent")};
+    struct new_session n = {.c = c,
+                            .user_id = user_id,
+                            .remember = remember,
+                            .agent = http_header(c->req, "User-Agent")};
     struct db_conn *conn = NULL;
     int rc = db_transact(c->t->db, DB_INTERACTIVE, make_session, &n, &c->err);
     if (rc == 0) {
@@ -160,7 +166,8 @@ static int session_patch(struct api_call *c, struct write *wr, struct jw *w)
     struct parse_env env = tenant_parse_env(c->t, c->a);
     if (!json_is_object(c->body))
         return err_set(&c->err, ERR_VALIDATION, "no object");
-    json_object_foreach(c->body, name, in) {
+    json_object_foreach(c->body, name, in)
+    {
         const struct field *f = NULL;
         for (size_t i = 0; i < 3; i++)
             if (strcmp(name, names[i]) == 0)
@@ -256,7 +263,8 @@ static int user_password_put(struct api_call *c, struct jw *w)
     return rc;
 }
 
-/* --- first run ------------------------------------------------------------------------------------ */
+/* --- first run
+ * ------------------------------------------------------------------------------------ */
 
 static int setup_get(struct api_call *c, struct jw *w)
 {
@@ -279,9 +287,9 @@ static int put_user(struct setup *s, struct write *wr, struct err *e)
 {
     struct record made;
     const struct entity *en = &s->c->t->registry->entities[ENTITY_USER];
-    json_t *body = json_pack("{s:s%,s:s%,s:b,s:s%}", "name", s->name.p, s->name.n, "login",
-                             s->login.p, s->login.n, "is_admin", 1, "language", s->language.p,
-                             s->language.n);
+    json_t *body =
+        json_pack("{s:s%,s:s%,s:b,s:s%}", "name", s->name.p, s->name.n, "login", s->login.p,
+                  s->login.n, "is_admin", 1, "language", s->language.p, s->language.n);
     if (!body)
         return err_set(e, ERR_BAD_UTF8, "name or login");
     int rc = record_create(wr, en, body, &made, e);
@@ -295,12 +303,13 @@ static int put_user(struct setup *s, struct write *wr, struct err *e)
 static int set_up(struct db_conn *conn, void *arg, struct err *e)
 {
     struct setup *s = arg;
-    struct write wr = {.t = s->c->t, .c = conn, .who = identity_system(), .a = s->c->a,
-                       .now = clock_now_ms()};
+    struct write wr = {
+        .t = s->c->t, .c = conn, .who = identity_system(), .a = s->c->a, .now = clock_now_ms()};
     char discount[32];
     snprintf(discount, sizeof discount, "%.6g", s->discount);
     int64_t done = 0;
-    int rc = db_one_i64(conn, "SELECT 1 FROM setting WHERE name = 'set_up'", DB_NOARGS, 0, &done, e);
+    int rc =
+        db_one_i64(conn, "SELECT 1 FROM setting WHERE name = 'set_up'", DB_NOARGS, 0, &done, e);
     if (rc == 0 && done)
         rc = err_set(e, ERR_SETUP_TOKEN, "set up already");
     if (rc == 0)
@@ -308,9 +317,12 @@ static int set_up(struct db_conn *conn, void *arg, struct err *e)
     const struct {
         const char *name;
         struct str value;
-    } settings[] = {{"company.name", s->company},       {"company.currency", s->currency},
-                    {"company.time_zone", s->time_zone}, {"company.language", s->language},
-                    {"company.discount_rate", str_of(discount)}, {"set_up", STR("1")}};
+    } settings[] = {{"company.name", s->company},
+                    {"company.currency", s->currency},
+                    {"company.time_zone", s->time_zone},
+                    {"company.language", s->language},
+                    {"company.discount_rate", str_of(discount)},
+                    {"set_up", STR("1")}};
     for (size_t i = 0; rc == 0 && i < sizeof settings / sizeof settings[0]; i++)
         rc = tenant_setting_put(conn, settings[i].name, settings[i].value, e);
     return rc;

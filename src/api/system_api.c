@@ -7,7 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* --- metadata ------------------------------------------------------------------------------------- */
+/* --- metadata
+ * ------------------------------------------------------------------------------------- */
 
 static void write_label(struct jw *w, const char *key, const struct text2 *label)
 {
@@ -85,7 +86,8 @@ static int metadata_get(struct api_call *c, struct jw *w)
     return 0;
 }
 
-/* --- live events ---------------------------------------------------------------------------------- */
+/* --- live events
+ * ---------------------------------------------------------------------------------- */
 
 struct listener {
     struct tenant *t;
@@ -100,8 +102,8 @@ static bool sees(const void *arg, const struct live_event *ev)
     const struct listener *l = arg;
     if (ev->entity < 0)
         return !ev->owner_id || ev->owner_id == l->pass.who->user_id || l->pass.who->is_admin;
-    return access_may(l->pass.who, &l->t->registry->entities[ev->entity], ACCESS_READ,
-                      ev->owner_id, ev->department_id);
+    return access_may(l->pass.who, &l->t->registry->entities[ev->entity], ACCESS_READ, ev->owner_id,
+                      ev->department_id);
 }
 
 static bool fill_events(void *arg, struct buf *out, bool final)
@@ -152,7 +154,8 @@ static int events_get(struct api_call *c, struct jw *w)
     return 0;
 }
 
-/* --- operations ----------------------------------------------------------------------------------- */
+/* --- operations
+ * ----------------------------------------------------------------------------------- */
 
 static int healthz_get(struct api_call *c, struct jw *w)
 {
@@ -225,8 +228,7 @@ static int metrics_get(struct api_call *c, struct jw *w)
     metric(out, "db_retries_total", "", "Transactions repeated", (double)ds.retries);
     metric(out, "db_rejected_total", "", "Jobs refused by a full queue", (double)ds.rejected);
     metric(out, "db_commit_seconds_total", "", "Time in COMMIT", (double)ds.commit_us / 1e6);
-    metric(out, "db_waiting", "{lane=\"interactive\"}", "Jobs waiting",
-           ds.waiting[DB_INTERACTIVE]);
+    metric(out, "db_waiting", "{lane=\"interactive\"}", "Jobs waiting", ds.waiting[DB_INTERACTIVE]);
     metric(out, "db_waiting", "{lane=\"bulk\"}", NULL, ds.waiting[DB_BULK]);
     metric(out, "resident_bytes", "", "Resident memory", resident_bytes());
     metric(out, "cpu_seconds_total", "", "Processor time", (double)clock_cpu_us() / 1e6);

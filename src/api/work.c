@@ -14,7 +14,8 @@ static struct jw fresh_output(struct api_call *c)
     return jw_new(&c->req->out);
 }
 
-/* --- reads ---------------------------------------------------------------------------------------- */
+/* --- reads
+ * ---------------------------------------------------------------------------------------- */
 
 static int run_read(struct api_call *c, int64_t budget_us)
 {
@@ -29,7 +30,8 @@ static int run_read(struct api_call *c, int64_t budget_us)
     return rc;
 }
 
-/* --- workers -------------------------------------------------------------------------------------- */
+/* --- workers
+ * -------------------------------------------------------------------------------------- */
 
 static int work_submit(struct api *a, struct api_call *c)
 {
@@ -113,7 +115,8 @@ void work_stop(struct api *a)
     pthread_cond_destroy(&a->more);
 }
 
-/* --- writes --------------------------------------------------------------------------------------- */
+/* --- writes
+ * --------------------------------------------------------------------------------------- */
 
 /* An Idempotency-Key belongs to its user. The answer is stored in the transaction of the write, so
    that either both are there or none. */
@@ -152,15 +155,14 @@ static int keep_answer(struct api_work *work, struct db_conn *conn, struct err *
     struct api_call *c = work->call;
     struct str headers = arena_printf(c->a, "%lld %lld " STR_FMT, (long long)c->etag,
                                       (long long)c->event_id, STR_ARG(c->location));
-    int rc = db_exec(conn,
-                     "INSERT INTO idempotency (key, hash, status, body, headers, created_at) "
-                     "VALUES ($1, $2, $3, $4, $5, $6)",
-                     DB_ARGS(DB_STR(work->key),
-                             DB_BYTES(str_from((const char *)work->hash, sizeof work->hash)),
-                             DB_I64(c->status),
-                             DB_STR(c->no_body ? STR("") : buf_str(&c->req->out)),
-                             DB_STR(headers), DB_I64(work->write.now)),
-                     NULL, e);
+    int rc = db_exec(
+        conn,
+        "INSERT INTO idempotency (key, hash, status, body, headers, created_at) "
+        "VALUES ($1, $2, $3, $4, $5, $6)",
+        DB_ARGS(DB_STR(work->key), DB_BYTES(str_from((const char *)work->hash, sizeof work->hash)),
+                DB_I64(c->status), DB_STR(c->no_body ? STR("") : buf_str(&c->req->out)),
+                DB_STR(headers), DB_I64(work->write.now)),
+        NULL, e);
     return rc == ERR_CONSTRAINT ? err_set(e, ERR_IDEMPOTENCY_IN_FLIGHT, "the same key twice") : rc;
 }
 
@@ -176,8 +178,8 @@ static int run_write(struct db_conn *conn, void *arg, struct err *e)
     c->etag = c->event_id = 0;
     c->location = c->cookie = STR_NULL;
     c->no_body = false;
-    work->write = (struct write){
-        .t = c->t, .c = conn, .who = c->who, .a = c->a, .now = clock_now_ms()};
+    work->write =
+        (struct write){.t = c->t, .c = conn, .who = c->who, .a = c->a, .now = clock_now_ms()};
     if (work->key.n)
         rc = replay(work, conn, &done, e);
     if (rc || done)
@@ -233,7 +235,8 @@ static int submit_write(struct api_call *c)
     return 0;
 }
 
-/* --- dispatch ------------------------------------------------------------------------------------- */
+/* --- dispatch
+ * ------------------------------------------------------------------------------------- */
 
 void call_run(struct api_call *c)
 {

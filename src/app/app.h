@@ -31,7 +31,8 @@ struct housekeeper;
 struct housekeeper *housekeeper_start(struct tenant *t, const char *uploads);
 void housekeeper_stop(struct housekeeper *k);
 
-/* --- options -------------------------------------------------------------------------------------- */
+/* --- options
+ * -------------------------------------------------------------------------------------- */
 
 struct option_def {
     const char *name; /* "--data" */

@@ -161,7 +161,8 @@ int cmd_token(int argc, char **argv)
     return end(&s, rc);
 }
 
-/* --- users ---------------------------------------------------------------------------------------- */
+/* --- users
+ * ---------------------------------------------------------------------------------------- */
 
 /* From the terminal without echo, or the first line of standard input. */
 static bool read_password(char out[PASSWORD_MAX + 2])
@@ -196,8 +197,8 @@ static int change_user(struct db_conn *c, void *arg, struct err *e)
 {
     struct user_change *u = arg;
     if (u->create) {
-        struct write wr = {.t = u->s->t, .c = c, .who = identity_system(), .a = u->s->a,
-                           .now = clock_now_ms()};
+        struct write wr = {
+            .t = u->s->t, .c = c, .who = identity_system(), .a = u->s->a, .now = clock_now_ms()};
         struct record r;
         const char *name = u->s->in.values[NAME] ? u->s->in.values[NAME] : u->login;
         json_t *body = json_pack("{s:s,s:s,s:b}", "name", name, "login", u->login, "is_admin",
@@ -216,7 +217,8 @@ static int change_user(struct db_conn *c, void *arg, struct err *e)
 
 int cmd_user(int argc, char **argv)
 {
-    static const char usage[] = "patron user password|create LOGIN [--name NAME] [--admin] --data DIR";
+    static const char usage[] =
+        "patron user password|create LOGIN [--name NAME] [--admin] --data DIR";
     struct session s;
     char password[PASSWORD_MAX + 2] = "";
     bool create = argc > 0 && strcmp(argv[0], "create") == 0;

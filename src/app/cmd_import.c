@@ -15,10 +15,14 @@
 enum { DATA, DB, MAP, CURRENCY, ON_EXISTING, DRY_RUN, REJECTED, USER, NOPTIONS };
 
 static const struct option_def options[NOPTIONS] = {
-    [DATA] = {"--data", false},          [DB] = {"--db", false},
-    [MAP] = {"--map", false},            [CURRENCY] = {"--currency", false},
-    [ON_EXISTING] = {"--on-existing", false}, [DRY_RUN] = {"--dry-run", true},
-    [REJECTED] = {"--rejected", false},  [USER] = {"--user", false},
+    [DATA] = {"--data", false},
+    [DB] = {"--db", false},
+    [MAP] = {"--map", false},
+    [CURRENCY] = {"--currency", false},
+    [ON_EXISTING] = {"--on-existing", false},
+    [DRY_RUN] = {"--dry-run", true},
+    [REJECTED] = {"--rejected", false},
+    [USER] = {"--user", false},
 };
 
 enum { MAX_MAPS = 64 };
@@ -88,8 +92,9 @@ static int first_admin(struct task *k)
                                 DB_NOARGS, 0, &k->user_id, &k->e);
     db_reader_done(c);
     if (rc == 0 && !k->user_id)
-        rc = err_set(&k->e, ERR_NOT_FOUND, "no user to import as: set the company up first, or "
-                                           "patron user create LOGIN --admin");
+        rc = err_set(&k->e, ERR_NOT_FOUND,
+                     "no user to import as: set the company up first, or "
+                     "patron user create LOGIN --admin");
     return rc;
 }
 
@@ -129,9 +134,9 @@ static int set_mapping(struct task *k, json_t *mapping, const char *text)
     /* A field is given once: the guess for another column gives way. */
     const char *other;
     json_t *v;
-    json_object_foreach(mapping, other, v)
-        if (json_is_string(v) && strcmp(json_string_value(v), equals + 1) == 0)
-            json_object_set_new(mapping, other, json_null());
+    json_object_foreach(mapping, other,
+                        v) if (json_is_string(v) && strcmp(json_string_value(v), equals + 1) == 0)
+        json_object_set_new(mapping, other, json_null());
     json_object_set_new(mapping, arena_printf(k->a, "%zu", at).p,
                         equals[1] ? json_string(equals + 1) : json_null());
     return 0;
@@ -206,7 +211,8 @@ static void print_result(const struct task *k)
     const json_t *check = json_object_get(k->seen, k->in.values[DRY_RUN] ? "check" : "result");
     const char *name;
     json_t *v;
-    json_object_foreach((json_t *)check, name, v) {
+    json_object_foreach((json_t *)check, name, v)
+    {
         if (json_is_integer(v))
             printf("%-18s %lld\n", name, (long long)json_integer_value(v));
         else if (json_is_real(v))

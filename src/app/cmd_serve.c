@@ -17,10 +17,14 @@
 enum { DATA, DB, LISTEN, PORT, THREADS, MAX_UPLOAD, BEHIND_TLS, LOG_JSON, VERBOSE, NOPTIONS };
 
 static const struct option_def options[NOPTIONS] = {
-    [DATA] = {"--data", false},         [DB] = {"--db", false},
-    [LISTEN] = {"--listen", false},     [PORT] = {"--port", false},
-    [THREADS] = {"--threads", false},   [MAX_UPLOAD] = {"--max-upload", false},
-    [BEHIND_TLS] = {"--behind-tls", true}, [LOG_JSON] = {"--log-json", true},
+    [DATA] = {"--data", false},
+    [DB] = {"--db", false},
+    [LISTEN] = {"--listen", false},
+    [PORT] = {"--port", false},
+    [THREADS] = {"--threads", false},
+    [MAX_UPLOAD] = {"--max-upload", false},
+    [BEHIND_TLS] = {"--behind-tls", true},
+    [LOG_JSON] = {"--log-json", true},
     [VERBOSE] = {"--verbose", true},
 };
 
@@ -79,8 +83,9 @@ static int start(struct server *s, const struct args *in)
         return rc;
     printf("Patron %s: http://%s:%u/\n", PATRON_VERSION, address, http_port(s->http));
     if (!loopback && !tls)
-        fprintf(stderr, "patron: warning: reachable from elsewhere without TLS; passwords travel in "
-                        "the clear. Put a TLS proxy in front and say --behind-tls.\n");
+        fprintf(stderr,
+                "patron: warning: reachable from elsewhere without TLS; passwords travel in "
+                "the clear. Put a TLS proxy in front and say --behind-tls.\n");
     if (!tenant_company(s->t)->set_up) {
         char token[SECRET_TEXT];
         setup_token_make(s->t, token);

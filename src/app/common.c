@@ -60,7 +60,8 @@ void app_say_error(const struct messages *m, int rc, const struct err *e)
     struct err ignored = {0};
     if (!m && messages_load(&own, &ignored) == 0)
         m = own;
-    struct str text = m && a ? message_text(m, app_lang(), def->id, e->params, 4, a) : str_of(def->id);
+    struct str text =
+        m && a ? message_text(m, app_lang(), def->id, e->params, 4, a) : str_of(def->id);
     fprintf(stderr, "patron: " STR_FMT "%s%s%s\n", STR_ARG(text), e->detail[0] ? " (" : "",
             e->detail, e->detail[0] ? ")" : "");
     for (const struct err_item *i = e->items; i && m && a; i = i->next) {

@@ -471,13 +471,12 @@ static void configure_once(void)
 }
 
 /* The writer changes pages, and those it copies anyway: mapping the file would only make its memory
-   look twice as large. 48 MB of cache import as fast as 128 (measured with 1 M orders). Readers work
-   in the mapping and need little of their own. */
+   look twice as large. 48 MB of cache import as fast as 128 (measured with 1 M orders). Readers
+   work in the mapping and need little of their own. */
 static const char *const pragmas[][12] = {
     [SQLITE_READER] = {"PRAGMA cache_size=-8000", "PRAGMA query_only=ON", NULL},
     [SQLITE_WRITER] = {"PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL",
-                       "PRAGMA foreign_keys=ON", "PRAGMA cache_size=-48000",
-                       "PRAGMA mmap_size=0",
+                       "PRAGMA foreign_keys=ON", "PRAGMA cache_size=-48000", "PRAGMA mmap_size=0",
                        "PRAGMA wal_autocheckpoint=4000", "PRAGMA journal_size_limit=67108864",
                        NULL},
     /* A file being made: if the process dies the file is thrown away, so nothing is journalled. */

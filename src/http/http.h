@@ -19,16 +19,16 @@ struct http_conn;
 
 struct http_request {
     enum http_method method;
-    struct str path;    /* decoded, without the query; always begins with '/' */
+    struct str path;     /* decoded, without the query; always begins with '/' */
     struct arena *arena; /* reset when the request is over */
-    struct str body;    /* memory bodies */
-    const char *file;   /* file bodies: path of the temporary file, removed at the end unless taken */
+    struct str body;     /* memory bodies */
+    const char *file; /* file bodies: path of the temporary file, removed at the end unless taken */
     int64_t file_size;
-    struct buf out;     /* the answer's body is collected here; its memory is reused */
+    struct buf out; /* the answer's body is collected here; its memory is reused */
     int64_t started_us;
-    uint64_t number;    /* of the request, for its id */
-    int status;         /* of the answer, once given */
-    void *user;         /* for the layer above */
+    uint64_t number; /* of the request, for its id */
+    int status;      /* of the answer, once given */
+    void *user;      /* for the layer above */
     /* private */
     struct http_conn *conn;
 };
@@ -63,7 +63,8 @@ unsigned http_port(const struct http_server *s);
 /* Stops accepting, ends the streams, waits up to `ms` for the requests under way, then closes. */
 void http_stop(struct http_server *s, unsigned ms);
 
-/* --- reading a request --------------------------------------------------------------------------- */
+/* --- reading a request ---------------------------------------------------------------------------
+ */
 
 /* A header's value, or STR_NULL. Borrowed from the connection until the answer. */
 struct str http_header(const struct http_request *r, const char *name);
@@ -77,7 +78,8 @@ struct str http_cookie(const struct http_request *r, const char *name);
 struct str http_peer(const struct http_request *r);
 bool http_peer_is_loopback(const struct http_request *r);
 
-/* --- answering ----------------------------------------------------------------------------------- */
+/* --- answering -----------------------------------------------------------------------------------
+ */
 
 /* Adds a header to the answer to come. Values with line ends are refused (dropped and logged). */
 void http_set(struct http_request *r, const char *name, struct str value);
@@ -90,7 +92,8 @@ void http_reply_static(struct http_request *r, int status, const char *content_t
 void http_reply_fd(struct http_request *r, int status, const char *content_type, int fd,
                    int64_t size);
 
-/* From `handle`: the answer comes later, from another thread. Call before the work is handed over. */
+/* From `handle`: the answer comes later, from another thread. Call before the work is handed over.
+ */
 void http_suspend(struct http_request *r);
 
 /* Answers with an endless stream. `fill` is called on a loop thread when the stream was woken or

@@ -8,9 +8,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define HEADER_US INT64_C(10000000)  /* for a complete header after accept */
-#define BODY_US INT64_C(30000000)    /* for a body, before its own pace counts */
-#define IDLE_US INT64_C(75000000)    /* between two requests */
+#define HEADER_US INT64_C(10000000) /* for a complete header after accept */
+#define BODY_US INT64_C(30000000)   /* for a body, before its own pace counts */
+#define IDLE_US INT64_C(75000000)   /* between two requests */
 enum { MAX_HEADERS = 16, KEEP_BYTES = 64 << 10 };
 
 struct answer; /* MHD_Response in waiting */

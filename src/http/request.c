@@ -31,8 +31,9 @@ static enum MHD_Result visit_param(void *cls, enum MHD_ValueKind kind, const cha
 {
     struct visit *v = cls;
     (void)kind;
-    return v->fn(v->arg, str_from(key, key_size),
-                 value ? str_from(value, value_size) : STR("")) ? MHD_YES : MHD_NO;
+    return v->fn(v->arg, str_from(key, key_size), value ? str_from(value, value_size) : STR(""))
+               ? MHD_YES
+               : MHD_NO;
 }
 
 void http_params(const struct http_request *r,

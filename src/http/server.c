@@ -1,5 +1,6 @@
 /* The traps of libmicrohttpd that this file is shaped by:
-   - at the first call of the access handler a queued answer closes the connection: only refusals do;
+   - at the first call of the access handler a queued answer closes the connection: only refusals
+   do;
    - its idle timer restarts with every byte, so slow senders need a deadline of our own (reaper.c);
    - suspended connections have no timeout, and stopping with one left suspended panics. */
 #include "http/internal.h"
@@ -23,7 +24,7 @@
 static const struct {
     const char *name;
     enum http_method method;
-} methods[] = {{"GET", HTTP_GET},     {"POST", HTTP_POST},     {"PATCH", HTTP_PATCH},
+} methods[] = {{"GET", HTTP_GET},       {"POST", HTTP_POST}, {"PATCH", HTTP_PATCH},
                {"DELETE", HTTP_DELETE}, {"HEAD", HTTP_HEAD}, {"PUT", HTTP_PUT}};
 
 static enum http_method method_of(const char *name)
@@ -34,7 +35,8 @@ static enum http_method method_of(const char *name)
     return HTTP_OTHER;
 }
 
-/* --- connections ---------------------------------------------------------------------------------- */
+/* --- connections
+ * ---------------------------------------------------------------------------------- */
 
 static void conn_opened(struct http_server *s, struct MHD_Connection *c, void **context)
 {
@@ -98,7 +100,8 @@ static struct http_conn *conn_of(struct MHD_Connection *c)
     return info ? info->socket_context : NULL;
 }
 
-/* --- requests ------------------------------------------------------------------------------------- */
+/* --- requests
+ * ------------------------------------------------------------------------------------- */
 
 static void request_begin(struct http_conn *conn, const char *url, const char *method)
 {
@@ -228,8 +231,8 @@ static enum MHD_Result first_call(struct http_conn *conn, const char *url, const
     enum http_body where = s->handler.head(s->handler.arg, &conn->req);
     if (where == HTTP_BODY_ANSWERED)
         return answer_now(conn);
-    /* A little too large is read and dropped, or the sender would lose the answer with the connection
-       that is closed under it. */
+    /* A little too large is read and dropped, or the sender would lose the answer with the
+       connection that is closed under it. */
     if (where == HTTP_BODY_MEMORY && declared_too_large(conn, where) &&
         !declared_over(conn, DRAIN_BYTES)) {
         conn->refused = 413;
@@ -277,7 +280,8 @@ static enum MHD_Result on_access(void *cls, struct MHD_Connection *c, const char
     return answer_now(conn);
 }
 
-/* --- start and stop ------------------------------------------------------------------------------- */
+/* --- start and stop
+ * ------------------------------------------------------------------------------- */
 
 static void log_line(void *cls, const char *fmt, va_list args)
 {
@@ -337,8 +341,8 @@ int http_start(const struct http_options *o, const struct http_handler *h,
     s->port = port;
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->changed, NULL);
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
-                     MHD_USE_ITC;
+    unsigned flags =
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | MHD_USE_ITC;
     s->daemon = MHD_start_daemon(
         flags, 0, NULL, NULL, on_access, s, MHD_OPTION_LISTEN_SOCKET, fd,
         MHD_OPTION_EXTERNAL_LOGGER, log_line, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,

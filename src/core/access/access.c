@@ -54,7 +54,8 @@ int access_from_json(const struct registry *r, const json_t *permissions, struct
     on[ENTITY_DEPARTMENT].scope[ACCESS_READ] = SCOPE_ALL;
     const char *name;
     json_t *in;
-    json_object_foreach((json_t *)permissions, name, in) {
+    json_object_foreach((json_t *)permissions, name, in)
+    {
         const struct entity *en = registry_entity(r, str_of(name));
         if (!en || !json_is_object(in)) {
             struct err_item *item = err_item(e, str_of("/permissions"), "unknown-field");

@@ -47,12 +47,12 @@ bool access_may(const struct actor *who, const struct entity *en, enum access_ac
 /* One index-served condition of a visibility; the branches of one entity never overlap. */
 struct access_branch {
     enum { BRANCH_ALL, BRANCH_OWNER, BRANCH_DEPARTMENT } kind;
-    int64_t id;                /* owner or department */
-    bool not_owner;            /* department branches leave out the actor's own, counted already */
+    int64_t id;     /* owner or department */
+    bool not_owner; /* department branches leave out the actor's own, counted already */
 };
 enum { ACCESS_MAX_BRANCHES = 34 };
 /* 0 branches = may see nothing. More than 32 departments below give one branch of kind ALL with
-   *ret_in_list set, to be narrowed by access_predicate. */
+ *ret_in_list set, to be narrowed by access_predicate. */
 size_t access_branches(const struct actor *who, const struct entity *en, enum access_action action,
                        struct access_branch out[ACCESS_MAX_BRANCHES], bool *ret_in_list);
 /* Appends " AND …" for one branch. */

@@ -31,7 +31,8 @@ struct filter_op {
     void (*range)(const struct filter_env *env, int64_t n, int32_t *ret_low, int32_t *ret_high);
 };
 
-/* --- SQL ---------------------------------------------------------------------------------------- */
+/* --- SQL ----------------------------------------------------------------------------------------
+ */
 
 /* Money compares in base currency. */
 static void add_column(const struct field *f, const char *alias, struct sql *q)
@@ -202,7 +203,8 @@ static const struct filter_op *find_operator(const struct field *f, struct str n
     return NULL;
 }
 
-/* --- reading ------------------------------------------------------------------------------------ */
+/* --- reading ------------------------------------------------------------------------------------
+ */
 
 struct reader {
     const struct entity *en;
@@ -218,8 +220,7 @@ static int reject(struct reader *r, struct str pointer, const char *code, struct
     return err_set(r->e, ERR_VALIDATION, "filter: %s at " STR_FMT, code, STR_ARG(pointer));
 }
 
-static struct filter *new_leaf(struct reader *r, struct str name, struct str op,
-                               struct str pointer)
+static struct filter *new_leaf(struct reader *r, struct str name, struct str op, struct str pointer)
 {
     struct arena *a = r->env->parse.arena;
     const struct field *field = entity_field(r->en, name);
@@ -353,7 +354,8 @@ static int read_node(struct reader *r, const json_t *in, struct str pointer, int
             return reject(r, pointer, "filter-shape", STR_NULL);
         struct filter *f = arena_new_of(r->env->parse.arena, struct filter);
         f->kind = k == NODE_AND ? NODE_AND : k == NODE_OR ? NODE_OR : NODE_NOT;
-        struct str at = arena_printf(r->env->parse.arena, STR_FMT "/%s", STR_ARG(pointer), kinds[k]);
+        struct str at =
+            arena_printf(r->env->parse.arena, STR_FMT "/%s", STR_ARG(pointer), kinds[k]);
         *ret = f;
         return read_children(r, list, at, depth, f);
     }
@@ -426,7 +428,8 @@ const struct filter *filter_and(struct arena *a, const struct filter *x, const s
 
 void filter_sql(const struct filter *f, const char *alias, struct sql *q)
 {
-    /* NOT over an empty field would be neither true nor false and lose the row: CASE makes it true. */
+    /* NOT over an empty field would be neither true nor false and lose the row: CASE makes it true.
+     */
     sql_add(q, f->kind == NODE_NOT ? "(CASE WHEN (" : "(");
     if (f->kind == NODE_LEAF)
         f->op->emit(f, alias, q);

@@ -12,8 +12,8 @@ struct filter; /* a tree in an arena; immutable */
 
 struct filter_env {
     struct parse_env parse;
-    int32_t today;     /* in the user's time zone */
-    int64_t midnight;  /* ms UTC at which that day began */
+    int32_t today;    /* in the user's time zone */
+    int64_t midnight; /* ms UTC at which that day began */
 };
 
 /* Reads a tree for one entity. The hidden fields of the entity are unknown to it. */
@@ -22,8 +22,8 @@ int filter_parse(const struct entity *en, const json_t *in, const struct filter_
 /* One leaf from a query parameter: field "name", op "contains" (or "eq"), text of the value(s);
    lists are separated by commas. */
 int filter_leaf(const struct entity *en, struct str field, struct str op, struct str value,
-                const struct filter_env *env, const struct filter **ret_filter, struct err *e)
-    must_check;
+                const struct filter_env *env, const struct filter **ret_filter,
+                struct err *e) must_check;
 /* a AND b; either may be NULL. */
 const struct filter *filter_and(struct arena *a, const struct filter *x, const struct filter *y);
 

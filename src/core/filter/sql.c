@@ -48,7 +48,8 @@ void sql_arg(struct sql *q, struct db_value v)
 
 const char *sql_text(struct sql *q)
 {
-    /* The text moves into the arena and the buffer is given back, so that nobody has to remember. */
+    /* The text moves into the arena and the buffer is given back, so that nobody has to remember.
+     */
     const char *text = arena_str(q->arena, buf_str(&q->text)).p;
     q->overflow |= q->text.overflow;
     buf_free(&q->text);

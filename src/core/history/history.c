@@ -4,7 +4,8 @@
 #include <string.h>
 
 #define COLUMNS                                                                                    \
-    "id, at, actor_id, actor_kind, kind, entity, record_id, customer_id, title, changes, undo_of, " \
+    "id, at, actor_id, actor_kind, kind, entity, record_id, customer_id, title, changes, "         \
+    "undo_of, "                                                                                    \
     "import_id, undone_by"
 
 int history_add(struct db_conn *c, const struct history_event *ev, struct err *e)
@@ -15,9 +16,9 @@ int history_add(struct db_conn *c, const struct history_event *ev, struct err *e
                    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
                    DB_ARGS(DB_I64(ev->id), DB_I64(ev->at), DB_ID(ev->actor_id),
                            DB_STR(str_of(ev->actor_kind)), DB_STR(str_of(ev->kind)),
-                           DB_STR(str_of(ev->entity)), DB_ID(ev->record_id),
-                           DB_ID(ev->customer_id), DB_STR(ev->title), DB_STR(ev->changes),
-                           DB_ID(ev->undo_of), DB_ID(ev->import_id)),
+                           DB_STR(str_of(ev->entity)), DB_ID(ev->record_id), DB_ID(ev->customer_id),
+                           DB_STR(ev->title), DB_STR(ev->changes), DB_ID(ev->undo_of),
+                           DB_ID(ev->import_id)),
                    NULL, e);
 }
 
@@ -45,8 +46,8 @@ int history_get(struct db_conn *c, const struct registry *r, int64_t id, struct 
                 struct history_event *ret_event, int64_t *ret_undone_by, struct err *e)
 {
     struct db_rows *rows = NULL;
-    int rc = db_query(c, "SELECT " COLUMNS " FROM history WHERE id = $1", DB_ARGS(DB_I64(id)),
-                      &rows, e);
+    int rc =
+        db_query(c, "SELECT " COLUMNS " FROM history WHERE id = $1", DB_ARGS(DB_I64(id)), &rows, e);
     if (rc)
         return rc;
     rc = db_step(rows, e);
@@ -64,7 +65,8 @@ int history_mark_undone(struct db_conn *c, int64_t id, int64_t by, struct err *e
                    DB_ARGS(DB_I64(by), DB_I64(id)), NULL, e);
 }
 
-/* --- listing ------------------------------------------------------------------------------------ */
+/* --- listing ------------------------------------------------------------------------------------
+ */
 
 struct page {
     struct history_event *events;
@@ -123,7 +125,8 @@ static void write_changes(const struct entity *en, struct str changes, struct ar
     if (changes.n && json_read(a, changes, &root, &ignored) == 0) {
         const char *name;
         json_t *pair;
-        json_object_foreach(root, name, pair) {
+        json_object_foreach(root, name, pair)
+        {
             const struct field *f = en ? entity_field(en, str_of(name)) : NULL;
             if (!f || f->hidden)
                 continue;
@@ -199,7 +202,8 @@ static int read_page(struct db_conn *c, const struct history_query *q, struct ar
     return rc;
 }
 
-/* Records that an import made have no event of their own: its event is where their history begins. */
+/* Records that an import made have no event of their own: its event is where their history begins.
+ */
 static int add_import(struct db_conn *c, const struct history_query *q, struct arena *a,
                       struct page *p, struct err *e)
 {

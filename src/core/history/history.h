@@ -34,7 +34,7 @@ struct history_query {
 /* Writes {"items":[…],"next":…}, newest first; events of records that the actor may not see are
    left out. O(limit) by the index (record, id) or (customer, id). */
 int history_list(struct db_conn *c, const struct tenant *t, const struct actor *who,
-                 const struct history_query *q, struct arena *a, struct jw *w, struct err *e)
-    must_check;
+                 const struct history_query *q, struct arena *a, struct jw *w,
+                 struct err *e) must_check;
 
 #endif

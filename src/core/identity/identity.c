@@ -8,7 +8,8 @@
 #define RECHECK_US INT64_C(30000000)
 #define DAY_MS INT64_C(86400000)
 
-/* --- open, close, snapshot ------------------------------------------------------------------------ */
+/* --- open, close, snapshot
+ * ------------------------------------------------------------------------ */
 
 int identity_open(struct tenant *t, struct err *e)
 {
@@ -91,7 +92,8 @@ void identity_leave(struct pass *p)
     *p = (struct pass){0};
 }
 
-/* --- secrets -------------------------------------------------------------------------------------- */
+/* --- secrets
+ * -------------------------------------------------------------------------------------- */
 
 void secret_hash(struct str secret, unsigned char out[HASH])
 {
@@ -211,10 +213,10 @@ int session_create(struct db_conn *c, struct tenant *t, int64_t user_id, bool re
     return db_exec(c,
                    "INSERT INTO session (id, hash, user_id, created_at, expires_at, seen_at, "
                    "remember, agent) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-                   DB_ARGS(DB_I64(id_next(t->ids)),
-                           DB_BYTES(str_from((const char *)hash, HASH)), DB_I64(user_id),
-                           DB_I64(now), DB_I64(now + (remember ? 7 * DAY_MS : DAY_MS / 2)),
-                           DB_I64(now), DB_I64(remember), DB_STR(agent)),
+                   DB_ARGS(DB_I64(id_next(t->ids)), DB_BYTES(str_from((const char *)hash, HASH)),
+                           DB_I64(user_id), DB_I64(now),
+                           DB_I64(now + (remember ? 7 * DAY_MS : DAY_MS / 2)), DB_I64(now),
+                           DB_I64(remember), DB_STR(agent)),
                    NULL, e);
 }
 
@@ -244,13 +246,14 @@ int token_create(struct db_conn *c, struct tenant *t, int64_t user_id, struct st
     return db_exec(c,
                    "INSERT INTO token (id, hash, user_id, name, created_at, expires_at) "
                    "VALUES ($1, $2, $3, $4, $5, $6)",
-                   DB_ARGS(DB_I64(id_next(t->ids)),
-                           DB_BYTES(str_from((const char *)hash, HASH)), DB_I64(user_id),
-                           DB_STR(name), DB_I64(clock_now_ms()), DB_ID(expires_at)),
+                   DB_ARGS(DB_I64(id_next(t->ids)), DB_BYTES(str_from((const char *)hash, HASH)),
+                           DB_I64(user_id), DB_STR(name), DB_I64(clock_now_ms()),
+                           DB_ID(expires_at)),
                    NULL, e);
 }
 
-/* --- passwords ------------------------------------------------------------------------------------ */
+/* --- passwords
+ * ------------------------------------------------------------------------------------ */
 
 enum { MEMORY = 19 << 20, PASSES = 2, FREE_TRIES = 5 };
 
@@ -379,7 +382,8 @@ int identity_check(struct tenant *t, struct str login, struct str password, stru
     return err_set(e, ERR_SIGN_IN_FAILED, "%u tries left", left);
 }
 
-/* --- first run ------------------------------------------------------------------------------------ */
+/* --- first run
+ * ------------------------------------------------------------------------------------ */
 
 void setup_token_make(struct tenant *t, char ret_token[SECRET_TEXT])
 {

@@ -31,12 +31,13 @@ int identity_enter(struct tenant *t, struct str secret, bool by_cookie, struct p
                    struct err *e) must_check;
 void identity_leave(struct pass *p);
 /* The actor of a user for jobs and commands; the same pass to give back. ERR_NOT_FOUND. */
-int identity_as_user(struct tenant *t, int64_t user_id, struct pass *ret_pass, struct err *e)
-    must_check;
+int identity_as_user(struct tenant *t, int64_t user_id, struct pass *ret_pass,
+                     struct err *e) must_check;
 /* May do everything; kind "system". */
 const struct actor *identity_system(void);
 
-/* --- passwords ------------------------------------------------------------------------------------ */
+/* --- passwords
+ * ------------------------------------------------------------------------------------ */
 
 enum { PASSWORD_MIN = 8, PASSWORD_MAX = 200, PASSWORD_HASH = 128 };
 
@@ -51,7 +52,8 @@ int password_store(struct db_conn *c, int64_t user_id, const char *hash, struct 
 int identity_check(struct tenant *t, struct str login, struct str password, struct str peer,
                    int64_t *ret_user_id, struct err *e) must_check;
 
-/* --- sessions and tokens -------------------------------------------------------------------------- */
+/* --- sessions and tokens
+ * -------------------------------------------------------------------------- */
 
 enum { SECRET_TEXT = 48 };
 
@@ -64,7 +66,8 @@ int session_end_all(struct db_conn *c, struct tenant *t, int64_t user_id, struct
 int token_create(struct db_conn *c, struct tenant *t, int64_t user_id, struct str name,
                  int64_t expires_at, char ret_secret[SECRET_TEXT], struct err *e) must_check;
 
-/* --- first run ------------------------------------------------------------------------------------ */
+/* --- first run
+ * ------------------------------------------------------------------------------------ */
 
 /* A fresh one-time token for the set-up link when the company is not set up; the one before stops
    working. Kept in memory only. */

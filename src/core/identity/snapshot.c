@@ -89,7 +89,8 @@ static void set_below(struct loading *l, struct actor *who)
     if (who->department_id)
         below[who->nbelow++] = who->department_id;
     for (size_t i = 0; i < l->ntree; i++)
-        if (l->tree[i].ancestor == who->department_id && l->tree[i].descendant != who->department_id)
+        if (l->tree[i].ancestor == who->department_id &&
+            l->tree[i].descendant != who->department_id)
             below[who->nbelow++] = l->tree[i].descendant;
     who->below = below;
 }
@@ -121,8 +122,7 @@ static int read_users(struct loading *l, struct err *e)
         who->is_admin = db_i64(rows, 5) != 0;
         who->lang = str_is(db_str(rows, 6), "en") ? LANG_EN : LANG_ZH;
         who->kind = "user";
-        struct tz *zone =
-            db_is_null(rows, 7) ? NULL : tz_open(arena_cstr(a, db_str(rows, 7)));
+        struct tz *zone = db_is_null(rows, 7) ? NULL : tz_open(arena_cstr(a, db_str(rows, 7)));
         if (zone)
             arena_defer(a, drop_tz, zone);
         who->tz = zone;
@@ -182,7 +182,8 @@ const struct actor *snapshot_find(const struct snapshot *s, int64_t user_id)
     return lo < s->n && s->actors[lo].user_id == user_id ? &s->actors[lo] : NULL;
 }
 
-/* --- hooks: what changes who may do what ---------------------------------------------------------- */
+/* --- hooks: what changes who may do what
+ * ---------------------------------------------------------- */
 
 static void changed(void *arg)
 {
@@ -247,10 +248,7 @@ static int check_role(struct write *w, const struct record *before, struct recor
 }
 
 const struct record_hook identity_hooks[] = {
-    {ENTITY_DEPARTMENT, HOOK_DERIVE, 0, no_circle},
-    {ENTITY_ROLE, HOOK_DERIVE, 0, check_role},
-    {ENTITY_USER, HOOK_WRITTEN, 0, on_people},
-    {ENTITY_ROLE, HOOK_WRITTEN, 0, on_people},
-    {ENTITY_DEPARTMENT, HOOK_WRITTEN, 0, on_department},
-    {-1, HOOK_DERIVE, 0, NULL},
+    {ENTITY_DEPARTMENT, HOOK_DERIVE, 0, no_circle},      {ENTITY_ROLE, HOOK_DERIVE, 0, check_role},
+    {ENTITY_USER, HOOK_WRITTEN, 0, on_people},           {ENTITY_ROLE, HOOK_WRITTEN, 0, on_people},
+    {ENTITY_DEPARTMENT, HOOK_WRITTEN, 0, on_department}, {-1, HOOK_DERIVE, 0, NULL},
 };

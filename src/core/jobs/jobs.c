@@ -46,7 +46,8 @@ static const struct job_kind *find_kind(const struct job_kind *const *tables, co
     return NULL;
 }
 
-/* --- claiming -------------------------------------------------------------------------------------- */
+/* --- claiming
+ * -------------------------------------------------------------------------------------- */
 
 struct claim {
     struct jobs *jobs;
@@ -115,7 +116,8 @@ static int load_job(struct job *j, struct err *e)
     return rc;
 }
 
-/* --- progress -------------------------------------------------------------------------------------- */
+/* --- progress
+ * -------------------------------------------------------------------------------------- */
 
 static void announce(struct tenant *t, int64_t id, int64_t owner)
 {
@@ -128,8 +130,9 @@ static void announce(struct tenant *t, int64_t id, int64_t owner)
     struct buf out = BUF_INIT(4096);
     struct jw w = jw_new(&out);
     if (db_reader(t->db, &c, &e) == 0 && job_to_json(c, t, id, a, &w, &e) == 0)
-        live_publish(t->live, &(struct live_event){
-                                  .kind = "job", .entity = -1, .owner_id = owner, .data = buf_str(&out)});
+        live_publish(t->live,
+                     &(struct live_event){
+                         .kind = "job", .entity = -1, .owner_id = owner, .data = buf_str(&out)});
     db_reader_done(c);
     buf_free(&out);
     arena_free(a);
@@ -211,7 +214,8 @@ struct arena *job_arena(struct job *j)
     return j->a;
 }
 
-/* --- running --------------------------------------------------------------------------------------- */
+/* --- running
+ * --------------------------------------------------------------------------------------- */
 
 struct ending {
     struct job *j;
@@ -249,11 +253,13 @@ static void finish(struct job *j, int rc, struct err *why)
     err_init(&e, j->a);
     bool pause = rc == ERR_RETRY && j->t->jobs && atomic_load(&j->t->jobs->stop);
     struct ending end = {.j = j,
-                         .state = rc == 0 ? "done" : rc == ERR_CANCELLED ? "cancelled" : "failed"};
+                         .state = rc == 0               ? "done"
+                                  : rc == ERR_CANCELLED ? "cancelled"
+                                                        : "failed"};
     if (rc && rc != ERR_CANCELLED) {
         const struct err_def *def = err_def(rc);
-        end.message = message_text(j->t->messages, tenant_company(j->t)->lang, def->id, why->params,
-                                   4, j->a);
+        end.message =
+            message_text(j->t->messages, tenant_company(j->t)->lang, def->id, why->params, 4, j->a);
         if (!pause)
             log_error("job %lld (%s) failed: %s: %s", (long long)j->id, j->kind, def->id,
                       why->detail);
@@ -418,7 +424,8 @@ int jobs_run_queued(struct tenant *t, const struct job_kind *const *tables, stru
     return rc;
 }
 
-/* --- submit and cancel ----------------------------------------------------------------------------- */
+/* --- submit and cancel
+ * ----------------------------------------------------------------------------- */
 
 static void wake_workers(void *arg)
 {

@@ -37,15 +37,16 @@ int jobs_run_one(struct tenant *t, const struct job_kind *const *tables, int64_t
                  struct err *e) must_check;
 
 /* Runs all that is queued, on the calling thread, one after the other. */
-int jobs_run_queued(struct tenant *t, const struct job_kind *const *tables, struct err *e)
-    must_check;
+int jobs_run_queued(struct tenant *t, const struct job_kind *const *tables,
+                    struct err *e) must_check;
 
 /* Inside a transaction; workers wake after its commit. title: for people ("orders.csv"). */
 int job_submit(struct db_conn *c, struct tenant *t, const char *kind, struct str title,
                struct str params, int64_t owner_id, int64_t *ret_id, struct err *e) must_check;
 int job_cancel(struct db_conn *c, struct tenant *t, int64_t id, struct err *e) must_check;
 
-/* --- for the run functions ----------------------------------------------------------------------- */
+/* --- for the run functions -----------------------------------------------------------------------
+ */
 
 struct job_view job_view(const struct job *j);
 struct tenant *job_tenant(struct job *j);

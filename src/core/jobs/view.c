@@ -82,10 +82,11 @@ int jobs_list(struct db_conn *c, struct tenant *t, const struct actor *who, unsi
     struct db_rows *rows = NULL;
     (void)t;
     (void)a;
-    int rc = db_query(c,
-                      "SELECT " COLUMNS FROM "WHERE ($1 = 1 OR j.owner_id = $2) "
-                      "ORDER BY j.created_at DESC, j.id DESC LIMIT $3",
-                      DB_ARGS(DB_I64(who->is_admin), DB_I64(who->user_id), DB_I64(limit)), &rows, e);
+    int rc =
+        db_query(c,
+                 "SELECT " COLUMNS FROM "WHERE ($1 = 1 OR j.owner_id = $2) "
+                 "ORDER BY j.created_at DESC, j.id DESC LIMIT $3",
+                 DB_ARGS(DB_I64(who->is_admin), DB_I64(who->user_id), DB_I64(limit)), &rows, e);
     jw_obj(w);
     jw_key(w, "items");
     jw_arr(w);

@@ -24,7 +24,8 @@ static int load_one(struct messages *m, enum lang lang, struct err *e)
             return rc;
         const char *key;
         json_t *text;
-        json_object_foreach(root, key, text) {
+        json_object_foreach(root, key, text)
+        {
             struct str *s = arena_new_of(m->arena, struct str);
             *s = str_from(json_string_value(text), json_string_length(text));
             map_put(&m->texts[lang], str_of(key), s);

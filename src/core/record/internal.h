@@ -12,8 +12,8 @@ void record_select(const struct entity *en, struct sql *q);
 
 /* Loads a living record under the right to write it, and a copy to change. */
 int record_load_for_write(struct write *w, const struct entity *en, int64_t id,
-                          struct record *ret_before, struct record *ret_after, struct err *e)
-    must_check;
+                          struct record *ret_before, struct record *ret_after,
+                          struct err *e) must_check;
 /* Validates `after` and writes it over `before` as an event of this kind. */
 int record_change(struct write *w, const struct record *before, struct record *after,
                   const char *kind, struct err *e) must_check;
@@ -24,7 +24,7 @@ struct titles {
     struct title_item {
         int target;
         int64_t id;
-    } *items;
+    } * items;
     size_t n, cap;
 };
 void titles_want(struct titles *ti, const struct field *f, int64_t id);

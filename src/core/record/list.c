@@ -50,7 +50,8 @@ static const char *key_column(const struct field *f, struct arena *a)
     return base ? arena_printf(a, "%s_base", f->name).p : f->name;
 }
 
-/* --- cursor: base64url of a JSON array [key, …, id] ----------------------------------------------- */
+/* --- cursor: base64url of a JSON array [key, …, id]
+ * ----------------------------------------------- */
 
 static struct str cursor_text(struct lister *l, const struct db_rows *rows, unsigned first_key)
 {
@@ -94,8 +95,9 @@ static int read_cursor(struct lister *l, struct err *e)
     size_t n = 0;
     json_t *root;
     struct err inner = {0};
-    if (c.n > 4096 || sodium_base642bin(json, c.n, c.p, c.n, NULL, &n, NULL,
-                                        sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0 ||
+    if (c.n > 4096 ||
+        sodium_base642bin(json, c.n, c.p, c.n, NULL, &n, NULL,
+                          sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0 ||
         json_read(l->a, str_from((char *)json, n), &root, &inner) != 0 ||
         json_array_size(root) != l->nkeys + 1)
         return bad_cursor(e);
@@ -124,7 +126,8 @@ static int read_cursor(struct lister *l, struct err *e)
     return 0;
 }
 
-/* --- SQL ----------------------------------------------------------------------------------------- */
+/* --- SQL -----------------------------------------------------------------------------------------
+ */
 
 /* What sorts strictly after the position, from key i on. Empty = smallest. */
 static void after_from(struct lister *l, size_t i, struct sql *q)
@@ -288,7 +291,8 @@ static int write_count(struct lister *l, struct db_conn *c, struct jw *w, struct
     return rc;
 }
 
-/* --- all together -------------------------------------------------------------------------------- */
+/* --- all together --------------------------------------------------------------------------------
+ */
 
 static void prepare(struct lister *l)
 {

@@ -77,8 +77,8 @@ int record_get(struct db_conn *c, const struct actor *who, const struct entity *
 }
 
 int record_get_json(struct db_conn *c, const struct tenant *t, const struct actor *who,
-                    const struct entity *en, int64_t id, bool titles, struct arena *a,
-                    struct jw *w, int64_t *ret_version, struct err *e)
+                    const struct entity *en, int64_t id, bool titles, struct arena *a, struct jw *w,
+                    int64_t *ret_version, struct err *e)
 {
     struct db_rows *rows = NULL;
     struct titles wanted = {.a = a};
@@ -105,7 +105,8 @@ int record_get_json(struct db_conn *c, const struct tenant *t, const struct acto
     return rc;
 }
 
-/* --- titles of linked records -------------------------------------------------------------------- */
+/* --- titles of linked records --------------------------------------------------------------------
+ */
 
 void titles_want(struct titles *ti, const struct field *f, int64_t id)
 {

@@ -48,18 +48,19 @@ int record_update(struct write *w, const struct entity *en, int64_t id, const js
                   int64_t if_match, struct record *ret_record, struct err *e) must_check;
 int record_delete(struct write *w, const struct entity *en, int64_t id, int64_t if_match,
                   struct err *e) must_check;
-int record_restore(struct write *w, const struct entity *en, int64_t id,
-                   struct record *ret_record, struct err *e) must_check;
+int record_restore(struct write *w, const struct entity *en, int64_t id, struct record *ret_record,
+                   struct err *e) must_check;
 /* Takes an event back by a new one, per field where the value still is what the event made it.
    ERR_UNDO_CONFLICT (e->current = JSON of conflicts), ERR_STATE_CONFLICT when already undone. */
-int record_undo(struct write *w, int64_t event_id, struct record *ret_record, struct err *e)
-    must_check;
+int record_undo(struct write *w, int64_t event_id, struct record *ret_record,
+                struct err *e) must_check;
 
 /* "INSERT INTO … VALUES ($1, …)" over all columns of the entity, for those who write rows in bulk
    (values bound with value_bind in field order). In the arena. */
 const char *record_insert_sql(const struct entity *en, struct arena *a);
 
-/* --- reads -------------------------------------------------------------------------------------- */
+/* --- reads --------------------------------------------------------------------------------------
+ */
 
 /* One living record under the actor's right to read. ERR_NOT_FOUND also for one it may not see.
    `deleted` reads from the trash instead. Texts are borrowed from the arena. */
@@ -68,8 +69,8 @@ int record_get(struct db_conn *c, const struct actor *who, const struct entity *
 /* The same straight into JSON, without a copy in between: the hot path of the API. Adds the link
    titles when asked. */
 int record_get_json(struct db_conn *c, const struct tenant *t, const struct actor *who,
-                    const struct entity *en, int64_t id, bool titles, struct arena *a,
-                    struct jw *w, int64_t *ret_version, struct err *e) must_check;
+                    const struct entity *en, int64_t id, bool titles, struct arena *a, struct jw *w,
+                    int64_t *ret_version, struct err *e) must_check;
 /* The object as api.md has it. */
 void record_to_json(const struct tenant *t, const struct record *r, struct jw *w);
 
@@ -94,7 +95,7 @@ struct list_query {
 
 /* Writes {"items":[…],"next":…,"count":…,"titles":…}. ERR_BAD_PARAMETER (name cursor). */
 int record_list(struct db_conn *c, const struct tenant *t, const struct actor *who,
-                const struct list_query *q, struct arena *a, struct jw *w, struct err *e)
-    must_check;
+                const struct list_query *q, struct arena *a, struct jw *w,
+                struct err *e) must_check;
 
 #endif

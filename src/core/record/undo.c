@@ -45,7 +45,8 @@ static int put_back(struct write *w, const json_t *changes, const struct record 
     const char *name;
     json_t *pair;
     jw_arr(&jw);
-    json_object_foreach((json_t *)changes, name, pair) {
+    json_object_foreach((json_t *)changes, name, pair)
+    {
         const struct field *f = entity_field(now->en, str_of(name));
         struct value was, made;
         if (!f || f->read_only || value_of(w, f, json_array_get(pair, 0), &was) ||

@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-/* --- input ---------------------------------------------------------------------------------------- */
+/* --- input
+ * ---------------------------------------------------------------------------------------- */
 
 static struct str pointer_of(struct write *w, const char *name)
 {
@@ -32,7 +33,8 @@ static int take_input(struct write *w, struct record *r, const json_t *body, str
     struct parse_env env = tenant_parse_env(w->t, w->a);
     const char *name;
     json_t *in;
-    json_object_foreach((json_t *)body, name, in) {
+    json_object_foreach((json_t *)body, name, in)
+    {
         const struct field *f = entity_field(r->en, str_of(name));
         const char *code = NULL;
         if (!f || f->hidden)
@@ -152,7 +154,8 @@ static int derive_department(struct write *w, const struct record *before, struc
     return rc;
 }
 
-/* --- hooks ---------------------------------------------------------------------------------------- */
+/* --- hooks
+ * ---------------------------------------------------------------------------------------- */
 
 /* Hook tables are short and sorted by hand within a feature; order counts across features. */
 static int run_hooks(struct write *w, enum hook_phase phase, const struct record *before,
@@ -172,7 +175,8 @@ static int run_hooks(struct write *w, enum hook_phase phase, const struct record
     return 0;
 }
 
-/* --- rows ----------------------------------------------------------------------------------------- */
+/* --- rows
+ * ----------------------------------------------------------------------------------------- */
 
 const char *record_insert_sql(const struct entity *en, struct arena *a)
 {
@@ -233,7 +237,8 @@ static int update_row(struct write *w, const struct record *before, const struct
     return constraint_as_duplicate(after, rc, e);
 }
 
-/* --- history, outbox, events ---------------------------------------------------------------------- */
+/* --- history, outbox, events
+ * ---------------------------------------------------------------------- */
 
 static int64_t customer_of(const struct record *r)
 {
@@ -335,7 +340,8 @@ static int note_down(struct write *w, const struct record *before, const struct 
     return rc;
 }
 
-/* --- the four writes ------------------------------------------------------------------------------ */
+/* --- the four writes
+ * ------------------------------------------------------------------------------ */
 
 static int forbidden(const struct entity *en, const char *what, struct err *e)
 {
@@ -343,8 +349,7 @@ static int forbidden(const struct entity *en, const char *what, struct err *e)
 }
 
 /* Validation of a record about to be written; before NULL on create. */
-static int settle(struct write *w, const struct record *before, struct record *after,
-                  struct err *e)
+static int settle(struct write *w, const struct record *before, struct record *after, struct err *e)
 {
     check_required(w, after, e);
     int rc = check_links(w, before, after, e);
@@ -497,8 +502,8 @@ int record_delete(struct write *w, const struct entity *en, int64_t id, int64_t 
     return finish(w, &before, &after, "delete", e);
 }
 
-int record_restore(struct write *w, const struct entity *en, int64_t id,
-                   struct record *ret_record, struct err *e)
+int record_restore(struct write *w, const struct entity *en, int64_t id, struct record *ret_record,
+                   struct err *e)
 {
     struct record before, after;
     int rc = load(w, en, id, true, ACCESS_DELETE, -1, &before, e);

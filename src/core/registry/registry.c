@@ -45,8 +45,8 @@ static const char *get(struct loader *l, const json_t *obj, const char *key)
 static struct text2 get_label(struct loader *l, const json_t *obj, const char *key)
 {
     const json_t *label = json_object_get(obj, key);
-    return (struct text2){{arena_str(l->a, json_get_str(label, "en")),
-                           arena_str(l->a, json_get_str(label, "zh"))}};
+    return (struct text2){
+        {arena_str(l->a, json_get_str(label, "en")), arena_str(l->a, json_get_str(label, "zh"))}};
 }
 
 static int load_options(struct loader *l, const json_t *in, struct field *f)
@@ -56,8 +56,8 @@ static int load_options(struct loader *l, const json_t *in, struct field *f)
     struct option *options = arena_array(l->a, struct option, f->noptions + 1);
     for (size_t i = 0; i < f->noptions; i++) {
         const json_t *o = json_array_get(list, i);
-        options[i] = (struct option){arena_str(l->a, json_get_str(o, "value")),
-                                     get_label(l, o, "label")};
+        options[i] =
+            (struct option){arena_str(l->a, json_get_str(o, "value")), get_label(l, o, "label")};
         if (!options[i].value.n || !options[i].label.in[0].n || !options[i].label.in[1].n)
             return bad(l, "an option lacks its value or a label", f->name);
     }
@@ -166,7 +166,8 @@ static int field_by(struct loader *l, const struct entity *en, const json_t *in,
     return 0;
 }
 
-/* --- tables of entities -------------------------------------------------------------------------- */
+/* --- tables of entities --------------------------------------------------------------------------
+ */
 
 static struct index_def index_of(struct loader *l, const struct entity *en, const char *columns,
                                  bool unique, const char *where)
@@ -184,8 +185,8 @@ static struct index_def index_of(struct loader *l, const struct entity *en, cons
 }
 
 /* An index that serves a sorted list ends with the id, and covers living records only: the trash is
-   small and read by other ways. Unique fields are unique among the living, too: what was thrown away
-   does not stand in the way of what is typed anew. */
+   small and read by other ways. Unique fields are unique among the living, too: what was thrown
+   away does not stand in the way of what is typed anew. */
 static const char LIVE[] = "deleted_at IS NULL";
 
 static int make_table(struct loader *l, const json_t *in, struct entity *en)
@@ -198,10 +199,13 @@ static int make_table(struct loader *l, const json_t *in, struct entity *en)
         struct field *f = (struct field *)&en->fields[i];
         f->column = (unsigned)n;
         f->ncolumns = field_columns(f);
-        const char *target = f->type->shape == SHAPE_LINK && !f->system && f->target >= 0 ? "" : NULL;
-        columns[n] = (struct column_def){.name = f->name, .type = f->type->column,
-                                         .not_null = f->required || (f->system && i <= FIELD_VERSION),
-                                         .references = target};
+        const char *target =
+            f->type->shape == SHAPE_LINK && !f->system && f->target >= 0 ? "" : NULL;
+        columns[n] =
+            (struct column_def){.name = f->name,
+                                .type = f->type->column,
+                                .not_null = f->required || (f->system && i <= FIELD_VERSION),
+                                .references = target};
         if (f->ncolumns == 3) {
             columns[n + 1] = (struct column_def){
                 .name = arena_printf(l->a, "%s_currency", f->name).p, .type = COL_TEXT};
@@ -217,8 +221,8 @@ static int make_table(struct loader *l, const json_t *in, struct entity *en)
             indexes[ni++] = index_of(l, en, arena_printf(l->a, "%s,id", f->name).p, false, LIVE);
         /* Without it, every delete of a target would look through the whole table for links. */
         if (target && en->customer_field != f->id)
-            indexes[ni++] = index_of(l, en, f->name, false,
-                                     arena_printf(l->a, "%s IS NOT NULL", f->name).p);
+            indexes[ni++] =
+                index_of(l, en, f->name, false, arena_printf(l->a, "%s IS NOT NULL", f->name).p);
         n += f->ncolumns;
     }
     if (en->owned) {
@@ -315,7 +319,8 @@ static void resolve_references(struct registry *r, struct entity *en)
     }
 }
 
-/* --- system tables ------------------------------------------------------------------------------- */
+/* --- system tables -------------------------------------------------------------------------------
+ */
 
 static const struct {
     const char *name;
@@ -364,8 +369,8 @@ static int load_system_table(struct loader *l, const char *name, const json_t *i
     for (size_t i = 0; i < ni; i++) {
         const char *text = json_string_value(json_array_get(list, i));
         bool unique = strncmp(text, "u ", 2) == 0;
-        indexes[i] = index_of(l, &shim, arena_cstr(l->a, str_of(unique ? text + 2 : text)), unique,
-                              NULL);
+        indexes[i] =
+            index_of(l, &shim, arena_cstr(l->a, str_of(unique ? text + 2 : text)), unique, NULL);
     }
     *ret = (struct table_def){.name = shim.table,
                               .columns = cols,
@@ -377,7 +382,8 @@ static int load_system_table(struct loader *l, const char *name, const json_t *i
     return n && ret->primary_key ? 0 : bad(l, "no columns or no key", name);
 }
 
-/* --- all together -------------------------------------------------------------------------------- */
+/* --- all together --------------------------------------------------------------------------------
+ */
 
 static const struct embedded *file_named(const char *name)
 {
@@ -433,7 +439,8 @@ static int load_all(struct loader *l, struct registry *r)
         tables[r->ntables++] = entities[i].tables;
     const char *name;
     json_t *table;
-    json_object_foreach(root, name, table) {
+    json_object_foreach(root, name, table)
+    {
         rc = load_system_table(l, name, table, &tables[r->ntables]);
         if (rc)
             return rc;

@@ -20,10 +20,10 @@ struct field;
 /* A value of a field in memory. Texts are borrowed from the arena or row they came from. */
 struct value {
     bool null;
-    int64_t i;         /* int, bool, date (days), time (ms), link, money (minor units) */
-    double f;          /* real, percent */
-    struct str s;      /* text, enum, json; money: the currency */
-    int64_t base;      /* money: in the company's base currency, frozen when written */
+    int64_t i;    /* int, bool, date (days), time (ms), link, money (minor units) */
+    double f;     /* real, percent */
+    struct str s; /* text, enum, json; money: the currency */
+    int64_t base; /* money: in the company's base currency, frozen when written */
 };
 
 /* What parsing needs to know beyond the field. */
@@ -35,8 +35,18 @@ struct parse_env {
     const void *rate_arg;
 };
 
-enum field_shape { SHAPE_TEXT, SHAPE_INT, SHAPE_REAL, SHAPE_DATE, SHAPE_TIME, SHAPE_ENUM, SHAPE_BOOL,
-                   SHAPE_LINK, SHAPE_MONEY, SHAPE_JSON };
+enum field_shape {
+    SHAPE_TEXT,
+    SHAPE_INT,
+    SHAPE_REAL,
+    SHAPE_DATE,
+    SHAPE_TIME,
+    SHAPE_ENUM,
+    SHAPE_BOOL,
+    SHAPE_LINK,
+    SHAPE_MONEY,
+    SHAPE_JSON
+};
 
 /* One row per field type; types.c holds the table. */
 struct field_type {
@@ -87,10 +97,11 @@ struct entity {
     bool owned;        /* has owner_id, department_id */
     bool admin_writes; /* only administrators create and change */
     int title_field;
-    int customer_field; /* field that names the customer it belongs to, FIELD_ID for customers, or -1 */
+    int customer_field; /* field that names the customer it belongs to, FIELD_ID for customers, or
+                           -1 */
     int search_title[4], search_body[8];
     size_t nsearch_title, nsearch_body;
-    int prefix_search; /* searched by an index on this field instead of tokens, or -1 */
+    int prefix_search;          /* searched by an index on this field instead of tokens, or -1 */
     const char *const *columns; /* physical names in the order of the select list */
     size_t ncolumns;
     struct table_def tables;
@@ -98,7 +109,7 @@ struct entity {
 
 struct registry {
     struct arena *arena;
-    const struct entity *entities; /* ENTITY_COUNT of them, by id */
+    const struct entity *entities;  /* ENTITY_COUNT of them, by id */
     const struct table_def *tables; /* of entities and system, for the schema */
     size_t ntables;
     struct str version; /* changes when the definitions do */

@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- texts -------------------------------------------------------------------------------------- */
+/* --- texts --------------------------------------------------------------------------------------
+ */
 
 static const char *text_from_text(const struct field *f, struct str in, const struct parse_env *env,
                                   struct value *ret)
@@ -108,7 +109,8 @@ static const char *url_from_text(const struct field *f, struct str in, const str
     return NULL;
 }
 
-/* --- numbers ------------------------------------------------------------------------------------ */
+/* --- numbers ------------------------------------------------------------------------------------
+ */
 
 static const char *int_from_text(const struct field *f, struct str in, const struct parse_env *env,
                                  struct value *ret)
@@ -212,7 +214,8 @@ static void bool_to_json(const struct field *f, const struct value *v, struct jw
     jw_bool(w, v->i != 0);
 }
 
-/* --- dates -------------------------------------------------------------------------------------- */
+/* --- dates --------------------------------------------------------------------------------------
+ */
 
 static const char *date_from_text(const struct field *f, struct str in, const struct parse_env *env,
                                   struct value *ret)
@@ -240,7 +243,8 @@ static void date_to_json(const struct field *f, const struct value *v, struct jw
     jw_cstr(w, text);
 }
 
-/* --- links, options ------------------------------------------------------------------------------ */
+/* --- links, options ------------------------------------------------------------------------------
+ */
 
 static const char *link_from_text(const struct field *f, struct str in, const struct parse_env *env,
                                   struct value *ret)
@@ -280,7 +284,8 @@ static const char *enum_from_text(const struct field *f, struct str in, const st
     return "unknown-option";
 }
 
-/* --- money -------------------------------------------------------------------------------------- */
+/* --- money --------------------------------------------------------------------------------------
+ */
 
 static const char *money_make(const struct field *f, struct str amount, struct str currency,
                               const struct parse_env *env, struct value *ret)
@@ -311,8 +316,8 @@ static const char *money_make(const struct field *f, struct str amount, struct s
     return NULL;
 }
 
-static const char *money_from_text(const struct field *f, struct str in, const struct parse_env *env,
-                                   struct value *ret)
+static const char *money_from_text(const struct field *f, struct str in,
+                                   const struct parse_env *env, struct value *ret)
 {
     /* "1234.50 CNY" or "1234.50". */
     in = str_trim(in);
@@ -329,7 +334,8 @@ static const char *money_from_json(const struct field *f, const json_t *in,
                                    const struct parse_env *env, struct value *ret)
 {
     if (json_is_string(in))
-        return money_from_text(f, str_from(json_string_value(in), json_string_length(in)), env, ret);
+        return money_from_text(f, str_from(json_string_value(in), json_string_length(in)), env,
+                               ret);
     if (!json_is_object(in))
         return "type-money";
     const json_t *amount = json_object_get(in, "amount");
@@ -338,9 +344,9 @@ static const char *money_from_json(const struct field *f, const json_t *in,
         return "type-money";
     const char *key;
     json_t *member;
-    json_object_foreach((json_t *)in, key, member)
-        if (strcmp(key, "amount") != 0 && strcmp(key, "currency") != 0)
-            return "type-money";
+    json_object_foreach((json_t *)in, key,
+                        member) if (strcmp(key, "amount") != 0 &&
+                                    strcmp(key, "currency") != 0) return "type-money";
     return money_make(f, json_get_str(in, "amount"), json_get_str(in, "currency"), env, ret);
 }
 
@@ -356,7 +362,8 @@ static void money_to_json(const struct field *f, const struct value *v, struct j
     jw_obj_end(w);
 }
 
-/* --- raw JSON (permissions of a role) ------------------------------------------------------------ */
+/* --- raw JSON (permissions of a role) ------------------------------------------------------------
+ */
 
 static void json_text_free(void *p)
 {

@@ -9,7 +9,8 @@ enum { CANDIDATES = 1000, MAX_DOC = 32 << 10 };
 static void put_scope_tokens(const struct entity *en, const struct value *v, struct buf *out)
 {
     if (!en->owned) {
-        buf_add_cstr(out, "pub" " ");
+        buf_add_cstr(out, "pub"
+                          " ");
         return;
     }
     if (!v[FIELD_OWNER_ID].null)
@@ -78,7 +79,8 @@ int search_put(struct db_conn *c, const struct entity *en, const struct value *v
     return rc;
 }
 
-/* --- query -------------------------------------------------------------------------------------- */
+/* --- query --------------------------------------------------------------------------------------
+ */
 
 struct candidate {
     int64_t id, at;
@@ -116,7 +118,7 @@ static struct str match_text(const struct actor *who, const struct registry *r, 
                              struct str query, const struct entity *only, struct arena *a)
 {
     struct buf tokens = BUF_INIT(8192), out = BUF_INIT(16384);
-    const char *and = sqlite ? " AND " : " & ", *or = sqlite ? " OR " : " | ";
+    const char *and = sqlite ? " AND " : " & ", * or = sqlite ? " OR " : " | ";
     tokens_of(query, &tokens);
     struct str rest = str_trim(buf_str(&tokens)), token;
     struct str last = STR_NULL;
@@ -151,11 +153,17 @@ static struct str match_text(const struct actor *who, const struct registry *r, 
             continue;
         buf_printf(&out, "%s(x%s", entities++ ? or : "", en->name);
         for (size_t k = 0; k < nb && b[k].kind != BRANCH_ALL; k++)
-            buf_printf(&out, "%s%c%lld%s", k ? or : sqlite ? " AND (" : " & (",
+            buf_printf(&out, "%s%c%lld%s",
+                       k        ? or
+                       : sqlite ? " AND ("
+                                : " & (",
                        b[k].kind == BRANCH_OWNER ? 'o' : 'd', (long long)b[k].id,
                        k + 1 == nb ? ")" : "");
         for (size_t k = 0; in_list && k < who->nbelow; k++)
-            buf_printf(&out, "%sd%lld%s", k ? or : sqlite ? " AND (" : " & (",
+            buf_printf(&out, "%sd%lld%s",
+                       k        ? or
+                       : sqlite ? " AND ("
+                                : " & (",
                        (long long)who->below[k], k + 1 == who->nbelow ? ")" : "");
         buf_add_char(&out, ')');
     }

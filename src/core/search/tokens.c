@@ -44,10 +44,9 @@ void tokens_fold(struct str text, struct buf *out)
 {
     utf8proc_uint8_t *folded = NULL;
     text = cut(text);
-    utf8proc_ssize_t n = utf8proc_map((const utf8proc_uint8_t *)text.p, (utf8proc_ssize_t)text.n,
-                                      &folded,
-                                      UTF8PROC_STABLE | UTF8PROC_COMPAT | UTF8PROC_COMPOSE |
-                                          UTF8PROC_CASEFOLD | UTF8PROC_IGNORE);
+    utf8proc_ssize_t n = utf8proc_map(
+        (const utf8proc_uint8_t *)text.p, (utf8proc_ssize_t)text.n, &folded,
+        UTF8PROC_STABLE | UTF8PROC_COMPAT | UTF8PROC_COMPOSE | UTF8PROC_CASEFOLD | UTF8PROC_IGNORE);
     /* Broken text, or no memory: search without it. */
     if (n > 0)
         buf_add(out, (const char *)folded, (size_t)n);

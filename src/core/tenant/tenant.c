@@ -12,7 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* --- schema ------------------------------------------------------------------------------------- */
+/* --- schema -------------------------------------------------------------------------------------
+ */
 
 struct migration {
     struct tenant *t;
@@ -69,7 +70,8 @@ static int migrate(struct tenant *t, void (*notice)(const char *), struct err *e
     return rc;
 }
 
-/* --- settings ----------------------------------------------------------------------------------- */
+/* --- settings -----------------------------------------------------------------------------------
+ */
 
 int tenant_setting_put(struct db_conn *c, const char *name, struct str value, struct err *e)
 {
@@ -84,8 +86,8 @@ int tenant_setting_get(struct db_conn *c, const char *name, struct arena *a, str
                        struct err *e)
 {
     struct db_rows *rows = NULL;
-    int rc = db_query(c, "SELECT value FROM setting WHERE name = $1",
-                      DB_ARGS(DB_STR(str_of(name))), &rows, e);
+    int rc = db_query(c, "SELECT value FROM setting WHERE name = $1", DB_ARGS(DB_STR(str_of(name))),
+                      &rows, e);
     if (rc)
         return rc;
     rc = db_step(rows, e);
@@ -104,7 +106,8 @@ static void read_rates(struct company *co, struct str json)
     struct rate *rates = arena_array(co->arena, struct rate, json_object_size(root) + 1);
     const char *code;
     json_t *v;
-    json_object_foreach(root, code, v) {
+    json_object_foreach(root, code, v)
+    {
         rates[co->nrates++] =
             (struct rate){str_of(code), (int64_t)(json_number_value(v) * 1e6 + 0.5)};
     }
@@ -141,8 +144,12 @@ int tenant_reload(struct tenant *t, struct err *e)
     if (!a)
         return err_set(e, ERR_NOMEM, "settings");
     struct company *co = arena_new_of(a, struct company);
-    *co = (struct company){.arena = a, .currency = STR("CNY"), .time_zone = STR("Asia/Shanghai"),
-                           .name = STR(""), .discount = 0.10, .lang = LANG_ZH};
+    *co = (struct company){.arena = a,
+                           .currency = STR("CNY"),
+                           .time_zone = STR("Asia/Shanghai"),
+                           .name = STR(""),
+                           .discount = 0.10,
+                           .lang = LANG_ZH};
     struct db_conn *c = NULL;
     struct db_rows *rows = NULL;
     int rc = db_reader(t->db, &c, e);
@@ -183,12 +190,14 @@ struct parse_env tenant_parse_env(const struct tenant *t, struct arena *a)
         .arena = a, .base_currency = co->currency, .rate = rate_of, .rate_arg = co};
 }
 
-/* --- keys --------------------------------------------------------------------------------------- */
+/* --- keys ---------------------------------------------------------------------------------------
+ */
 
 /* No key may come out below one that is stored, whatever the clock says. */
 static int largest_id(struct tenant *t, int64_t *ret_largest, struct err *e)
 {
-    static const char *const system[] = {"history", "job", "import", "session", "token", "value_run"};
+    static const char *const system[] = {"history", "job",   "import",
+                                         "session", "token", "value_run"};
     struct db_conn *c = NULL;
     int64_t largest = 0;
     int rc = db_reader(t->db, &c, e);
@@ -236,10 +245,11 @@ static int renew(struct db_conn *c, void *arg, struct err *e)
 {
     struct lease *l = arg;
     int64_t changed = 0;
-    int rc = db_exec(c, "UPDATE node SET lease_until = $1 WHERE id = $2 AND lease_until >= $3",
-                     DB_ARGS(DB_I64(l->now + LEASE_MS), DB_I64(l->node), DB_I64(l->now)), &changed,
-                     e);
-    return rc || changed ? rc : err_set(e, ERR_STATE_CONFLICT, "node %u: the lease ran out", l->node);
+    int rc =
+        db_exec(c, "UPDATE node SET lease_until = $1 WHERE id = $2 AND lease_until >= $3",
+                DB_ARGS(DB_I64(l->now + LEASE_MS), DB_I64(l->node), DB_I64(l->now)), &changed, e);
+    return rc || changed ? rc
+                         : err_set(e, ERR_STATE_CONFLICT, "node %u: the lease ran out", l->node);
 }
 
 int tenant_renew_lease(struct tenant *t, struct err *e)
@@ -248,7 +258,8 @@ int tenant_renew_lease(struct tenant *t, struct err *e)
     return db_transact(t->db, DB_INTERACTIVE, renew, &l, e);
 }
 
-/* --- open and close ------------------------------------------------------------------------------ */
+/* --- open and close ------------------------------------------------------------------------------
+ */
 
 static int make_dir(const char *path, struct err *e)
 {

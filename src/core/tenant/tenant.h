@@ -21,7 +21,7 @@ struct company {
     const struct rate {
         struct str currency;
         int64_t micro; /* base currency for one unit, in millionths */
-    } *rates;
+    } * rates;
     size_t nrates;
     bool set_up;
     struct company *older; /* kept until the tenant closes: readers hold plain pointers */
@@ -38,11 +38,11 @@ struct tenant {
     struct messages *messages;
     struct id_source *ids;
     struct live *live;
-    struct identity *identity; /* core/identity */
-    struct jobs *jobs;         /* core/jobs, NULL in commands that run none */
-    _Atomic(void *) insight;   /* crm/insight: the models in memory; opaque here */
+    struct identity *identity;              /* core/identity */
+    struct jobs *jobs;                      /* core/jobs, NULL in commands that run none */
+    _Atomic(void *) insight;                /* crm/insight: the models in memory; opaque here */
     const struct record_hook *const *hooks; /* NULL-ended list of tables, each ended by entity -1 */
-    char *dir;                 /* data directory */
+    char *dir;                              /* data directory */
     int lock_fd;
     unsigned node; /* leased; part of every key made here */
     _Atomic(struct company *) company;
@@ -52,14 +52,16 @@ struct tenant_options {
     const char *dir;    /* made if absent, mode 0700 */
     const char *db_url; /* PostgreSQL, or NULL for DIR/patron.db */
     const struct record_hook *const *hooks;
-    void (*notice)(const char *text); /* what happens during an upgrade, for the console; may be NULL */
+    void (*notice)(
+        const char *text); /* what happens during an upgrade, for the console; may be NULL */
 };
 
 /* Locks the directory, opens the database, brings its schema up to date (after a backup under
    DIR/backups when it holds anything) and reads the settings.
-   Errors: ERR_LOCKED, ERR_DATABASE_UNAVAILABLE, ERR_CORRUPT, ERR_STATE_CONFLICT (a refused plan). */
-int tenant_open(const struct tenant_options *o, struct tenant **ret_tenant, struct err *e)
-    must_check;
+   Errors: ERR_LOCKED, ERR_DATABASE_UNAVAILABLE, ERR_CORRUPT, ERR_STATE_CONFLICT (a refused plan).
+ */
+int tenant_open(const struct tenant_options *o, struct tenant **ret_tenant,
+                struct err *e) must_check;
 void tenant_close(struct tenant *t);
 
 static inline const struct company *tenant_company(const struct tenant *t)
@@ -68,8 +70,8 @@ static inline const struct company *tenant_company(const struct tenant *t)
 }
 
 /* Settings are rows of text by name. Inside a transaction; tenant_reload makes them seen. */
-int tenant_setting_put(struct db_conn *c, const char *name, struct str value, struct err *e)
-    must_check;
+int tenant_setting_put(struct db_conn *c, const char *name, struct str value,
+                       struct err *e) must_check;
 int tenant_setting_get(struct db_conn *c, const char *name, struct arena *a, struct str *ret_value,
                        struct err *e) must_check; /* STR_NULL when absent */
 int tenant_reload(struct tenant *t, struct err *e) must_check;

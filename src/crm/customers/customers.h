@@ -9,7 +9,7 @@ extern const struct record_hook customers_hooks[];
 
 /* Recomputes the sums of one customer from its confirmed orders and marks it changed for the next
    valuation. Inside a transaction. O(orders of the customer). */
-int customers_resum(struct db_conn *c, struct tenant *t, int64_t customer_id, struct err *e)
-    must_check;
+int customers_resum(struct db_conn *c, struct tenant *t, int64_t customer_id,
+                    struct err *e) must_check;
 
 #endif

@@ -13,8 +13,8 @@ static int order_owner(struct write *w, const struct record *before, struct reco
     if (before || after->v[ORDER_CUSTOMER_ID].null)
         return 0;
     struct db_value id = DB_I64(after->v[ORDER_CUSTOMER_ID].i);
-    int rc = db_one_i64(w->c, "SELECT owner_id FROM customers WHERE id = $1", DB_ARGS(id), 0, &owner,
-                        e);
+    int rc =
+        db_one_i64(w->c, "SELECT owner_id FROM customers WHERE id = $1", DB_ARGS(id), 0, &owner, e);
     if (rc == 0)
         rc = db_one_i64(w->c, "SELECT department_id FROM customers WHERE id = $1", DB_ARGS(id), 0,
                         &department, e);
@@ -46,10 +46,10 @@ static int order_original(struct write *w, const struct record *before, struct r
     (void)before;
     if (after->v[ORDER_ORIGINAL_ID].null)
         return 0;
-    int rc = db_one_i64(w->c, "SELECT 1 FROM orders WHERE id = $1 AND customer_id = $2",
-                        DB_ARGS(DB_I64(after->v[ORDER_ORIGINAL_ID].i),
-                                DB_I64(after->v[ORDER_CUSTOMER_ID].i)),
-                        0, &same, e);
+    int rc = db_one_i64(
+        w->c, "SELECT 1 FROM orders WHERE id = $1 AND customer_id = $2",
+        DB_ARGS(DB_I64(after->v[ORDER_ORIGINAL_ID].i), DB_I64(after->v[ORDER_CUSTOMER_ID].i)), 0,
+        &same, e);
     if (rc || same)
         return rc;
     err_item(e, STR("/original_id"), "return-other-customer");
@@ -127,8 +127,7 @@ static int customer_owner(struct write *w, const struct record *before, struct r
         const char *text = sql_text(&q);
         rc = db_exec(w->c, text, q.args, q.nargs, NULL, e);
         if (rc == 0)
-            rc = search_again(w, &w->t->registry->entities[followers[i]],
-                              after->v[FIELD_ID].i, e);
+            rc = search_again(w, &w->t->registry->entities[followers[i]], after->v[FIELD_ID].i, e);
     }
     return rc;
 }

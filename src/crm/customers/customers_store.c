@@ -1,7 +1,7 @@
 #include "crm/customers/customers.h"
 
-/* Sums are recomputed, never added to: an edit, a return, an undo or a merge cannot make them drift.
-   Only confirmed orders count; a return takes its money back, but is no purchase. */
+/* Sums are recomputed, never added to: an edit, a return, an undo or a merge cannot make them
+   drift. Only confirmed orders count; a return takes its money back, but is no purchase. */
 int customers_resum(struct db_conn *c, struct tenant *t, int64_t customer_id, struct err *e)
 {
     int rc = db_exec(c,

@@ -1,7 +1,7 @@
 /* Import of customers and orders from CSV files.
 
-   A file is kept under DIR/files/imports/ID.csv as UTF-8. Everything is validated before anything is
-   written; writing goes in chunks, each with the job's cursor in the same transaction, so that a
+   A file is kept under DIR/files/imports/ID.csv as UTF-8. Everything is validated before anything
+   is written; writing goes in chunks, each with the job's cursor in the same transaction, so that a
    kill -9 loses nothing and repeats nothing. Rows carry import_id: undo takes back what was not
    touched since. The same file twice creates nothing twice. */
 #ifndef PATRON_CRM_IMPORT_H

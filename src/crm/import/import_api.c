@@ -28,8 +28,8 @@ static int upload(struct api_call *c, struct jw *w)
         return api_bad_param(c, "entity");
     if (!c->who->is_admin && !c->who->on[en->id].create)
         return err_set(&c->err, ERR_FORBIDDEN, "import %s", en->name);
-    int rc = import_take(c->t, c->req->file, en, name.n ? name : STR("upload.csv"),
-                         c->who->user_id, c->a, &id, &c->err);
+    int rc = import_take(c->t, c->req->file, en, name.n ? name : STR("upload.csv"), c->who->user_id,
+                         c->a, &id, &c->err);
     struct db_conn *conn = NULL;
     if (rc == 0)
         rc = db_reader(c->t->db, &conn, &c->err);
@@ -120,7 +120,8 @@ static int undo(struct api_call *c, struct write *wr, struct jw *w)
     return answer_job(c, rc, job, w);
 }
 
-/* --- preview and rejected rows: the file read again ------------------------------------------------ */
+/* --- preview and rejected rows: the file read again
+ * ------------------------------------------------ */
 
 struct walk {
     struct tenant *t;
@@ -191,8 +192,8 @@ static void write_cell(struct api_call *c, struct walk *k, const struct csv_reco
     jw_kstr(w, "raw", cell_of(rec, i));
     jw_key(w, "value");
     if (t->field && !code) {
-        struct value *v = t->of_customer ? &k->row->customer[t->field->id]
-                                         : &k->row->own[t->field->id];
+        struct value *v =
+            t->of_customer ? &k->row->customer[t->field->id] : &k->row->own[t->field->id];
         value_to_json(t->field, v, w);
     } else {
         jw_null(w);
@@ -349,8 +350,8 @@ int import_rejected(struct tenant *t, int64_t id, enum lang lang, int fd, struct
         csv_cell(&out, json_get_str(json_array_get(k.im.columns, column < 0 ? 0 : (size_t)column),
                                     "header"));
         buf_add_char(&out, ',');
-        csv_cell(&out, message_text(t->messages, lang, arena_cstr(k.scratch, code), NULL, 0,
-                                    k.scratch));
+        csv_cell(&out,
+                 message_text(t->messages, lang, arena_cstr(k.scratch, code), NULL, 0, k.scratch));
         for (size_t i = 0; i < rec.fields; i++) {
             buf_add_char(&out, ',');
             csv_cell(&out, cell_of(&rec, i));

@@ -15,7 +15,9 @@ static void read_format(struct import *im)
     static const struct {
         const char *name;
         enum csv_encoding encoding;
-    } encodings[] = {{"UTF-8", CSV_UTF8}, {"GB18030", CSV_GB18030}, {"UTF-16LE", CSV_UTF16LE},
+    } encodings[] = {{"UTF-8", CSV_UTF8},
+                     {"GB18030", CSV_GB18030},
+                     {"UTF-16LE", CSV_UTF16LE},
                      {"UTF-16BE", CSV_UTF16BE}};
     struct str encoding = json_get_str(im->format_json, "encoding");
     struct str delimiter = json_get_str(im->format_json, "delimiter");
@@ -129,15 +131,16 @@ static void raw_or_null(struct jw *w, const char *key, const struct db_rows *row
 
 /* columns[].field is the guess; what stands in the mapping now is `mapping`. */
 int import_show(struct db_conn *c, struct tenant *t, int64_t id, struct arena *a, struct jw *w,
-                   struct err *e)
+                struct err *e)
 {
     struct db_rows *rows = NULL;
-    int rc = db_query(c,
-                      "SELECT i.name, i.entity, i.state, i.bytes, i.row_count, i.format, i.columns, "
-                      "i.mapping, i.options, i.check_result, i.result, i.undo_result, i.job_id, "
-                      "i.created_at, i.owner_id, u.name, i.finished_at FROM import i LEFT JOIN "
-                      "users u ON u.id = i.owner_id WHERE i.id = $1",
-                      DB_ARGS(DB_I64(id)), &rows, e);
+    int rc =
+        db_query(c,
+                 "SELECT i.name, i.entity, i.state, i.bytes, i.row_count, i.format, i.columns, "
+                 "i.mapping, i.options, i.check_result, i.result, i.undo_result, i.job_id, "
+                 "i.created_at, i.owner_id, u.name, i.finished_at FROM import i LEFT JOIN "
+                 "users u ON u.id = i.owner_id WHERE i.id = $1",
+                 DB_ARGS(DB_I64(id)), &rows, e);
     if (rc == 0)
         rc = db_step(rows, e);
     if (rc <= 0) {
@@ -174,7 +177,8 @@ int import_show(struct db_conn *c, struct tenant *t, int64_t id, struct arena *a
     return 0;
 }
 
-/* --- changing the plan, starting ------------------------------------------------------------------- */
+/* --- changing the plan, starting
+ * ------------------------------------------------------------------- */
 
 static bool busy(struct str state)
 {
@@ -209,7 +213,8 @@ static int check_mapping(struct tenant *t, const struct import *im, struct arena
     bool taken[TARGETS] = {false};
     const char *column;
     json_t *v;
-    json_object_foreach(im->mapping, column, v) {
+    json_object_foreach(im->mapping, column, v)
+    {
         if (json_is_null(v))
             continue;
         size_t i = 0;

@@ -10,7 +10,7 @@ enum { MAX_COLUMNS = 200, SAMPLES = 3, TARGETS = 200 };
 
 /* What a column of the file can be: a field of the entity, of its customer, or the currency. */
 struct target {
-    struct str name; /* "amount", "customer.ext_id", "currency" */
+    struct str name;           /* "amount", "customer.ext_id", "currency" */
     const struct field *field; /* NULL for the currency */
     bool of_customer;
     bool required;
@@ -42,7 +42,8 @@ struct str import_path(const struct tenant *t, int64_t id, struct arena *a);
 int import_set_state(struct db_conn *c, int64_t id, const char *state, const char *column,
                      struct str json, struct err *e) must_check;
 
-/* --- the plan: what is done with each column ------------------------------------------------------ */
+/* --- the plan: what is done with each column
+ * ------------------------------------------------------ */
 
 struct import_plan {
     struct tenant *t;
@@ -54,8 +55,8 @@ struct import_plan {
     struct str currency; /* of amounts without one */
     bool update;         /* on_existing */
     bool create_customers;
-    int key_column;      /* customer.ext_id, or customer.name; for customers ext_id or name */
-    int number_column;   /* order number, or -1 */
+    int key_column;    /* customer.ext_id, or customer.name; for customers ext_id or name */
+    int number_column; /* order number, or -1 */
     int currency_column;
     const struct field *key_field; /* of the customer entity */
 };
@@ -72,7 +73,7 @@ struct cell_note {
 /* The values of one row, by field id of the entity and of the customer. */
 struct parsed_row {
     struct value *own, *customer;
-    struct str key;   /* of the customer */
+    struct str key; /* of the customer */
     struct cell_note bad[16];
     size_t nbad;
     bool changed[MAX_COLUMNS]; /* read other than it stood: "￥1,234.50" */
@@ -84,7 +85,8 @@ void row_parse(const struct import_plan *p, const struct csv_record *rec, struct
                struct parsed_row *row);
 struct str cell_of(const struct csv_record *rec, size_t column);
 
-/* --- the whole file in memory, 32 bytes a row ----------------------------------------------------- */
+/* --- the whole file in memory, 32 bytes a row
+ * ----------------------------------------------------- */
 
 struct import_row {
     uint64_t byte;   /* where the record begins */

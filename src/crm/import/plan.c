@@ -16,8 +16,8 @@ size_t targets_of(const struct registry *r, const struct entity *en, struct aren
     bool orders = en->id == ENTITY_ORDER;
     if (orders) {
         /* Of the customer, first what finds it. */
-        static const int first[] = {CUSTOMER_EXT_ID, CUSTOMER_NAME,  CUSTOMER_PHONE,
-                                    CUSTOMER_EMAIL,  CUSTOMER_CITY,  CUSTOMER_REGION,
+        static const int first[] = {CUSTOMER_EXT_ID,   CUSTOMER_NAME, CUSTOMER_PHONE,
+                                    CUSTOMER_EMAIL,    CUSTOMER_CITY, CUSTOMER_REGION,
                                     CUSTOMER_INDUSTRY, CUSTOMER_KIND};
         for (size_t i = 0; i < sizeof first / sizeof first[0]; i++) {
             const struct field *f = &customer->fields[first[i]];
@@ -36,7 +36,8 @@ size_t targets_of(const struct registry *r, const struct entity *en, struct aren
     return n;
 }
 
-/* --- reading one row ------------------------------------------------------------------------------ */
+/* --- reading one row
+ * ------------------------------------------------------------------------------ */
 
 struct str cell_of(const struct csv_record *rec, size_t column)
 {
@@ -48,8 +49,8 @@ struct str cell_of(const struct csv_record *rec, size_t column)
 
 static bool is_blank(struct str s)
 {
-    return s.n == 0 || str_is(s, "-") || str_is(s, "无") || str_is(s, "NULL") || str_is(s, "null") ||
-           str_is(s, "N/A");
+    return s.n == 0 || str_is(s, "-") || str_is(s, "无") || str_is(s, "NULL") ||
+           str_is(s, "null") || str_is(s, "N/A");
 }
 
 static struct csv_slice slice(struct str s)
@@ -101,7 +102,9 @@ static const char *read_cell(const struct import_plan *p, const struct field *f,
         int64_t v = 0;
         enum csv_cell code = csv_parse_amount(slice(cell), 0, &v);
         *ret = (struct value){.i = v};
-        return code == CSV_CELL_OK ? NULL : code == CSV_CELL_TOO_MANY_DECIMALS ? "integer" : csv_cell_code(code);
+        return code == CSV_CELL_OK                  ? NULL
+               : code == CSV_CELL_TOO_MANY_DECIMALS ? "integer"
+                                                    : csv_cell_code(code);
     }
     return f->type->from_text(f, cell, &env, ret);
 }
@@ -110,8 +113,7 @@ struct parsed_row *row_new(const struct import_plan *p, struct arena *a)
 {
     struct parsed_row *row = arena_new_of(a, struct parsed_row);
     row->own = arena_array(a, struct value, p->im->en->nfields);
-    row->customer =
-        arena_array(a, struct value, p->t->registry->entities[ENTITY_CUSTOMER].nfields);
+    row->customer = arena_array(a, struct value, p->t->registry->entities[ENTITY_CUSTOMER].nfields);
     return row;
 }
 
@@ -168,8 +170,8 @@ void row_parse(const struct import_plan *p, const struct csv_record *rec, struct
         if (!target->field)
             continue;
         struct str cell = cell_of(rec, i);
-        struct value *v = target->of_customer ? &row->customer[target->field->id]
-                                              : &row->own[target->field->id];
+        struct value *v =
+            target->of_customer ? &row->customer[target->field->id] : &row->own[target->field->id];
         if (!target->of_customer && target->field->id == ORDER_STATUS && orders)
             status_column = (int)i;
         if (is_blank(cell)) {
@@ -178,10 +180,9 @@ void row_parse(const struct import_plan *p, const struct csv_record *rec, struct
             continue;
         }
         size_t bad;
-        const char *code = str_utf8_ok(cell, &bad)
-                               ? read_cell(p, target->field, cell, currency, scratch, v,
-                                           &row->changed[i])
-                               : "bad-utf8";
+        const char *code = str_utf8_ok(cell, &bad) ? read_cell(p, target->field, cell, currency,
+                                                               scratch, v, &row->changed[i])
+                                                   : "bad-utf8";
         if (code)
             note(row, (int)i, code);
     }
@@ -190,7 +191,8 @@ void row_parse(const struct import_plan *p, const struct csv_record *rec, struct
         settle_order(p, row, status_column);
 }
 
-/* --- making the plan ------------------------------------------------------------------------------ */
+/* --- making the plan
+ * ------------------------------------------------------------------------------ */
 
 static int missing_column(struct import_plan *p, const struct target *target, struct err *e)
 {
@@ -238,7 +240,8 @@ int plan_make(struct tenant *t, const struct import *im, struct arena *a,
     p->ncolumns = json_array_size(im->columns);
     const char *key;
     json_t *v;
-    json_object_foreach(im->mapping, key, v) {
+    json_object_foreach(im->mapping, key, v)
+    {
         int64_t column;
         if (json_is_null(v))
             continue;

@@ -134,8 +134,7 @@ static int keep(struct reading *rd, const struct csv_record *rec, const struct p
     struct import_row *r = &out->rows[out->n];
     *r = (struct import_row){
         .byte = rec->byte, .number = (uint32_t)rec->number, .customer = customer};
-    bool numbered = rd->p->number_column >= 0 &&
-                    cell_of(rec, (size_t)rd->p->number_column).n > 0;
+    bool numbered = rd->p->number_column >= 0 && cell_of(rec, (size_t)rd->p->number_column).n > 0;
     if (rd->p->im->en->id == ENTITY_ORDER && !numbered && order_key(rd, row, &r->key) != 0)
         return -1;
     out->n++;

@@ -35,7 +35,7 @@ struct runner {
     char *scratch;
     const char *insert_order, *insert_customer;
     struct counts total;
-    size_t at; /* next row, of rows.rows */
+    size_t at;       /* next row, of rows.rows */
     bool any_orders; /* there were orders before: look numbers up */
 };
 
@@ -55,7 +55,8 @@ struct chunk {
     bool touched;
 };
 
-/* --- one row back from the file -------------------------------------------------------------------- */
+/* --- one row back from the file
+ * -------------------------------------------------------------------- */
 
 static int reparse(struct chunk *ch, const struct import_row *row, struct csv_record *rec,
                    struct err *e)
@@ -78,15 +79,16 @@ static int reject(struct chunk *ch, struct db_conn *c, const struct import_row *
                   const char *code, struct err *e)
 {
     ch->counts.rejected++;
-    return db_exec(c,
-                   "INSERT INTO import_error (import_id, row_no, column_no, code) "
-                   "VALUES ($1, $2, $3, $4) ON CONFLICT (import_id, row_no) DO NOTHING",
-                   DB_ARGS(DB_I64(ch->r->im.id), DB_I64(row->number), DB_I64(column),
-                           DB_STR(str_of(code))),
-                   NULL, e);
+    return db_exec(
+        c,
+        "INSERT INTO import_error (import_id, row_no, column_no, code) "
+        "VALUES ($1, $2, $3, $4) ON CONFLICT (import_id, row_no) DO NOTHING",
+        DB_ARGS(DB_I64(ch->r->im.id), DB_I64(row->number), DB_I64(column), DB_STR(str_of(code))),
+        NULL, e);
 }
 
-/* --- customers ------------------------------------------------------------------------------------- */
+/* --- customers
+ * ------------------------------------------------------------------------------------- */
 
 static int find_customer(struct chunk *ch, struct db_conn *c, struct str key, struct err *e)
 {
@@ -182,9 +184,9 @@ static int turn_to_customer(struct chunk *ch, struct db_conn *c, const struct im
     ch->fresh = ch->foreign = false;
     rc = find_customer(ch, c, ch->row->key, e);
     if (rc || ch->customer_id) {
-        ch->foreign = ch->customer_id &&
-                      !access_may(r->pass.who, &r->t->registry->entities[ENTITY_CUSTOMER],
-                                  ACCESS_WRITE, ch->owner_id, ch->department_id);
+        ch->foreign =
+            ch->customer_id && !access_may(r->pass.who, &r->t->registry->entities[ENTITY_CUSTOMER],
+                                           ACCESS_WRITE, ch->owner_id, ch->department_id);
         return rc;
     }
     if (r->mode == IMPORT_CHECK) {
@@ -199,7 +201,8 @@ static int turn_to_customer(struct chunk *ch, struct db_conn *c, const struct im
     return r->p->create_customers ? create_customer(ch, c, ch->row->customer, ch->row->key, e) : 0;
 }
 
-/* --- orders ---------------------------------------------------------------------------------------- */
+/* --- orders
+ * ---------------------------------------------------------------------------------------- */
 
 struct existing {
     int64_t id, customer_id;
@@ -216,15 +219,14 @@ static int find_order(struct chunk *ch, struct db_conn *c, const struct import_r
     /* An order of a customer made just now is new, unless a number of it is already taken. */
     if (!r->any_orders || (number->null && ch->fresh))
         return 0;
-    int rc = number->null
-                 ? db_query(c,
-                            "SELECT id, customer_id FROM orders WHERE import_key = $1 AND "
-                            "deleted_at IS NULL",
-                            DB_ARGS(DB_I64(row->key)), &rows, e)
-                 : db_query(c,
-                            "SELECT id, customer_id FROM orders WHERE number = $1 AND "
-                            "deleted_at IS NULL",
-                            DB_ARGS(DB_STR(number->s)), &rows, e);
+    int rc = number->null ? db_query(c,
+                                     "SELECT id, customer_id FROM orders WHERE import_key = $1 AND "
+                                     "deleted_at IS NULL",
+                                     DB_ARGS(DB_I64(row->key)), &rows, e)
+                          : db_query(c,
+                                     "SELECT id, customer_id FROM orders WHERE number = $1 AND "
+                                     "deleted_at IS NULL",
+                                     DB_ARGS(DB_STR(number->s)), &rows, e);
     if (rc == 0 && (rc = db_step(rows, e)) > 0)
         *ret = (struct existing){db_i64(rows, 0), db_i64(rows, 1)};
     db_rows_done(rows);
@@ -271,8 +273,12 @@ static int update_existing(struct chunk *ch, struct db_conn *c, const struct imp
         json_decref(body);
         return 0;
     }
-    struct write w = {.t = r->t, .c = c, .who = r->pass.who, .a = ch->row_arena,
-                      .now = clock_now_ms(), .import_id = r->im.id};
+    struct write w = {.t = r->t,
+                      .c = c,
+                      .who = r->pass.who,
+                      .a = ch->row_arena,
+                      .now = clock_now_ms(),
+                      .import_id = r->im.id};
     rc = record_update(&w, en, id, body, -1, &after, &inner);
     json_decref(body);
     if (rc == 0) {
@@ -281,8 +287,9 @@ static int update_existing(struct chunk *ch, struct db_conn *c, const struct imp
     }
     if (rc == ERR_VALIDATION || rc == ERR_DUPLICATE || rc == ERR_FORBIDDEN)
         return reject(ch, c, row, r->p->key_column,
-                      inner.items ? inner.items->code : rc == ERR_FORBIDDEN ? "not-yours"
-                                                                            : "duplicate-value",
+                      inner.items           ? inner.items->code
+                      : rc == ERR_FORBIDDEN ? "not-yours"
+                                            : "duplicate-value",
                       e);
     return err_set(e, rc, "%s", inner.detail);
 }
@@ -338,7 +345,8 @@ static int one_customer(struct chunk *ch, struct db_conn *c, const struct import
     return ch->r->mode == IMPORT_CHECK ? 0 : create_customer(ch, c, ch->row->own, ch->row->key, e);
 }
 
-/* --- chunks ---------------------------------------------------------------------------------------- */
+/* --- chunks
+ * ---------------------------------------------------------------------------------------- */
 
 static struct str cursor_text(const struct runner *r, const struct chunk *ch)
 {
@@ -416,7 +424,8 @@ static int all_chunks(struct runner *r, struct err *e)
     return rc;
 }
 
-/* --- begin and end --------------------------------------------------------------------------------- */
+/* --- begin and end
+ * --------------------------------------------------------------------------------- */
 
 static int map_file(struct runner *r, struct err *e)
 {
@@ -478,11 +487,10 @@ static int open_runner(struct runner *r, struct err *e)
     if (rc == 0 && view.cursor) {
         /* Taken up again: what was committed stays. */
         r->at = (size_t)number_of(view.cursor, "at");
-        r->total = (struct counts){number_of(view.cursor, "created"),
-                                   number_of(view.cursor, "updated"),
-                                   number_of(view.cursor, "skipped"),
-                                   number_of(view.cursor, "rejected"),
-                                   number_of(view.cursor, "customers")};
+        r->total =
+            (struct counts){number_of(view.cursor, "created"), number_of(view.cursor, "updated"),
+                            number_of(view.cursor, "skipped"), number_of(view.cursor, "rejected"),
+                            number_of(view.cursor, "customers")};
         return 0;
     }
     return rc ? rc : db_transact(r->t->db, DB_BULK, clear_errors, r, e);
@@ -568,10 +576,16 @@ static int store_ending(struct db_conn *c, void *arg, struct err *e)
         rc = job_submit(c, r->t, "value", r->im.name, STR("{}"), job_view(r->j).owner_id, &job, e);
     if (rc)
         return rc;
-    struct history_event ev = {.id = id_next(r->t->ids), .at = clock_now_ms(),
-                               .actor_id = job_view(r->j).owner_id, .actor_kind = "import",
-                               .kind = "import", .entity = "import", .record_id = r->im.id,
-                               .title = r->im.name, .changes = end->json, .import_id = r->im.id};
+    struct history_event ev = {.id = id_next(r->t->ids),
+                               .at = clock_now_ms(),
+                               .actor_id = job_view(r->j).owner_id,
+                               .actor_kind = "import",
+                               .kind = "import",
+                               .entity = "import",
+                               .record_id = r->im.id,
+                               .title = r->im.name,
+                               .changes = end->json,
+                               .import_id = r->im.id};
     return history_add(c, &ev, e);
 }
 

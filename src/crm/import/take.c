@@ -32,7 +32,8 @@ struct str import_path(const struct tenant *t, int64_t id, struct arena *a)
     return arena_printf(a, "%s/files/imports/%lld.csv", t->dir, (long long)id);
 }
 
-/* --- reading it all once -------------------------------------------------------------------------- */
+/* --- reading it all once
+ * -------------------------------------------------------------------------- */
 
 static int reading_failed(struct look *l, struct csv_reader *r)
 {
@@ -46,9 +47,9 @@ static int reading_failed(struct look *l, struct csv_reader *r)
     err_param_i64(l->e, "row", (int64_t)p.record);
     err_param_i64(l->e, "column", (int64_t)p.field);
     if (code == ERR_VALIDATION) {
-        struct err_item *item = err_item(l->e, arena_printf(l->a, "/rows/%llu/%zu",
-                                         (unsigned long long)p.record, p.field),
-                                         "import-broken-row");
+        struct err_item *item = err_item(
+            l->e, arena_printf(l->a, "/rows/%llu/%zu", (unsigned long long)p.record, p.field),
+            "import-broken-row");
         err_item_param(l->e, item, "row", arena_printf(l->a, "%llu", (unsigned long long)p.record));
     }
     return err_set(l->e, code, "record %llu field %zu: %s", (unsigned long long)p.record, p.field,
@@ -110,7 +111,8 @@ static int look_through(struct look *l, int fd)
     return rc;
 }
 
-/* --- UTF-8 --------------------------------------------------------------------------------------- */
+/* --- UTF-8 ---------------------------------------------------------------------------------------
+ */
 
 static int write_all(int fd, const char *p, size_t n)
 {
@@ -168,7 +170,8 @@ static int store_file(struct tenant *t, struct look *l, const char *file, int64_
     struct str dir = arena_printf(l->a, "%s/files", t->dir);
     struct str sub = arena_printf(l->a, "%s/files/imports", t->dir);
     struct str path = import_path(t, id, l->a);
-    if ((mkdir(dir.p, 0700) != 0 && errno != EEXIST) || (mkdir(sub.p, 0700) != 0 && errno != EEXIST))
+    if ((mkdir(dir.p, 0700) != 0 && errno != EEXIST) ||
+        (mkdir(sub.p, 0700) != 0 && errno != EEXIST))
         return err_set(l->e, ERR_IO, "%s: %s", sub.p, strerror(errno));
     int rc;
     switch (l->format.encoding) {
@@ -191,10 +194,12 @@ static int store_file(struct tenant *t, struct look *l, const char *file, int64_
         return 0;
     int why = errno;
     unlink(path.p);
-    return err_set(l->e, why == ENOSPC ? ERR_STORAGE_FULL : ERR_IO, "%s: %s", path.p, strerror(why));
+    return err_set(l->e, why == ENOSPC ? ERR_STORAGE_FULL : ERR_IO, "%s: %s", path.p,
+                   strerror(why));
 }
 
-/* --- guessing ------------------------------------------------------------------------------------- */
+/* --- guessing
+ * ------------------------------------------------------------------------------------- */
 
 /* Lower case, without blanks, underscores, hyphens and dots. */
 static struct str plain(struct str s, struct arena *a)
@@ -298,9 +303,9 @@ static void write_mapping(struct look *l, const struct target *targets, const in
 
 static void write_format(const struct look *l, struct jw *w)
 {
-    static const char *const encodings[] = {[CSV_DETECT] = "UTF-8",   [CSV_UTF8] = "UTF-8",
-                                            [CSV_UTF8_BOM] = "UTF-8", [CSV_GB18030] = "GB18030",
-                                            [CSV_UTF16LE] = "UTF-16LE", [CSV_UTF16BE] = "UTF-16BE"};
+    static const char *const encodings[] = {
+        [CSV_DETECT] = "UTF-8",    [CSV_UTF8] = "UTF-8",       [CSV_UTF8_BOM] = "UTF-8",
+        [CSV_GB18030] = "GB18030", [CSV_UTF16LE] = "UTF-16LE", [CSV_UTF16BE] = "UTF-16BE"};
     char delimiter[2] = {l->format.delimiter ? l->format.delimiter : ',', 0};
     jw_obj(w);
     jw_kcstr(w, "encoding", encodings[l->format.encoding]);
@@ -323,15 +328,15 @@ static int insert_import(struct db_conn *c, void *arg, struct err *e)
 {
     struct new_import *n = arg;
     int64_t now = clock_now_ms();
-    return db_exec(c,
-                   "INSERT INTO import (id, name, entity, state, bytes, row_count, format, columns, "
-                   "mapping, options, owner_id, created_at, updated_at) "
-                   "VALUES ($1, $2, $3, 'uploaded', $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-                   DB_ARGS(DB_I64(n->id), DB_STR(n->name), DB_STR(str_of(n->en->name)),
-                           DB_I64(n->bytes), DB_I64(n->rows), DB_STR(n->format),
-                           DB_STR(n->columns), DB_STR(n->mapping), DB_STR(n->options),
-                           DB_ID(n->owner_id), DB_I64(now), DB_I64(now)),
-                   NULL, e);
+    return db_exec(
+        c,
+        "INSERT INTO import (id, name, entity, state, bytes, row_count, format, columns, "
+        "mapping, options, owner_id, created_at, updated_at) "
+        "VALUES ($1, $2, $3, 'uploaded', $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        DB_ARGS(DB_I64(n->id), DB_STR(n->name), DB_STR(str_of(n->en->name)), DB_I64(n->bytes),
+                DB_I64(n->rows), DB_STR(n->format), DB_STR(n->columns), DB_STR(n->mapping),
+                DB_STR(n->options), DB_ID(n->owner_id), DB_I64(now), DB_I64(now)),
+        NULL, e);
 }
 
 static struct str in_arena(struct buf *b, struct arena *a)
@@ -366,8 +371,12 @@ int import_take(struct tenant *t, const char *file, const struct entity *en, str
             targets[target[i]].field->type->shape == SHAPE_DATE)
             l.format.date = csv_detect_date(l.samples[i], l.nsamples[i], NULL);
 
-    struct new_import ni = {.t = t, .id = id_next(t->ids), .owner_id = owner_id, .en = en,
-                            .bytes = st.st_size, .rows = l.rows};
+    struct new_import ni = {.t = t,
+                            .id = id_next(t->ids),
+                            .owner_id = owner_id,
+                            .en = en,
+                            .bytes = st.st_size,
+                            .rows = l.rows};
     if (name.n > 200)
         name.n = 200;
     size_t bad;
@@ -382,9 +391,9 @@ int import_take(struct tenant *t, const char *file, const struct entity *en, str
     w = jw_new(&out);
     write_mapping(&l, targets, target, &w);
     ni.mapping = in_arena(&out, a);
-    ni.options = arena_printf(a, "{\"on_existing\":\"skip\",\"currency\":\"" STR_FMT
-                              "\",\"create_customers\":true}",
-                              STR_ARG(tenant_company(t)->currency));
+    ni.options = arena_printf(
+        a, "{\"on_existing\":\"skip\",\"currency\":\"" STR_FMT "\",\"create_customers\":true}",
+        STR_ARG(tenant_company(t)->currency));
     buf_free(&out);
     rc = store_file(t, &l, file, ni.id);
     if (rc == 0)

@@ -11,8 +11,8 @@ struct undoing {
     struct tenant *t;
     const struct import *im;
     struct arena *a;
-    int64_t after;            /* keyset over ids */
-    int64_t removed, kept;    /* of this chunk */
+    int64_t after;         /* keyset over ids */
+    int64_t removed, kept; /* of this chunk */
     size_t n;
     struct pass pass;
 };
@@ -81,7 +81,8 @@ static int drop_customers(struct db_conn *c, void *arg, struct err *e)
         if (rc == 0)
             rc = search_drop(c, ids[i], e);
         if (rc == 0)
-            rc = db_exec(c, "DELETE FROM customers WHERE id = $1", DB_ARGS(DB_I64(ids[i])), NULL, e);
+            rc =
+                db_exec(c, "DELETE FROM customers WHERE id = $1", DB_ARGS(DB_I64(ids[i])), NULL, e);
         if (rc == ERR_CONSTRAINT) {
             /* Somebody points to it (referred by, parent): that is touched, too. */
             return err_set(e, ERR_CONSTRAINT, "customer %lld is linked to", (long long)ids[i]);
@@ -128,17 +129,17 @@ static int next_event(struct db_conn *c, void *arg, struct err *e)
     struct err inner;
     o->event = 0;
     o->conflict = false;
-    int rc = db_one_i64(c,
-                        "SELECT max(id) FROM history WHERE id > $1 AND id < $2 AND "
-                        "import_id = $3 AND kind = 'update' AND undone_by IS NULL",
-                        DB_ARGS(DB_I64(o->u->im->history_floor), DB_I64(o->before),
-                                DB_I64(o->u->im->id)),
-                        0, &o->event, e);
+    int rc = db_one_i64(
+        c,
+        "SELECT max(id) FROM history WHERE id > $1 AND id < $2 AND "
+        "import_id = $3 AND kind = 'update' AND undone_by IS NULL",
+        DB_ARGS(DB_I64(o->u->im->history_floor), DB_I64(o->before), DB_I64(o->u->im->id)), 0,
+        &o->event, e);
     if (rc || !o->event)
         return rc;
     err_init(&inner, o->u->a);
-    struct write w = {.t = o->u->t, .c = c, .who = o->u->pass.who, .a = o->u->a,
-                      .now = clock_now_ms()};
+    struct write w = {
+        .t = o->u->t, .c = c, .who = o->u->pass.who, .a = o->u->a, .now = clock_now_ms()};
     rc = record_undo(&w, o->event, &r, &inner);
     if (rc == ERR_UNDO_CONFLICT || rc == ERR_NOT_FOUND || rc == ERR_FORBIDDEN) {
         o->conflict = true;
