@@ -14,7 +14,7 @@ export function client(context, url) {
       headers: { 'X-Patron': '1', Origin: url, 'Sec-Fetch-Site': 'same-origin', 'Accept-Language': 'zh-CN', 'Content-Type': json ? 'application/json' : 'application/octet-stream', ...headers },
     })
     const text = await answer.text()
-    let body = null
+    let body
     try { body = text ? JSON.parse(text) : null } catch { body = text }
     return { status: answer.status(), body, headers: answer.headers() }
   }
