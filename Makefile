@@ -4,7 +4,7 @@ WEB ?= 1
 DATA ?= data
 PORT ?= 8040
 
-.PHONY: help setup run test build lint asan tsan bench fuzz shots clean
+.PHONY: help setup run test build lint asan tsan bench shots clean
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
