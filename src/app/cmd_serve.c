@@ -99,8 +99,11 @@ static void stop(struct server *s)
 {
     /* New requests end first, then the jobs pause at their next chunk, then what was queued is
        written; the workers go last, for they may still owe answers. */
-    if (s->http)
+    if (s->http) {
+        /* Jobs go on publishing while the server goes: nobody is woken any more. */
+        live_on_publish(s->t->live, NULL, NULL);
         http_stop(s->http, 10000);
+    }
     housekeeper_stop(s->keeper);
     jobs_stop(s->t);
     if (s->api) {

@@ -215,6 +215,8 @@ class Server:
         except subprocess.TimeoutExpired:
             self.process.kill()
             code = -9
+        if code:
+            print("the server said:\n" + self.said()[-6000:], flush=True)
         shutil.rmtree(self.dir, ignore_errors=True)
         if self.url:
             psql(PG, f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)')

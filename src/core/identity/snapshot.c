@@ -32,7 +32,8 @@ static int read_roles(struct loading *l, struct err *e)
     while (rc == 0 && (rc = db_step(rows, e)) > 0) {
         if (l->nroles == cap) {
             struct role_row *grown = arena_array(l->s->arena, struct role_row, cap * 2 + 8);
-            memcpy(grown, l->roles, l->nroles * sizeof *grown);
+            if (l->nroles)
+                memcpy(grown, l->roles, l->nroles * sizeof *grown);
             l->roles = grown;
             cap = cap * 2 + 8;
         }

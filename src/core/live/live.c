@@ -8,6 +8,7 @@ enum { RING = 4096, MAX_DATA = 4096 };
 
 struct live {
     pthread_mutex_t lock;
+    pthread_mutex_t calling;      /* held while on_publish runs: once taken away, it is over */
     struct live_event ring[RING]; /* event seq stands at seq % RING; its data is owned */
     uint64_t last;
     void (*on_publish)(void *);
@@ -17,8 +18,10 @@ struct live {
 struct live *live_new(void)
 {
     struct live *l = calloc(1, sizeof *l);
-    if (l)
+    if (l) {
         pthread_mutex_init(&l->lock, NULL);
+        pthread_mutex_init(&l->calling, NULL);
+    }
     return l;
 }
 
@@ -29,15 +32,16 @@ void live_free(struct live *l)
     for (size_t i = 0; i < RING; i++)
         free((char *)l->ring[i].data.p);
     pthread_mutex_destroy(&l->lock);
+    pthread_mutex_destroy(&l->calling);
     free(l);
 }
 
 void live_on_publish(struct live *l, void (*fn)(void *), void *arg)
 {
-    pthread_mutex_lock(&l->lock);
+    pthread_mutex_lock(&l->calling);
     l->on_publish = fn;
     l->on_publish_arg = arg;
-    pthread_mutex_unlock(&l->lock);
+    pthread_mutex_unlock(&l->calling);
 }
 
 void live_publish(struct live *l, const struct live_event *ev)
@@ -55,11 +59,11 @@ void live_publish(struct live *l, const struct live_event *ev)
     *slot = *ev;
     slot->seq = l->last;
     slot->data = str_from(data, ev->data.n);
-    void (*fn)(void *) = l->on_publish;
-    void *arg = l->on_publish_arg;
     pthread_mutex_unlock(&l->lock);
-    if (fn)
-        fn(arg);
+    pthread_mutex_lock(&l->calling);
+    if (l->on_publish)
+        l->on_publish(l->on_publish_arg);
+    pthread_mutex_unlock(&l->calling);
 }
 
 uint64_t live_last(const struct live *l)

@@ -21,6 +21,7 @@ struct write {
     struct db_conn *c;
     const struct actor *who;
     struct arena *a;
+    struct arena *keep; /* lives until after the commit, for the live events; NULL = a does */
     int64_t now;
     int64_t import_id; /* the import that writes, 0 = none */
     int64_t event_id;  /* out: id of the last history event written */

@@ -293,7 +293,8 @@ static void publish(void *arg)
 
 static void tell(struct write *w, const struct record *r, const char *kind)
 {
-    struct pending_event *p = arena_new_of(w->a, struct pending_event);
+    struct arena *a = w->keep ? w->keep : w->a;
+    struct pending_event *p = arena_new_of(a, struct pending_event);
     bool owned = r->en->owned;
     p->live = w->t->live;
     p->ev = (struct live_event){
@@ -301,7 +302,7 @@ static void tell(struct write *w, const struct record *r, const char *kind)
         .entity = r->en->id,
         .owner_id = owned ? r->v[FIELD_OWNER_ID].i : 0,
         .department_id = owned ? r->v[FIELD_DEPARTMENT_ID].i : 0,
-        .data = arena_printf(w->a,
+        .data = arena_printf(a,
                              "{\"entity\":\"%s\",\"id\":\"%lld\",\"version\":%lld,"
                              "\"kind\":\"%s\",\"customer_id\":\"%lld\"}",
                              r->en->name, (long long)r->v[FIELD_ID].i,

@@ -277,6 +277,7 @@ static int update_existing(struct chunk *ch, struct db_conn *c, const struct imp
                       .c = c,
                       .who = r->pass.who,
                       .a = ch->row_arena,
+                      .keep = ch->a,
                       .now = clock_now_ms(),
                       .import_id = r->im.id};
     rc = record_update(&w, en, id, body, -1, &after, &inner);
