@@ -52,10 +52,12 @@ class Stop(Api):
         threads = [threading.Thread(target=write) for _ in range(8)]
         [t.start() for t in threads]
         time.sleep(.7)
-        self.assertEqual(self.server.stop(), 0)
+        code = self.server.stop()
         over.set()
         [t.join() for t in threads]
+        said = self.server.said()[-5000:]
         self.server.start(self.server.port)
+        self.assertEqual(code, 0, said)
         stored = {r[0] for r in self.server.rows("id", "customers", "WHERE name = 'load'")}
         self.assertGreater(len(made), 10)
         self.assertEqual(set(made) - stored, set())
