@@ -6,8 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- who asks
- * ------------------------------------------------------------------------------------- */
+/* --- who asks ------------------------------------------------------------------------------ */
 
 static const char *cookie_name(const struct api *a)
 {
@@ -74,8 +73,7 @@ static int authenticate(struct api_call *c)
     return rc;
 }
 
-/* --- the two steps of a request
- * ------------------------------------------------------------------- */
+/* --- the two steps of a request ------------------------------------------------------------ */
 
 static struct api_call *new_call(struct api *a, struct http_request *req)
 {
@@ -200,8 +198,7 @@ static void on_finished(void *arg, struct http_request *req)
     log_debug(STR_FMT " %d", STR_ARG(req->path), req->status);
 }
 
-/* --- helpers
- * -------------------------------------------------------------------------------------- */
+/* --- helpers ------------------------------------------------------------------------------- */
 
 struct filter_env api_filter_env(const struct api_call *c)
 {
@@ -262,8 +259,7 @@ int api_body_str(struct api_call *c, const char *name, bool required, struct str
     return 0;
 }
 
-/* --- life
- * ----------------------------------------------------------------------------------------- */
+/* --- life ---------------------------------------------------------------------------------- */
 
 int api_new(const struct api_options *o, struct api **ret_api, struct err *e)
 {

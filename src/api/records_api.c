@@ -5,8 +5,7 @@
 
 #include <string.h>
 
-/* --- list
- * ----------------------------------------------------------------------------------------- */
+/* --- list ---------------------------------------------------------------------------------- */
 
 static int take_fields(struct api_call *c, struct str in, struct list_query *q)
 {
@@ -133,8 +132,7 @@ static int records_list(struct api_call *c, struct db_conn *conn, struct jw *w)
     return record_list(conn, c->t, c->who, &q, c->a, w, &c->err);
 }
 
-/* --- one record
- * ----------------------------------------------------------------------------------- */
+/* --- one record ---------------------------------------------------------------------------- */
 
 static int record_read(struct api_call *c, struct db_conn *conn, struct jw *w)
 {
@@ -186,8 +184,7 @@ static int record_put_back(struct api_call *c, struct write *wr, struct jw *w)
     return rc;
 }
 
-/* --- several at once
- * ------------------------------------------------------------------------------ */
+/* --- several at once ----------------------------------------------------------------------- */
 
 static void batch_problem(struct api_call *c, int code, struct err *e, struct jw *w)
 {
@@ -256,8 +253,7 @@ static int batch_post(struct api_call *c, struct write *wr, struct jw *w)
     return 0;
 }
 
-/* --- history
- * -------------------------------------------------------------------------------------- */
+/* --- history ------------------------------------------------------------------------------- */
 
 static int history_of(struct api_call *c, struct db_conn *conn, struct history_query *q,
                       const struct entity *en, struct jw *w)
@@ -301,8 +297,7 @@ static int history_undo(struct api_call *c, struct write *wr, struct jw *w)
     return rc;
 }
 
-/* --- search
- * --------------------------------------------------------------------------------------- */
+/* --- search -------------------------------------------------------------------------------- */
 
 static int search_get(struct api_call *c, struct db_conn *conn, struct jw *w)
 {

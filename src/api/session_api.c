@@ -7,8 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* --- the session object
- * --------------------------------------------------------------------------- */
+/* --- the session object -------------------------------------------------------------------- */
 
 static void write_permissions(const struct tenant *t, const struct actor *who, struct jw *w)
 {
@@ -73,8 +72,7 @@ static int session_get(struct api_call *c, struct db_conn *conn, struct jw *w)
     return write_session(c, conn, c->who, w);
 }
 
-/* --- cookies
- * -------------------------------------------------------------------------------------- */
+/* --- cookies ------------------------------------------------------------------------------- */
 
 static void set_cookie(struct api_call *c, const char *secret, bool remember)
 {
@@ -263,8 +261,7 @@ static int user_password_put(struct api_call *c, struct jw *w)
     return rc;
 }
 
-/* --- first run
- * ------------------------------------------------------------------------------------ */
+/* --- first run ----------------------------------------------------------------------------- */
 
 static int setup_get(struct api_call *c, struct jw *w)
 {

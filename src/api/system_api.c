@@ -7,8 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* --- metadata
- * ------------------------------------------------------------------------------------- */
+/* --- metadata ------------------------------------------------------------------------------ */
 
 static void write_label(struct jw *w, const char *key, const struct text2 *label)
 {
@@ -86,8 +85,7 @@ static int metadata_get(struct api_call *c, struct jw *w)
     return 0;
 }
 
-/* --- live events
- * ---------------------------------------------------------------------------------- */
+/* --- live events --------------------------------------------------------------------------- */
 
 struct listener {
     struct tenant *t;
@@ -154,8 +152,7 @@ static int events_get(struct api_call *c, struct jw *w)
     return 0;
 }
 
-/* --- operations
- * ----------------------------------------------------------------------------------- */
+/* --- operations ---------------------------------------------------------------------------- */
 
 static int healthz_get(struct api_call *c, struct jw *w)
 {

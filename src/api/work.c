@@ -14,8 +14,7 @@ static struct jw fresh_output(struct api_call *c)
     return jw_new(&c->req->out);
 }
 
-/* --- reads
- * ---------------------------------------------------------------------------------------- */
+/* --- reads --------------------------------------------------------------------------------- */
 
 static int run_read(struct api_call *c, int64_t budget_us)
 {
@@ -30,8 +29,7 @@ static int run_read(struct api_call *c, int64_t budget_us)
     return rc;
 }
 
-/* --- workers
- * -------------------------------------------------------------------------------------- */
+/* --- workers ------------------------------------------------------------------------------- */
 
 static int work_submit(struct api *a, struct api_call *c)
 {
@@ -115,8 +113,7 @@ void work_stop(struct api *a)
     pthread_cond_destroy(&a->more);
 }
 
-/* --- writes
- * --------------------------------------------------------------------------------------- */
+/* --- writes -------------------------------------------------------------------------------- */
 
 /* An Idempotency-Key belongs to its user. The answer is stored in the transaction of the write, so
    that either both are there or none. */
@@ -235,8 +232,7 @@ static int submit_write(struct api_call *c)
     return 0;
 }
 
-/* --- dispatch
- * ------------------------------------------------------------------------------------- */
+/* --- dispatch ------------------------------------------------------------------------------ */
 
 void call_run(struct api_call *c)
 {

@@ -31,8 +31,7 @@ struct housekeeper;
 struct housekeeper *housekeeper_start(struct tenant *t, const char *uploads);
 void housekeeper_stop(struct housekeeper *k);
 
-/* --- options
- * -------------------------------------------------------------------------------------- */
+/* --- options ------------------------------------------------------------------------------- */
 
 struct option_def {
     const char *name; /* "--data" */
@@ -48,6 +47,8 @@ bool args_read(const struct option_def *defs, size_t n, int argc, char **argv, s
 
 /* Opens the tenant of --data / --db for a command; prints the reason when it fails. */
 struct tenant *app_open(const char *dir, const char *db_url);
+/* The same beside a running server, to read only: no lock, no upgrade, no users. */
+struct tenant *app_open_beside(const char *dir, const char *db_url);
 /* Prints an error for people: the text of its code, and the detail. */
 void app_say_error(const struct messages *m, int rc, const struct err *e);
 /* The language of the terminal, from LC_ALL, LC_MESSAGES, LANG. */

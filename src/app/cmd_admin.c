@@ -28,7 +28,8 @@ struct session {
     struct err e;
 };
 
-static bool begin(struct session *s, int argc, char **argv, size_t words, const char *usage)
+static bool begin_with(struct session *s, int argc, char **argv, size_t words, const char *usage,
+                       struct tenant *(*open)(const char *dir, const char *db_url))
 {
     memset(s, 0, sizeof *s);
     if (!args_read(options, NOPTIONS, argc, argv, &s->in))
@@ -37,10 +38,15 @@ static bool begin(struct session *s, int argc, char **argv, size_t words, const 
         fprintf(stderr, "usage: %s\n", usage);
         return false;
     }
-    s->t = app_open(s->in.values[DATA], s->in.values[DB]);
+    s->t = open(s->in.values[DATA], s->in.values[DB]);
     s->a = arena_new(0);
     err_init(&s->e, s->a);
     return s->t != NULL;
+}
+
+static bool begin(struct session *s, int argc, char **argv, size_t words, const char *usage)
+{
+    return begin_with(s, argc, argv, words, usage, app_open);
 }
 
 static int end(struct session *s, int rc)
@@ -64,7 +70,8 @@ static void show_progress(void *arg, const char *table, int64_t rows)
 int cmd_backup(int argc, char **argv)
 {
     struct session s;
-    if (!begin(&s, argc, argv, 1, "patron backup FILE --data DIR"))
+    /* Also beside a running server: it only reads. */
+    if (!begin_with(&s, argc, argv, 1, "patron backup FILE --data DIR", app_open_beside))
         return 2;
     int rc = backup_write(s.t->db, s.t->registry->tables, s.t->registry->ntables, s.in.words[0],
                           show_progress, NULL, &s.e);
@@ -161,8 +168,7 @@ int cmd_token(int argc, char **argv)
     return end(&s, rc);
 }
 
-/* --- users
- * ---------------------------------------------------------------------------------------- */
+/* --- users --------------------------------------------------------------------------------- */
 
 /* From the terminal without echo, or the first line of standard input. */
 static bool read_password(char out[PASSWORD_MAX + 2])

@@ -77,7 +77,7 @@ static void notice(const char *text)
     fprintf(stderr, "patron: %s\n", text);
 }
 
-struct tenant *app_open(const char *dir, const char *db_url)
+static struct tenant *open_with(const char *dir, const char *db_url, bool beside)
 {
     struct tenant *t = NULL;
     struct arena *a = arena_new(0);
@@ -88,9 +88,10 @@ struct tenant *app_open(const char *dir, const char *db_url)
         arena_free(a);
         return NULL;
     }
-    struct tenant_options o = {.dir = dir, .db_url = db_url, .hooks = app_hooks, .notice = notice};
+    struct tenant_options o = {
+        .dir = dir, .db_url = db_url, .hooks = app_hooks, .notice = notice, .beside = beside};
     int rc = tenant_open(&o, &t, &e);
-    if (rc == 0 && (rc = identity_open(t, &e)) != 0) {
+    if (rc == 0 && !beside && (rc = identity_open(t, &e)) != 0) {
         tenant_close(t);
         t = NULL;
     }
@@ -98,4 +99,14 @@ struct tenant *app_open(const char *dir, const char *db_url)
         app_say_error(NULL, rc, &e);
     arena_free(a);
     return rc ? NULL : t;
+}
+
+struct tenant *app_open(const char *dir, const char *db_url)
+{
+    return open_with(dir, db_url, false);
+}
+
+struct tenant *app_open_beside(const char *dir, const char *db_url)
+{
+    return open_with(dir, db_url, true);
 }

@@ -4,7 +4,7 @@
 
 enum { MAX_DEPTH = 64, MAX_ITEMS = 10000 };
 
-/* --- reader ----------------------------------------------------------------------------------- */
+/* --- reader -------------------------------------------------------------------------------- */
 
 /* jansson would build a deep or endless tree before anyone can refuse it, so the limits are checked
    on the text first: depth, and commas per open array. Returns the offset of the offence or -1. */

@@ -46,7 +46,7 @@ void db_close(struct db *db);
 enum db_kind db_kind(const struct db *db);
 struct db *db_of(const struct db_conn *c);
 
-/* --- values ------------------------------------------------------------------------------- */
+/* --- values -------------------------------------------------------------------------------- */
 
 enum db_type { DB_NULL, DB_INT, DB_REAL, DB_TEXT, DB_BLOB };
 
@@ -71,7 +71,7 @@ struct db_value {
         sizeof((const struct db_value[]){__VA_ARGS__}) / sizeof(struct db_value)
 #define DB_NOARGS NULL, 0
 
-/* --- statements --------------------------------------------------------------------------- */
+/* --- statements ---------------------------------------------------------------------------- */
 
 int db_reader(struct db *db, struct db_conn **ret_conn, struct err *e) must_check;
 void db_reader_done(struct db_conn *c); /* ends an open read transaction; NULL is fine */
@@ -111,7 +111,7 @@ int db_exec(struct db_conn *c, const char *sql, const struct db_value *args, siz
 int db_one_i64(struct db_conn *c, const char *sql, const struct db_value *args, size_t nargs,
                int64_t absent, int64_t *ret_value, struct err *e) must_check;
 
-/* --- writing ------------------------------------------------------------------------------ */
+/* --- writing ------------------------------------------------------------------------------- */
 
 enum db_lane {
     DB_INTERACTIVE, /* a person waits; goes first */

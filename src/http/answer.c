@@ -88,8 +88,7 @@ enum MHD_Result answer_now(struct http_conn *conn)
     return queued;
 }
 
-/* --- streams
- * -------------------------------------------------------------------------------------- */
+/* --- streams ------------------------------------------------------------------------------- */
 
 /* Copies what is there; falls asleep when nothing is. */
 static ssize_t stream_read(void *cls, uint64_t pos, char *out, size_t max)

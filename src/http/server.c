@@ -35,8 +35,7 @@ static enum http_method method_of(const char *name)
     return HTTP_OTHER;
 }
 
-/* --- connections
- * ---------------------------------------------------------------------------------- */
+/* --- connections --------------------------------------------------------------------------- */
 
 static void conn_opened(struct http_server *s, struct MHD_Connection *c, void **context)
 {
@@ -100,8 +99,7 @@ static struct http_conn *conn_of(struct MHD_Connection *c)
     return info ? info->socket_context : NULL;
 }
 
-/* --- requests
- * ------------------------------------------------------------------------------------- */
+/* --- requests ------------------------------------------------------------------------------ */
 
 static void request_begin(struct http_conn *conn, const char *url, const char *method)
 {
@@ -280,8 +278,7 @@ static enum MHD_Result on_access(void *cls, struct MHD_Connection *c, const char
     return answer_now(conn);
 }
 
-/* --- start and stop
- * ------------------------------------------------------------------------------- */
+/* --- start and stop ------------------------------------------------------------------------ */
 
 static void log_line(void *cls, const char *fmt, va_list args)
 {

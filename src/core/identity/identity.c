@@ -8,8 +8,7 @@
 #define RECHECK_US INT64_C(30000000)
 #define DAY_MS INT64_C(86400000)
 
-/* --- open, close, snapshot
- * ------------------------------------------------------------------------ */
+/* --- open, close, snapshot ----------------------------------------------------------------- */
 
 int identity_open(struct tenant *t, struct err *e)
 {
@@ -92,8 +91,7 @@ void identity_leave(struct pass *p)
     *p = (struct pass){0};
 }
 
-/* --- secrets
- * -------------------------------------------------------------------------------------- */
+/* --- secrets ------------------------------------------------------------------------------- */
 
 void secret_hash(struct str secret, unsigned char out[HASH])
 {
@@ -252,8 +250,26 @@ int token_create(struct db_conn *c, struct tenant *t, int64_t user_id, struct st
                    NULL, e);
 }
 
-/* --- passwords
- * ------------------------------------------------------------------------------------ */
+int token_revoke(struct db_conn *c, struct tenant *t, int64_t token_id, int64_t user_id,
+                 struct err *e)
+{
+    int64_t owner = 0, changed = 0;
+    int rc = db_one_i64(c, "SELECT user_id FROM token WHERE id = $1", DB_ARGS(DB_I64(token_id)), 0,
+                        &owner, e);
+    if (rc == 0)
+        rc = db_exec(c,
+                     "UPDATE token SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL AND "
+                     "($3 = 0 OR user_id = $3)",
+                     DB_ARGS(DB_I64(clock_now_ms()), DB_I64(token_id), DB_I64(user_id)), &changed,
+                     e);
+    if (rc == 0 && !changed)
+        rc = err_set(e, ERR_NOT_FOUND, "token %lld", (long long)token_id);
+    if (rc == 0 && t->identity)
+        cache_forget_user(t->identity, owner);
+    return rc;
+}
+
+/* --- passwords ----------------------------------------------------------------------------- */
 
 enum { MEMORY = 19 << 20, PASSES = 2, FREE_TRIES = 5 };
 
@@ -287,7 +303,7 @@ int password_store(struct db_conn *c, int64_t user_id, const char *hash, struct 
 }
 
 /* Failures are counted per login and per address; after five, each one more doubles the wait, from
-   15 seconds up to 15 minutes. A quiet quarter of an hour forgives. */
+   15 seconds up to 16 minutes. A quiet quarter of an hour forgives. */
 static struct throttle *throttle_of(struct identity *id, const char *kind, struct str what)
 {
     uint64_t key = (str_hash(what) ^ str_hash(str_of(kind))) | 1;
@@ -382,8 +398,7 @@ int identity_check(struct tenant *t, struct str login, struct str password, stru
     return err_set(e, ERR_SIGN_IN_FAILED, "%u tries left", left);
 }
 
-/* --- first run
- * ------------------------------------------------------------------------------------ */
+/* --- first run ----------------------------------------------------------------------------- */
 
 void setup_token_make(struct tenant *t, char ret_token[SECRET_TEXT])
 {

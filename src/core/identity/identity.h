@@ -1,6 +1,6 @@
 /* Who is asking: users as immutable actors, sessions, API tokens, passwords, throttling.
 
-   Secrets (session ids, tokens) are 32 random bytes; only their BLAKE2b hash is stored. Passwords
+   Secrets (session ids, tokens) are 24 random bytes; only their BLAKE2b hash is stored. Passwords
    are argon2id, 19 MiB, 2 passes (about 30 ms of CPU: never on a loop thread). */
 #ifndef PATRON_CORE_IDENTITY_H
 #define PATRON_CORE_IDENTITY_H
@@ -36,8 +36,7 @@ int identity_as_user(struct tenant *t, int64_t user_id, struct pass *ret_pass,
 /* May do everything; kind "system". */
 const struct actor *identity_system(void);
 
-/* --- passwords
- * ------------------------------------------------------------------------------------ */
+/* --- passwords ----------------------------------------------------------------------------- */
 
 enum { PASSWORD_MIN = 8, PASSWORD_MAX = 200, PASSWORD_HASH = 128 };
 
@@ -52,8 +51,7 @@ int password_store(struct db_conn *c, int64_t user_id, const char *hash, struct 
 int identity_check(struct tenant *t, struct str login, struct str password, struct str peer,
                    int64_t *ret_user_id, struct err *e) must_check;
 
-/* --- sessions and tokens
- * -------------------------------------------------------------------------- */
+/* --- sessions and tokens ------------------------------------------------------------------- */
 
 enum { SECRET_TEXT = 48 };
 
@@ -65,9 +63,11 @@ int session_end_all(struct db_conn *c, struct tenant *t, int64_t user_id, struct
 /* "pat_…". expires_at 0 = never. */
 int token_create(struct db_conn *c, struct tenant *t, int64_t user_id, struct str name,
                  int64_t expires_at, char ret_secret[SECRET_TEXT], struct err *e) must_check;
+/* Ends a token of this user (any user's with 0). ERR_NOT_FOUND. */
+int token_revoke(struct db_conn *c, struct tenant *t, int64_t token_id, int64_t user_id,
+                 struct err *e) must_check;
 
-/* --- first run
- * ------------------------------------------------------------------------------------ */
+/* --- first run ----------------------------------------------------------------------------- */
 
 /* A fresh one-time token for the set-up link when the company is not set up; the one before stops
    working. Kept in memory only. */

@@ -183,8 +183,7 @@ const struct actor *snapshot_find(const struct snapshot *s, int64_t user_id)
     return lo < s->n && s->actors[lo].user_id == user_id ? &s->actors[lo] : NULL;
 }
 
-/* --- hooks: what changes who may do what
- * ---------------------------------------------------------- */
+/* --- hooks: what changes who may do what --------------------------------------------------- */
 
 static void changed(void *arg)
 {

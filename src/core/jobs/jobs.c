@@ -46,8 +46,7 @@ static const struct job_kind *find_kind(const struct job_kind *const *tables, co
     return NULL;
 }
 
-/* --- claiming
- * -------------------------------------------------------------------------------------- */
+/* --- claiming ------------------------------------------------------------------------------ */
 
 struct claim {
     struct jobs *jobs;
@@ -116,8 +115,7 @@ static int load_job(struct job *j, struct err *e)
     return rc;
 }
 
-/* --- progress
- * -------------------------------------------------------------------------------------- */
+/* --- progress ------------------------------------------------------------------------------ */
 
 static void announce(struct tenant *t, int64_t id, int64_t owner)
 {
@@ -214,8 +212,7 @@ struct arena *job_arena(struct job *j)
     return j->a;
 }
 
-/* --- running
- * --------------------------------------------------------------------------------------- */
+/* --- running ------------------------------------------------------------------------------- */
 
 struct ending {
     struct job *j;
@@ -424,8 +421,7 @@ int jobs_run_queued(struct tenant *t, const struct job_kind *const *tables, stru
     return rc;
 }
 
-/* --- submit and cancel
- * ----------------------------------------------------------------------------- */
+/* --- submit and cancel --------------------------------------------------------------------- */
 
 static void wake_workers(void *arg)
 {

@@ -50,8 +50,7 @@ static const char *key_column(const struct field *f, struct arena *a)
     return base ? arena_printf(a, "%s_base", f->name).p : f->name;
 }
 
-/* --- cursor: base64url of a JSON array [key, …, id]
- * ----------------------------------------------- */
+/* --- cursor: base64url of a JSON array [key, …, id] ---------------------------------------- */
 
 static struct str cursor_text(struct lister *l, const struct db_rows *rows, unsigned first_key)
 {

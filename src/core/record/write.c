@@ -5,8 +5,7 @@
 
 #include <string.h>
 
-/* --- input
- * ---------------------------------------------------------------------------------------- */
+/* --- input --------------------------------------------------------------------------------- */
 
 static struct str pointer_of(struct write *w, const char *name)
 {
@@ -154,8 +153,7 @@ static int derive_department(struct write *w, const struct record *before, struc
     return rc;
 }
 
-/* --- hooks
- * ---------------------------------------------------------------------------------------- */
+/* --- hooks --------------------------------------------------------------------------------- */
 
 /* Hook tables are short and sorted by hand within a feature; order counts across features. */
 static int run_hooks(struct write *w, enum hook_phase phase, const struct record *before,
@@ -175,8 +173,7 @@ static int run_hooks(struct write *w, enum hook_phase phase, const struct record
     return 0;
 }
 
-/* --- rows
- * ----------------------------------------------------------------------------------------- */
+/* --- rows ---------------------------------------------------------------------------------- */
 
 const char *record_insert_sql(const struct entity *en, struct arena *a)
 {
@@ -237,8 +234,7 @@ static int update_row(struct write *w, const struct record *before, const struct
     return constraint_as_duplicate(after, rc, e);
 }
 
-/* --- history, outbox, events
- * ---------------------------------------------------------------------- */
+/* --- history, outbox, events --------------------------------------------------------------- */
 
 static int64_t customer_of(const struct record *r)
 {
@@ -341,8 +337,7 @@ static int note_down(struct write *w, const struct record *before, const struct 
     return rc;
 }
 
-/* --- the four writes
- * ------------------------------------------------------------------------------ */
+/* --- the four writes ----------------------------------------------------------------------- */
 
 static int forbidden(const struct entity *en, const char *what, struct err *e)
 {

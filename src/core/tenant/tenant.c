@@ -273,7 +273,7 @@ static int open_parts(struct tenant *t, const struct tenant_options *o, struct e
 {
     char path[512];
     int rc = make_dir(t->dir, e);
-    if (rc == 0)
+    if (rc == 0 && !o->beside)
         rc = datadir_lock(t->dir, &t->lock_fd, e);
     if (rc == 0)
         rc = registry_load(&t->registry, e);
@@ -282,16 +282,21 @@ static int open_parts(struct tenant *t, const struct tenant_options *o, struct e
     if (rc)
         return rc;
     snprintf(path, sizeof path, "%s/patron.db", t->dir);
-    struct db_options options = {.path = o->db_url ? NULL : path, .url = o->db_url, .schema = "t1"};
+    /* Loop threads, workers and jobs together must never wait for a reader. */
+    struct db_options options = {.path = o->db_url ? NULL : path,
+                                 .url = o->db_url,
+                                 .schema = "t1",
+                                 .readers = o->db_url ? 0 : 32};
     rc = db_open(&options, &t->db, e);
-    if (rc == 0)
+    if (rc == 0 && !o->beside)
         rc = migrate(t, o->notice, e);
     if (rc == 0)
         rc = tenant_reload(t, e);
     int64_t largest = 0;
     struct lease lease = {.now = clock_now_ms()};
-    if (rc == 0)
-        rc = largest_id(t, &largest, e);
+    if (rc || o->beside)
+        return rc;
+    rc = largest_id(t, &largest, e);
     if (rc == 0)
         rc = db_transact(t->db, DB_INTERACTIVE, lease_node, &lease, e);
     if (rc)

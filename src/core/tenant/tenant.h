@@ -52,8 +52,9 @@ struct tenant_options {
     const char *dir;    /* made if absent, mode 0700 */
     const char *db_url; /* PostgreSQL, or NULL for DIR/patron.db */
     const struct record_hook *const *hooks;
-    void (*notice)(
-        const char *text); /* what happens during an upgrade, for the console; may be NULL */
+    bool beside; /* only to read, beside a server that has the directory: no lock, no upgrade */
+    /* What happens during an upgrade, for the console; may be NULL. */
+    void (*notice)(const char *text);
 };
 
 /* Locks the directory, opens the database, brings its schema up to date (after a backup under

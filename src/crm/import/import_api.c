@@ -120,8 +120,7 @@ static int undo(struct api_call *c, struct write *wr, struct jw *w)
     return answer_job(c, rc, job, w);
 }
 
-/* --- preview and rejected rows: the file read again
- * ------------------------------------------------ */
+/* --- preview and rejected rows: the file read again ---------------------------------------- */
 
 struct walk {
     struct tenant *t;
@@ -248,11 +247,22 @@ static int preview(struct api_call *c, struct jw *w)
     return rc;
 }
 
+/* What a spreadsheet would take for a formula: a cell that begins like one and is no plain number.
+ */
+static bool is_formula(struct str s)
+{
+    if (s.n == 0 || !memchr("=+-@\t\r", s.p[0], 6))
+        return false;
+    for (size_t i = 1; i < s.n; i++)
+        if (!(s.p[i] >= '0' && s.p[i] <= '9') && s.p[i] != '.' && s.p[i] != ',')
+            return true;
+    return s.p[0] != '-' && s.p[0] != '+';
+}
+
 static void csv_cell(struct buf *out, struct str s)
 {
     bool quote = false;
-    /* A cell that a spreadsheet would take for a formula is kept a text. */
-    bool formula = s.n && strchr("=+-@", s.p[0]) && !(s.p[0] == '-' && s.n > 1 && s.p[1] <= '9');
+    bool formula = is_formula(s);
     for (size_t i = 0; i < s.n; i++)
         quote |= s.p[i] == '"' || s.p[i] == ',' || s.p[i] == '\n' || s.p[i] == '\r';
     if (!quote && !formula) {

@@ -177,8 +177,7 @@ int import_show(struct db_conn *c, struct tenant *t, int64_t id, struct arena *a
     return 0;
 }
 
-/* --- changing the plan, starting
- * ------------------------------------------------------------------- */
+/* --- changing the plan, starting ----------------------------------------------------------- */
 
 static bool busy(struct str state)
 {

@@ -42,8 +42,7 @@ struct str import_path(const struct tenant *t, int64_t id, struct arena *a);
 int import_set_state(struct db_conn *c, int64_t id, const char *state, const char *column,
                      struct str json, struct err *e) must_check;
 
-/* --- the plan: what is done with each column
- * ------------------------------------------------------ */
+/* --- the plan: what is done with each column ----------------------------------------------- */
 
 struct import_plan {
     struct tenant *t;
@@ -85,8 +84,7 @@ void row_parse(const struct import_plan *p, const struct csv_record *rec, struct
                struct parsed_row *row);
 struct str cell_of(const struct csv_record *rec, size_t column);
 
-/* --- the whole file in memory, 32 bytes a row
- * ----------------------------------------------------- */
+/* --- the whole file in memory, 32 bytes a row ---------------------------------------------- */
 
 struct import_row {
     uint64_t byte;   /* where the record begins */

@@ -36,8 +36,7 @@ size_t targets_of(const struct registry *r, const struct entity *en, struct aren
     return n;
 }
 
-/* --- reading one row
- * ------------------------------------------------------------------------------ */
+/* --- reading one row ----------------------------------------------------------------------- */
 
 struct str cell_of(const struct csv_record *rec, size_t column)
 {
@@ -191,8 +190,7 @@ void row_parse(const struct import_plan *p, const struct csv_record *rec, struct
         settle_order(p, row, status_column);
 }
 
-/* --- making the plan
- * ------------------------------------------------------------------------------ */
+/* --- making the plan ----------------------------------------------------------------------- */
 
 static int missing_column(struct import_plan *p, const struct target *target, struct err *e)
 {

@@ -55,8 +55,7 @@ struct chunk {
     bool touched;
 };
 
-/* --- one row back from the file
- * -------------------------------------------------------------------- */
+/* --- one row back from the file ------------------------------------------------------------ */
 
 static int reparse(struct chunk *ch, const struct import_row *row, struct csv_record *rec,
                    struct err *e)
@@ -87,8 +86,7 @@ static int reject(struct chunk *ch, struct db_conn *c, const struct import_row *
         NULL, e);
 }
 
-/* --- customers
- * ------------------------------------------------------------------------------------- */
+/* --- customers ----------------------------------------------------------------------------- */
 
 static int find_customer(struct chunk *ch, struct db_conn *c, struct str key, struct err *e)
 {
@@ -201,8 +199,7 @@ static int turn_to_customer(struct chunk *ch, struct db_conn *c, const struct im
     return r->p->create_customers ? create_customer(ch, c, ch->row->customer, ch->row->key, e) : 0;
 }
 
-/* --- orders
- * ---------------------------------------------------------------------------------------- */
+/* --- orders -------------------------------------------------------------------------------- */
 
 struct existing {
     int64_t id, customer_id;
@@ -346,8 +343,7 @@ static int one_customer(struct chunk *ch, struct db_conn *c, const struct import
     return ch->r->mode == IMPORT_CHECK ? 0 : create_customer(ch, c, ch->row->own, ch->row->key, e);
 }
 
-/* --- chunks
- * ---------------------------------------------------------------------------------------- */
+/* --- chunks -------------------------------------------------------------------------------- */
 
 static struct str cursor_text(const struct runner *r, const struct chunk *ch)
 {
@@ -425,8 +421,7 @@ static int all_chunks(struct runner *r, struct err *e)
     return rc;
 }
 
-/* --- begin and end
- * --------------------------------------------------------------------------------- */
+/* --- begin and end ------------------------------------------------------------------------- */
 
 static int map_file(struct runner *r, struct err *e)
 {
@@ -561,21 +556,27 @@ struct ending {
     bool history;
 };
 
+/* Orders that came or went change what customers are worth; the valuation is a job of its own. */
+static int ask_for_valuation(struct db_conn *c, struct runner *r, struct err *e)
+{
+    int64_t job = 0;
+    if (r->im.en->id != ENTITY_ORDER)
+        return 0;
+    return job_submit(c, r->t, "value", r->im.name, STR("{}"), job_view(r->j).owner_id, &job, e);
+}
+
 static int store_ending(struct db_conn *c, void *arg, struct err *e)
 {
     struct ending *end = arg;
     struct runner *r = end->r;
+    bool undone = strcmp(end->state, "undone") == 0;
     int rc = import_set_state(c, r->im.id, end->state, end->column, end->json, e);
+    if (rc == 0 && (undone || r->total.created + r->total.updated > 0))
+        rc = end->history || undone ? ask_for_valuation(c, r, e) : 0;
     if (rc == 0 && end->history)
         rc = db_exec(c, "UPDATE import SET finished_at = $1 WHERE id = $2",
                      DB_ARGS(DB_I64(clock_now_ms()), DB_I64(r->im.id)), NULL, e);
     if (rc || !end->history)
-        return rc;
-    /* New orders change what customers are worth; the valuation is a job of its own. */
-    int64_t job = 0;
-    if (r->im.en->id == ENTITY_ORDER && r->total.created + r->total.updated > 0)
-        rc = job_submit(c, r->t, "value", r->im.name, STR("{}"), job_view(r->j).owner_id, &job, e);
-    if (rc)
         return rc;
     struct history_event ev = {.id = id_next(r->t->ids),
                                .at = clock_now_ms(),

@@ -32,8 +32,7 @@ struct str import_path(const struct tenant *t, int64_t id, struct arena *a)
     return arena_printf(a, "%s/files/imports/%lld.csv", t->dir, (long long)id);
 }
 
-/* --- reading it all once
- * -------------------------------------------------------------------------- */
+/* --- reading it all once ------------------------------------------------------------------- */
 
 static int reading_failed(struct look *l, struct csv_reader *r)
 {
@@ -198,8 +197,7 @@ static int store_file(struct tenant *t, struct look *l, const char *file, int64_
                    strerror(why));
 }
 
-/* --- guessing
- * ------------------------------------------------------------------------------------- */
+/* --- guessing ------------------------------------------------------------------------------ */
 
 /* Lower case, without blanks, underscores, hyphens and dots. */
 static struct str plain(struct str s, struct arena *a)

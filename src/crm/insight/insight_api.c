@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- refresh and overview -------------------------------------------------------------------------- */
+/* --- refresh and overview ------------------------------------------------------------------ */
 
 static int bad(struct api_call *c, const char *pointer, const char *code)
 {
@@ -24,8 +24,9 @@ static int check_date(struct api_call *c, const char *name, const char *pointer)
     int32_t day;
     if (!v || json_is_null(v))
         return 0;
-    return json_is_string(v) && date_parse(json_get_str(c->body, name), &day) ? 0
-                                                                              : bad(c, pointer, "date");
+    return json_is_string(v) && date_parse(json_get_str(c->body, name), &day)
+               ? 0
+               : bad(c, pointer, "date");
 }
 
 static int refresh(struct api_call *c, struct write *wr, struct jw *w)
@@ -81,8 +82,8 @@ static void write_models(struct api_call *c, const json_t *models, struct jw *w)
     jw_arr(w);
     for (size_t i = 0; i < json_array_size(models); i++) {
         json_t *m = json_array_get(models, i);
-        struct str key = arena_printf(c->a, "verdict-" STR_FMT,
-                                      STR_ARG(json_get_str(m, "verdict")));
+        struct str key =
+            arena_printf(c->a, "verdict-" STR_FMT, STR_ARG(json_get_str(m, "verdict")));
         struct str text = message_text(c->t->messages, c->lang, key.p, NULL, 0, c->a);
         json_object_set_new(m, "message", json_stringn(text.p, text.n));
         json_object_del(m, "log_cov");
@@ -152,7 +153,7 @@ static int overview(struct api_call *c, struct db_conn *conn, struct jw *w)
     return 0;
 }
 
-/* --- one customer ---------------------------------------------------------------------------------- */
+/* --- one customer -------------------------------------------------------------------------- */
 
 struct record_row {
     int32_t as_of;
@@ -232,8 +233,7 @@ static void write_figures(const struct model *m, const struct record_row *r,
     jw_amount(w, "revenue", (double)r->revenue / m->scale, m->decimals);
     jw_kcstr(w, "abc", r->abc[0] ? r->abc : NULL);
     jw_kcstr(w, "rfm", r->rfm[0] ? r->rfm : NULL);
-    jw_kf64(w, "percentile",
-            m->customers ? 1.0 - (double)r->rank / (double)m->customers : NAN);
+    jw_kf64(w, "percentile", m->customers ? 1.0 - (double)r->rank / (double)m->customers : NAN);
     jw_key(w, "ledger");
     jw_arr(w);
     jw_obj(w);
@@ -288,8 +288,8 @@ static void write_reasons(struct api_call *c, const struct model *m, const struc
     jw_arr(w);
     bool got = pv_value_reasons(m->valuer, row, &r) == 0;
     for (int i = 0; got && i < PV_REASONS; i++)
-        order[i] = (struct one_reason){
-            (enum pv_reason)i, fabs(isfinite(r.money[i]) ? r.money[i] : r.purchases[i])};
+        order[i] = (struct one_reason){(enum pv_reason)i,
+                                       fabs(isfinite(r.money[i]) ? r.money[i] : r.purchases[i])};
     if (got)
         qsort(order, PV_REASONS, sizeof *order, by_weight);
     for (int i = 0; got && i < 3; i++) {

@@ -16,8 +16,8 @@ struct valuation {
     int64_t *ids;
     struct pv_history *history;
     struct pv_history_report report;
-    struct pv_customer *rows;     /* to as_of */
-    struct pv_customer *past;     /* to calibrate_to, with hold-out */
+    struct pv_customer *rows; /* to as_of */
+    struct pv_customer *past; /* to calibrate_to, with hold-out */
     struct pv_value *values;
     struct pv_rfm *rfm;
     char *grades;
@@ -38,12 +38,12 @@ struct valuation {
 void valuation_free(struct valuation *v);
 
 /* store.c */
-int store_read_orders(struct db_conn *c, struct valuation *v, struct job *j, struct err *e)
-    must_check;
-int store_begin_run(struct db_conn *c, const struct valuation *v, struct str models, struct err *e)
-    must_check;
-int store_end_run(struct db_conn *c, const struct valuation *v, struct str overview, struct err *e)
-    must_check;
+int store_read_orders(struct db_conn *c, struct valuation *v, struct job *j,
+                      struct err *e) must_check;
+int store_begin_run(struct db_conn *c, const struct valuation *v, struct str models,
+                    struct err *e) must_check;
+int store_end_run(struct db_conn *c, const struct valuation *v, struct str overview,
+                  struct err *e) must_check;
 /* Value record and current figures of customer i. */
 int store_value(struct db_conn *c, const struct valuation *v, size_t i, struct err *e) must_check;
 /* The names of some customers, for the map; texts in the arena. */

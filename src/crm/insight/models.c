@@ -77,7 +77,8 @@ static const char *const gg_names[] = {"p", "q", "gamma"};
 static void fit_from_json(const json_t *in, const char *model, const char *const *names, int n,
                           struct pv_fit *f)
 {
-    const json_t *params = json_object_get(in, "params"), *errors = json_object_get(in, "std_errors");
+    const json_t *params = json_object_get(in, "params"),
+                 *errors = json_object_get(in, "std_errors");
     const json_t *cov = json_object_get(in, "log_cov");
     *f = (struct pv_fit){.model = model, .params = n};
     for (int i = 0; i < n; i++) {
@@ -94,7 +95,7 @@ static void fit_from_json(const json_t *in, const char *model, const char *const
     f->customers = (uint64_t)json_integer_value(json_object_get(in, "customers"));
 }
 
-/* --- the model in memory --------------------------------------------------------------------------- */
+/* --- the model in memory ------------------------------------------------------------------- */
 
 struct cache {
     pthread_mutex_t lock; /* held while a page works with the model: they are short and few */
@@ -128,8 +129,8 @@ void insight_close(struct tenant *t)
 }
 
 /* The customers at that date, as the models saw them. */
-static int read_base(struct db_conn *c, int32_t as_of, struct pv_customer **ret_rows,
-                     size_t *ret_n, struct err *e)
+static int read_base(struct db_conn *c, int32_t as_of, struct pv_customer **ret_rows, size_t *ret_n,
+                     struct err *e)
 {
     struct db_rows *rows = NULL;
     int64_t n = 0;
@@ -175,10 +176,13 @@ static int build(struct db_conn *c, struct tenant *t, struct model *m, json_t *m
     if (rc)
         return rc;
     m->customers = n;
-    struct pv_valuer_options o = {.unit_days = UNIT_DAYS, .money_scale = m->scale,
-                                  .horizon = m->horizon, .discount = m->discount, .seed = SEED};
-    if (m->bg.usable && pv_valuer_new(&m->bg, m->gg.usable ? &m->gg : NULL, &o, base, n,
-                                      &m->valuer) != 0)
+    struct pv_valuer_options o = {.unit_days = UNIT_DAYS,
+                                  .money_scale = m->scale,
+                                  .horizon = m->horizon,
+                                  .discount = m->discount,
+                                  .seed = SEED};
+    if (m->bg.usable &&
+        pv_valuer_new(&m->bg, m->gg.usable ? &m->gg : NULL, &o, base, n, &m->valuer) != 0)
         rc = err_set(e, ERR_NOMEM, "models");
     free(base);
     return rc;

@@ -102,7 +102,8 @@ static void write_abc(const struct valuation *v, struct jw *w)
         jw_amount(w, "revenue", (double)revenue / v->scale, v->decimals);
         jw_kf64(w, "revenue_share", v->revenue ? (double)revenue / (double)v->revenue : 0);
         jw_amount(w, "clv", v->has_money ? clv : NAN, v->decimals);
-        jw_kf64(w, "clv_share", v->has_money && v->equity.amount > 0 ? clv / v->equity.amount : NAN);
+        jw_kf64(w, "clv_share",
+                v->has_money && v->equity.amount > 0 ? clv / v->equity.amount : NAN);
         jw_obj_end(w);
     }
     jw_arr_end(w);
@@ -175,10 +176,10 @@ static void write_rfm(const struct valuation *v, struct jw *w)
     jw_obj_end(w);
 }
 
-/* --- the map: what a customer brought lately, and what it will bring ------------------------------ */
+/* --- the map: what a customer brought lately, and what it will bring ----------------------- */
 
-/* The most valuable half by rank, the rest evenly spread over all ranks, so that the cloud shows its
-   whole shape. */
+/* The most valuable half by rank, the rest evenly spread over all ranks, so that the cloud shows
+   its whole shape. */
 size_t overview_pick_map(const struct valuation *v, uint32_t out[MAP])
 {
     size_t n = 0, live = 0;
@@ -245,7 +246,7 @@ static void write_map(const struct valuation *v, const struct str *names, const 
     jw_obj_end(w);
 }
 
-/* --- expected against actual ---------------------------------------------------------------------- */
+/* --- expected against actual --------------------------------------------------------------- */
 
 static void write_tracking(const struct valuation *v, struct jw *w)
 {

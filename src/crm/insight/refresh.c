@@ -58,8 +58,11 @@ static int fit(const struct valuation *v, const struct pv_customer *rows, struct
 
 static struct pv_valuer_options options_of(const struct valuation *v, double horizon)
 {
-    return (struct pv_valuer_options){.unit_days = UNIT_DAYS, .money_scale = v->scale,
-                                      .horizon = horizon, .discount = v->discount, .seed = SEED};
+    return (struct pv_valuer_options){.unit_days = UNIT_DAYS,
+                                      .money_scale = v->scale,
+                                      .horizon = horizon,
+                                      .discount = v->discount,
+                                      .seed = SEED};
 }
 
 /* How the model would have done: fitted to the first part, tried on the rest. */
@@ -69,14 +72,13 @@ static int try_out(struct valuation *v)
     if (v->calibrate_to == PV_NO_DAY)
         return 0;
     v->past = malloc((v->n + 1) * sizeof *v->past);
-    int rc = v->past ? pv_summarise(v->history, v->calibrate_to, v->as_of, v->past)
-                     : PV_ERR_NO_MEMORY;
+    int rc =
+        v->past ? pv_summarise(v->history, v->calibrate_to, v->as_of, v->past) : PV_ERR_NO_MEMORY;
     if (rc == 0)
         rc = fit(v, v->past, &v->past_bg, NULL);
     if (rc || !v->past_bg.usable)
         return rc;
-    struct pv_valuer_options o =
-        options_of(v, (double)(v->as_of - v->calibrate_to) / UNIT_DAYS);
+    struct pv_valuer_options o = options_of(v, (double)(v->as_of - v->calibrate_to) / UNIT_DAYS);
     rc = pv_valuer_new(&v->past_bg, NULL, &o, v->past, v->n, &valuer);
     if (rc == 0)
         rc = pv_value_holdout(valuer, v->past, v->n, &v->holdout);
@@ -174,7 +176,7 @@ static int compute(struct valuation *v, struct job *j, struct err *e)
     return rc ? rc : library_error(grade(v), e);
 }
 
-/* --- storing --------------------------------------------------------------------------------------- */
+/* --- storing ------------------------------------------------------------------------------- */
 
 struct chunk {
     struct valuation *v;
@@ -289,7 +291,9 @@ static int run_value(struct job *j, struct err *e)
     const json_t *params = job_view(j).params;
     const json_t *horizon = json_object_get(params, "horizon_weeks");
     const json_t *discount = json_object_get(params, "discount");
-    struct valuation v = {.t = t, .a = job_arena(j), .run_id = id_next(t->ids),
+    struct valuation v = {.t = t,
+                          .a = job_arena(j),
+                          .run_id = id_next(t->ids),
                           .as_of = date_param(params, "as_of"),
                           .calibrate_to = date_param(params, "calibrate_to"),
                           .decimals = currency ? currency->decimals : 2,

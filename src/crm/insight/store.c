@@ -79,14 +79,14 @@ int store_read_orders(struct db_conn *c, struct valuation *v, struct job *j, str
 
 int store_begin_run(struct db_conn *c, const struct valuation *v, struct str models, struct err *e)
 {
-    return db_exec(c,
-                   "INSERT INTO value_run (id, as_of, fitted_at, horizon_weeks, discount, currency, "
-                   "overview, models, history_seq) VALUES ($1, $2, $3, $4, $5, $6, '', $7, $8)",
-                   DB_ARGS(DB_I64(v->run_id), DB_I64(v->as_of), DB_I64(clock_now_ms()),
-                           DB_I64(v->horizon_weeks), DB_F64(v->discount),
-                           DB_STR(tenant_company(v->t)->currency), DB_STR(models),
-                           DB_I64(v->change_seq)),
-                   NULL, e);
+    return db_exec(
+        c,
+        "INSERT INTO value_run (id, as_of, fitted_at, horizon_weeks, discount, currency, "
+        "overview, models, history_seq) VALUES ($1, $2, $3, $4, $5, $6, '', $7, $8)",
+        DB_ARGS(DB_I64(v->run_id), DB_I64(v->as_of), DB_I64(clock_now_ms()),
+                DB_I64(v->horizon_weeks), DB_F64(v->discount),
+                DB_STR(tenant_company(v->t)->currency), DB_STR(models), DB_I64(v->change_seq)),
+        NULL, e);
 }
 
 /* What changed since the orders were read stays marked. */
@@ -96,7 +96,8 @@ int store_end_run(struct db_conn *c, const struct valuation *v, struct str overv
                      DB_ARGS(DB_STR(overview), DB_I64(v->run_id)), NULL, e);
     if (rc)
         return rc;
-    return db_exec(c, "DELETE FROM change WHERE seq <= $1", DB_ARGS(DB_I64(v->change_seq)), NULL, e);
+    return db_exec(c, "DELETE FROM change WHERE seq <= $1", DB_ARGS(DB_I64(v->change_seq)), NULL,
+                   e);
 }
 
 static struct db_value minor(double major, double scale)
@@ -118,10 +119,15 @@ static int store_record(struct db_conn *c, const struct valuation *v, size_t i, 
                         struct err *e)
 {
     const struct pv_customer *r = &v->rows[i];
-    static const struct pv_value nothing = {.p_alive = NAN, .expected_orders = NAN,
-        .expected_spend = NAN, .expected_money = NAN, .clv = NAN, .clv_median = NAN,
-        .orders = {NAN, NAN, NAN, NAN}, .money = {NAN, NAN, NAN, NAN},
-        .clv_range = {NAN, NAN, NAN, NAN}};
+    static const struct pv_value nothing = {.p_alive = NAN,
+                                            .expected_orders = NAN,
+                                            .expected_spend = NAN,
+                                            .expected_money = NAN,
+                                            .clv = NAN,
+                                            .clv_median = NAN,
+                                            .orders = {NAN, NAN, NAN, NAN},
+                                            .money = {NAN, NAN, NAN, NAN},
+                                            .clv_range = {NAN, NAN, NAN, NAN}};
     const struct pv_value *p = v->has_values ? &v->values[i] : &nothing;
     return db_exec(
         c,
@@ -172,18 +178,18 @@ int store_value(struct db_conn *c, const struct valuation *v, size_t i, struct e
     if (rc)
         return rc;
     const struct pv_value *p = v->has_values ? &v->values[i] : NULL;
-    return db_exec(c,
-                   "UPDATE customers SET p_alive = $1, expected_orders = $2, expected_revenue = $3, "
-                   "clv = $4, clv_low = $5, clv_high = $6, abc = $7, rfm = $8, valued_on = $9 "
-                   "WHERE id = $10",
-                   DB_ARGS(p ? real(p->p_alive) : DB_NIL, p ? real(p->expected_orders) : DB_NIL,
-                           p ? minor(p->expected_money, v->scale) : DB_NIL,
-                           p ? minor(p->clv, v->scale) : DB_NIL,
-                           p ? minor(p->clv_range.low80, v->scale) : DB_NIL,
-                           p ? minor(p->clv_range.high80, v->scale) : DB_NIL,
-                           DB_STR(str_from(&v->grades[i], 1)), DB_STR(rfm), DB_I64(v->as_of),
-                           DB_I64(v->ids[i])),
-                   NULL, e);
+    return db_exec(
+        c,
+        "UPDATE customers SET p_alive = $1, expected_orders = $2, expected_revenue = $3, "
+        "clv = $4, clv_low = $5, clv_high = $6, abc = $7, rfm = $8, valued_on = $9 "
+        "WHERE id = $10",
+        DB_ARGS(
+            p ? real(p->p_alive) : DB_NIL, p ? real(p->expected_orders) : DB_NIL,
+            p ? minor(p->expected_money, v->scale) : DB_NIL, p ? minor(p->clv, v->scale) : DB_NIL,
+            p ? minor(p->clv_range.low80, v->scale) : DB_NIL,
+            p ? minor(p->clv_range.high80, v->scale) : DB_NIL, DB_STR(str_from(&v->grades[i], 1)),
+            DB_STR(rfm), DB_I64(v->as_of), DB_I64(v->ids[i])),
+        NULL, e);
 }
 
 int store_names(struct db_conn *c, const int64_t *ids, size_t n, struct arena *a,

@@ -1,0 +1,239 @@
+/* One's own API tokens, and the company's settings. */
+#include "api/api.h"
+
+#include "base/money.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- tokens -------------------------------------------------------------------------------- */
+
+static void write_time(struct jw *w, const char *key, const struct db_rows *rows, unsigned col)
+{
+    jw_key(w, key);
+    if (db_is_null(rows, col))
+        jw_null(w);
+    else
+        jw_i64(w, db_i64(rows, col));
+}
+
+static int tokens_list(struct api_call *c, struct db_conn *conn, struct jw *w)
+{
+    struct db_rows *rows = NULL;
+    int rc = db_query(conn,
+                      "SELECT id, name, created_at, expires_at FROM token WHERE user_id = $1 AND "
+                      "revoked_at IS NULL ORDER BY id DESC LIMIT 200",
+                      DB_ARGS(DB_I64(c->who->user_id)), &rows, &c->err);
+    jw_obj(w);
+    jw_key(w, "items");
+    jw_arr(w);
+    while (rc == 0 && (rc = db_step(rows, &c->err)) > 0) {
+        jw_obj(w);
+        jw_kid(w, "id", db_i64(rows, 0));
+        jw_kstr(w, "name", db_str(rows, 1));
+        write_time(w, "created_at", rows, 2);
+        write_time(w, "expires_at", rows, 3);
+        jw_obj_end(w);
+        rc = 0;
+    }
+    db_rows_done(rows);
+    jw_arr_end(w);
+    jw_obj_end(w);
+    return rc;
+}
+
+struct new_token {
+    struct api_call *c;
+    struct str name;
+    int64_t expires_at;
+    char secret[SECRET_TEXT];
+};
+
+static int make_token(struct db_conn *conn, void *arg, struct err *e)
+{
+    struct new_token *n = arg;
+    return token_create(conn, n->c->t, n->c->who->user_id, n->name, n->expires_at, n->secret, e);
+}
+
+/* On a worker and not as a write: the answer holds the secret, and must not be kept for a replay.
+ */
+static int tokens_post(struct api_call *c, struct jw *w)
+{
+    struct new_token n = {.c = c};
+    const json_t *expires = json_object_get(c->body, "expires_at");
+    int rc = api_body_str(c, "name", true, &n.name);
+    if (rc == 0 && expires && !json_is_null(expires) &&
+        (!json_is_integer(expires) || json_integer_value(expires) <= clock_now_ms())) {
+        err_item(&c->err, STR("/expires_at"), "out-of-range");
+        rc = err_set(&c->err, ERR_VALIDATION, "expires_at");
+    }
+    if (rc)
+        return rc;
+    n.expires_at = json_integer_value(expires);
+    rc = db_transact(c->t->db, DB_INTERACTIVE, make_token, &n, &c->err);
+    if (rc == 0) {
+        c->status = 201;
+        jw_obj(w);
+        jw_kcstr(w, "secret", n.secret);
+        jw_obj_end(w);
+    }
+    sodium_memzero(n.secret, sizeof n.secret);
+    return rc;
+}
+
+static int token_delete(struct api_call *c, struct write *wr, struct jw *w)
+{
+    (void)w;
+    c->status = 204;
+    c->no_body = true;
+    return token_revoke(wr->c, c->t, c->id, c->who->is_admin ? 0 : c->who->user_id, &c->err);
+}
+
+/* --- the company --------------------------------------------------------------------------- */
+
+static int wrong(struct api_call *c, const char *name, const char *code)
+{
+    err_item(&c->err, arena_printf(c->a, "/%s", name), code);
+    return err_set(&c->err, ERR_VALIDATION, "%s", name);
+}
+
+static int check_name(struct api_call *c, const json_t *v, struct str *ret)
+{
+    *ret = str_trim(str_of(json_string_value(v)));
+    return ret->n ? 0 : wrong(c, "name", json_is_string(v) ? "required" : "type-text");
+}
+
+static int check_zone(struct api_call *c, const json_t *v, struct str *ret)
+{
+    *ret = str_of(json_string_value(v));
+    struct tz *zone = ret->n ? tz_open(ret->p) : NULL;
+    tz_free(zone);
+    return zone ? 0 : wrong(c, "time_zone", "unknown-time-zone");
+}
+
+static int check_language(struct api_call *c, const json_t *v, struct str *ret)
+{
+    *ret = str_of(json_string_value(v));
+    return str_is(*ret, "zh") || str_is(*ret, "en") ? 0 : wrong(c, "language", "unknown-option");
+}
+
+static int check_discount(struct api_call *c, const json_t *v, struct str *ret)
+{
+    if (!json_is_number(v) || !(json_number_value(v) > 0) || json_number_value(v) > 1)
+        return wrong(c, "discount_rate", "out-of-range");
+    *ret = arena_printf(c->a, "%.6g", json_number_value(v));
+    return 0;
+}
+
+/* {"USD": 7.1}: base currency for one unit of each. */
+static int check_rates(struct api_call *c, const json_t *v, struct str *ret)
+{
+    const char *code;
+    json_t *rate;
+    if (!json_is_object(v))
+        return wrong(c, "rates", "type-object");
+    json_object_foreach((json_t *)v, code, rate)
+    {
+        if (!currency_find(str_of(code)))
+            return wrong(c, "rates", "unknown-currency");
+        if (!json_is_number(rate) || !(json_number_value(rate) > 0) ||
+            json_number_value(rate) > 1e9)
+            return wrong(c, "rates", "out-of-range");
+    }
+    char *text = json_dumps(v, JSON_COMPACT);
+    *ret = arena_str(c->a, str_of(text ? text : "{}"));
+    free(text);
+    return 0;
+}
+
+static const struct {
+    const char *name, *setting;
+    int (*check)(struct api_call *c, const json_t *v, struct str *ret);
+} settings[] = {{"name", "company.name", check_name},
+                {"time_zone", "company.time_zone", check_zone},
+                {"language", "company.language", check_language},
+                {"discount_rate", "company.discount_rate", check_discount},
+                {"rates", "company.rates", check_rates}};
+
+static void reload(void *arg)
+{
+    struct tenant *t = arg;
+    struct err e = {0};
+    if (tenant_reload(t, &e) != 0)
+        return; /* the settings before stay until the next start */
+}
+
+static void write_company(struct api_call *c, struct jw *w)
+{
+    const struct company *co = tenant_company(c->t);
+    jw_obj(w);
+    jw_kstr(w, "name", co->name);
+    jw_kstr(w, "currency", co->currency);
+    jw_kstr(w, "time_zone", co->time_zone);
+    jw_kcstr(w, "language", co->lang == LANG_EN ? "en" : "zh");
+    jw_kf64(w, "discount_rate", co->discount);
+    jw_key(w, "rates");
+    jw_obj(w);
+    for (size_t i = 0; i < co->nrates; i++) {
+        jw_key_str(w, co->rates[i].currency);
+        jw_f64(w, (double)co->rates[i].micro / 1e6);
+    }
+    jw_obj_end(w);
+    jw_obj_end(w);
+}
+
+static int company_get(struct api_call *c, struct jw *w)
+{
+    write_company(c, w);
+    return 0;
+}
+
+/* The base currency is no setting: amounts are frozen in it. */
+static int store_settings(struct db_conn *conn, void *arg, struct err *e)
+{
+    struct api_call *c = arg;
+    const char *name;
+    json_t *v;
+    json_object_foreach(c->body, name, v)
+    {
+        size_t i = 0, n = sizeof settings / sizeof settings[0];
+        struct str text;
+        while (i < n && strcmp(settings[i].name, name) != 0)
+            i++;
+        int rc = i == n ? wrong(c, name, strcmp(name, "currency") ? "unknown-field" : "read-only")
+                        : settings[i].check(c, v, &text);
+        if (rc == 0)
+            rc = tenant_setting_put(conn, settings[i].setting, text, e);
+        if (rc)
+            return rc;
+    }
+    db_after_commit(conn, reload, c->t);
+    return 0;
+}
+
+static int company_patch(struct api_call *c, struct jw *w)
+{
+    if (!json_is_object(c->body))
+        return wrong(c, "", "type-object");
+    int rc = db_transact(c->t->db, DB_INTERACTIVE, store_settings, c, &c->err);
+    if (rc == 0)
+        write_company(c, w);
+    return rc;
+}
+
+const struct endpoint api_admin_endpoints[] = {
+    {HTTP_GET, "/api/v1/tokens", API_READ, API_SIGNED_IN, API_NO_BODY, .read = tokens_list,
+     .doc = "One's own API tokens", .response = "tokens"},
+    {HTTP_POST, "/api/v1/tokens", API_SLOW, API_SIGNED_IN, API_JSON, .plain = tokens_post,
+     .doc = "Make an API token; the secret is shown this once", .request = "token",
+     .response = "token-secret"},
+    {HTTP_DELETE, "/api/v1/tokens/{id}", API_WRITE, API_SIGNED_IN, API_NO_BODY,
+     .write = token_delete, .doc = "End an API token"},
+    {HTTP_GET, "/api/v1/company", API_PLAIN, API_SIGNED_IN, API_NO_BODY, .plain = company_get,
+     .doc = "The company's settings", .response = "company"},
+    {HTTP_PATCH, "/api/v1/company", API_SLOW, API_ADMIN, API_JSON, .plain = company_patch,
+     .doc = "Change the company's settings and exchange rates", .request = "company",
+     .response = "company"},
+    {.path = NULL},
+};
