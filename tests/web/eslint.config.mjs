@@ -1,2 +1,2 @@
 // The browser tests follow the rules of the application they test.
-export { default } from "../../web/eslint.config.js";
+export { default } from '../../web/eslint.config.js'
