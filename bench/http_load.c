@@ -2,11 +2,11 @@
  *
  *   http_load --port N [--conns N] [--rate R] [--seconds S | --count N] [--header LINE]… FILE
  *
- * FILE holds one request a line, `METHOD PATH [BODY]`, taken in turn; {n} in path or body becomes the
- * number of the request, so that bodies can be told apart. With --rate a request is due at its place
- * in the schedule and its latency runs from then on, whether or not a connection was free: a server
- * that stalls is charged for all the requests that had to wait. One JSON object is printed, on
- * SIGTERM too.
+ * FILE holds one request a line, `METHOD PATH [BODY]`, taken in turn; {n} in path or body becomes
+ * the number of the request, so that bodies can be told apart. With --rate a request is due at its
+ * place in the schedule and its latency runs from then on, whether or not a connection was free: a
+ * server that stalls is charged for all the requests that had to wait. One JSON object is printed,
+ * on SIGTERM too.
  *
  * Only what the benches need: keep-alive, answers with Content-Length, one thread. */
 #include <arpa/inet.h>
@@ -330,8 +330,9 @@ int main(int argc, char **argv)
 {
     const char *file = read_options(argc, argv);
     if (!file) {
-        fprintf(stderr, "usage: http_load --port N [--conns N] [--rate R] [--seconds S | --count N] "
-                        "[--header LINE]... FILE\n");
+        fprintf(stderr,
+                "usage: http_load --port N [--conns N] [--rate R] [--seconds S | --count N] "
+                "[--header LINE]... FILE\n");
         return 2;
     }
     signal(SIGTERM, on_term);

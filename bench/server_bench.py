@@ -18,11 +18,11 @@ FULL = {  # thirty fields, 2 KB as an answer
     "name": "锐进工业用品有限公司", "ext_id": "FULL-1", "kind": "company", "short_name": "锐进", "party_role": "customer",
     "status": "active", "industry": "manufacturing", "source": "exhibition", "phone": "+86 21 5555 0100",
     "email": "office@ruijin.example", "wechat": "ruijin_office", "website": "https://ruijin.example/",
-    "country": "中国", "region": "上海", "city": "上海", "city_tier": "1", "address": "浦东新区世纪大道 100 号 12 楼",
+    "country": "中国", "region": "上海", "city": "上海", "city_tier": "1", "address": "浦东新区世纪大道 100 号环球金融中心 12 楼 1201 至 1208 室, 货运入口在银城中路一侧, 收货时间上午九点到十一点半",
     "postal_code": "200120", "legal_name": "锐进工业用品(上海)有限公司", "tax_no": "91310115MA1K3XXXXX",
-    "registration_no": "310115003XXXXXX", "bank": "中国银行上海分行", "bank_account": "4400 1234 5678 9012",
+    "registration_no": "310115003XXXXXX", "bank": "中国银行股份有限公司上海市浦东新区陆家嘴金融贸易区支行", "bank_account": "4400 1234 5678 9012",
     "employees": 240, "annual_revenue": {"amount": "32000000.00", "currency": "CNY"},
-    "credit_limit": {"amount": "500000.00", "currency": "CNY"}, "payment_terms": "月结 30 天",
+    "credit_limit": {"amount": "500000.00", "currency": "CNY"}, "payment_terms": "月结 30 天, 以收到增值税专用发票为准; 年度框架合同另行约定, 逾期按日计息",
     "acquired_by": "sales", "acquired_on": "2024-03-01", "preferred_channel": "wechat"}
 POST = json.dumps({"name": "新客户{n}有限公司", "ext_id": "W-{n}", "kind": "company", "phone": "138{n}",
                    "email": "w{n}@example.com", "city": "杭州", "region": "浙江", "industry": "retail",
@@ -358,7 +358,7 @@ def part_memory(t, house):
         if p < 0.70:
             lines.append(f"GET /api/v1/customers/{id}?include=titles")
         elif p < 0.80:
-            lines.append(f"GET /api/v1/customers?limit=50&count=capped&sort={rnd.choice(['name', '-created_at', '-clv'])}")
+            lines.append(f"GET /api/v1/customers?limit=50&count=capped&sort={rnd.choice(['name', '-last_order_on', '-clv'])}")
         elif p < 0.85:
             lines.append(f"GET /api/v1/search?q={rnd.choice(['%E5%85%AC%E5%8F%B8', 'C00012', 'c77'])}")
         elif p < 0.90:
@@ -479,6 +479,7 @@ def part_million(t, house):
             ("list_by_last_order", "customers?limit=50&sort=-last_order_on", True),
             ("list_name_contains", f"customers?limit=50&name%5Bcontains%5D={rare}", True),
             ("list_contains_nothing", "customers?limit=50&count=capped&name%5Bcontains%5D=zzzz", False),
+            ("list_by_unindexed_field", "customers?limit=50&sort=-employees", False),
             ("search_common_word", f"search?q={word}", True), ("search_word", f"search?q={rare}", True)]
     for login in ("admin", "some", "none"):
         for name, path, judged in asks:
