@@ -146,6 +146,15 @@ bool db_should_yield(const struct db_conn *c);
 /* `fn(arg)` runs on the writer's thread after the commit that holds this transaction, in the order
    of the commits, before `done`; never when it is rolled back. For events. */
 void db_after_commit(struct db_conn *c, void (*fn)(void *), void *arg);
+/* For what is dear one by one and cheap together, such as a full-text index: `run` is called once,
+   just before the commit, with the notes left for it in this transaction (on SQLite those of all
+   jobs that are committed together) in their order; notes of a job that was rolled back are gone.
+   When it fails the whole transaction does. `note` is copied. A bulk job with many notes has them
+   worked off on the way, hence the error. */
+int db_before_commit(struct db_conn *c,
+                     int (*run)(struct db_conn *c, const struct str *notes, size_t n,
+                                struct err *e),
+                     struct str note, struct err *e) must_check;
 
 struct db_stats {
     uint64_t commits, jobs, retries, rejected;

@@ -3,6 +3,7 @@
 #ifndef PATRON_DB_INTERNAL_H
 #define PATRON_DB_INTERNAL_H
 
+#include "base/buf.h"
 #include "db/db.h"
 #include "db/schema.h"
 
@@ -72,6 +73,16 @@ struct db_after {
     void *arg;
 };
 
+/* What is left to do before the commit (notes.c). */
+struct db_notes {
+    struct db_note {
+        int (*run)(struct db_conn *c, const struct str *notes, size_t n, struct err *e);
+        size_t at, n; /* in text */
+    } * item;
+    size_t n, cap;
+    struct buf text;
+};
+
 struct db_conn {
     const struct db_driver *driver;
     struct db *db; /* NULL: a connection of its own (backup files) */
@@ -83,7 +94,16 @@ struct db_conn {
     int64_t job_start_us;
     struct db_after *after;
     size_t nafter, cap_after;
+    struct db_notes notes;
 };
+
+/* Works the notes off; none are left, whatever the outcome. */
+int db_notes_run(struct db_conn *c, struct err *e) must_check;
+/* Forgets all but the first n. */
+void db_notes_cut(struct db_conn *c, size_t n);
+/* Enough have come together that a batch should end. */
+bool db_notes_many(const struct db_conn *c);
+void db_notes_free(struct db_conn *c);
 
 struct db_rows {
     const struct db_driver *driver;

@@ -229,6 +229,7 @@ void pg_conn_free(struct pg_conn *c)
     free(c->oids);
     free(c->numbers);
     free(c->base.after);
+    db_notes_free(&c->base);
     free(c);
 }
 

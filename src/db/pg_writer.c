@@ -119,6 +119,7 @@ static int attempt(struct pg_db *db, struct pg_conn *c, struct db_job *job, stru
     char xid[24];
     c->again = c->base.failed = false;
     c->base.nafter = 0;
+    db_notes_cut(&c->base, 0);
     err_clear(e);
     if (c->lost || PQstatus(c->pg) != CONNECTION_OK) {
         int rc = reconnect(c, e);
@@ -131,6 +132,10 @@ static int attempt(struct pg_db *db, struct pg_conn *c, struct db_job *job, stru
     c->base.lane = job->lane;
     c->base.job_start_us = clock_mono_us();
     rc = job->run(&c->base, job->arg, e);
+    if (rc >= 0 && !c->base.failed) {
+        int notes = db_notes_run(&c->base, e);
+        rc = notes < 0 ? notes : rc;
+    }
     pg_finish_all(c);
     if (rc >= 0 && c->base.failed && !c->again)
         rc = err_set(e, ERR_INTERNAL, "the job went on after a failed statement");

@@ -37,11 +37,23 @@ struct sqlite_conn {
     bool too_slow;
 };
 
+/* The thread that moves the log into the file (sqlite_checkpoint.c). */
+struct sqlite_checkpoint {
+    struct sqlite_conn *conn;
+    pthread_t thread;
+    pthread_mutex_t lock; /* wanted, closing */
+    pthread_cond_t wake;
+    bool wanted, closing;
+    atomic_bool last_piece;   /* little is left: the writer shall copy it after its next commit */
+    int next_at, last_length; /* pages of the log; the writer's alone */
+};
+
 struct sqlite_db {
     struct db base;
     char *path;
     struct sqlite_conn *writer;
     pthread_t thread;
+    struct sqlite_checkpoint checkpoint;
     pthread_mutex_t lock; /* the readers */
     pthread_cond_t freed;
     struct sqlite_conn *free;
@@ -49,7 +61,13 @@ struct sqlite_db {
     atomic_bool keys_off; /* restore: foreign keys are checked at its end */
 };
 
-enum sqlite_role { SQLITE_READER, SQLITE_WRITER, SQLITE_ALONE, SQLITE_ALONE_READER };
+enum sqlite_role {
+    SQLITE_READER,
+    SQLITE_WRITER,
+    SQLITE_CHECKPOINTER,
+    SQLITE_ALONE,
+    SQLITE_ALONE_READER
+};
 
 int sqlite_conn_open(struct db *db, const char *path, enum sqlite_role role,
                      struct sqlite_conn **ret_conn, struct err *e) must_check;
@@ -60,5 +78,9 @@ int sqlite_error(struct sqlite_conn *c, int rc, struct err *e);
 void sqlite_finish_all(struct sqlite_conn *c);
 
 int sqlite_writer_start(struct sqlite_db *db, struct err *e) must_check;
+
+/* Before the writer's thread starts; stopped after it has ended. */
+int sqlite_checkpoint_start(struct sqlite_db *db, struct err *e) must_check;
+void sqlite_checkpoint_stop(struct sqlite_db *db);
 
 #endif

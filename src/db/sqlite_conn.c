@@ -477,8 +477,12 @@ static const char *const pragmas[][12] = {
     [SQLITE_READER] = {"PRAGMA cache_size=-8000", "PRAGMA query_only=ON", NULL},
     [SQLITE_WRITER] = {"PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL",
                        "PRAGMA foreign_keys=ON", "PRAGMA cache_size=-48000", "PRAGMA mmap_size=0",
-                       "PRAGMA wal_autocheckpoint=4000", "PRAGMA journal_size_limit=67108864",
-                       NULL},
+                       "PRAGMA journal_size_limit=67108864",
+                       /* Debian's library would write zeros over all that is freed. */
+                       "PRAGMA secure_delete=OFF", NULL},
+    /* Only who has read the file knows that there is a log. */
+    [SQLITE_CHECKPOINTER] = {"PRAGMA synchronous=FULL", "PRAGMA cache_size=-400",
+                             "PRAGMA mmap_size=0", "PRAGMA schema_version", NULL},
     /* A file being made: if the process dies the file is thrown away, so nothing is journalled. */
     [SQLITE_ALONE] = {"PRAGMA journal_mode=OFF", "PRAGMA synchronous=OFF",
                       "PRAGMA cache_size=-64000", NULL},
@@ -545,6 +549,7 @@ void sqlite_conn_close(struct sqlite_conn *c)
     }
     sqlite3_close_v2(c->h);
     free(c->base.after);
+    db_notes_free(&c->base);
     free(c);
 }
 
@@ -667,6 +672,7 @@ static void sqlite_close(struct db *base)
     struct sqlite_db *db = (struct sqlite_db *)base;
     db_queue_close(&base->queue);
     pthread_join(db->thread, NULL);
+    sqlite_checkpoint_stop(db);
     sqlite_free(db);
 }
 
@@ -692,8 +698,11 @@ int db_sqlite_open(const struct db_options *o, struct db **ret_db, struct err *e
     }
     rc = sqlite_conn_open(&db->base, db->path, SQLITE_WRITER, &db->writer, e);
     if (rc == 0)
+        rc = sqlite_checkpoint_start(db, e);
+    if (rc == 0)
         rc = sqlite_writer_start(db, e);
     if (rc < 0) {
+        sqlite_checkpoint_stop(db);
         sqlite_free(db);
         return rc;
     }

@@ -46,7 +46,7 @@ static bool in_transaction(const struct sqlite_conn *c)
 static int run_job(struct sqlite_db *db, struct db_job *job)
 {
     struct sqlite_conn *c = db->writer;
-    size_t after = c->base.nafter;
+    size_t after = c->base.nafter, notes = c->base.notes.n;
     /* A bulk job has the transaction to itself. A savepoint around it would keep a copy of every
        page it touches in memory, and SQLite walks through all of that at the end of each statement
        that has one of its own (4 of 5 seconds of a large undo). */
@@ -66,13 +66,16 @@ static int run_job(struct sqlite_db *db, struct db_job *job)
     job->rc = rc;
     if (!in_transaction(c)) {
         c->base.nafter = after;
+        db_notes_cut(&c->base, 0);
         if (rc >= 0)
             rc = err_set(job->err, ERR_INTERNAL, "the job ended the transaction itself");
         job->rc = rc;
         return rc;
     }
-    if (rc < 0)
+    if (rc < 0) {
         c->base.nafter = after;
+        db_notes_cut(&c->base, notes);
+    }
     if (alone)
         return 0; /* run_batch rolls back what failed */
     if (rc < 0) {
@@ -83,6 +86,7 @@ static int run_job(struct sqlite_db *db, struct db_job *job)
     if (rc < 0 && job->rc >= 0) {
         job->rc = rc;
         c->base.nafter = after;
+        db_notes_cut(&c->base, notes);
     }
     return rc < 0 && !in_transaction(c) ? rc : 0;
 }
@@ -101,6 +105,7 @@ static int rerun_others(struct sqlite_db *db, struct batch *b, size_t bad)
     struct sqlite_conn *c = db->writer;
     int rc = run_sql(c, "BEGIN IMMEDIATE", NULL);
     c->base.nafter = 0;
+    db_notes_cut(&c->base, 0);
     for (size_t i = 0; i < b->n && rc >= 0; i++) {
         if (i != bad && b->jobs[i]->rc >= 0)
             rc = run_job(db, b->jobs[i]);
@@ -116,6 +121,7 @@ static void run_batch(struct sqlite_db *db, struct batch *b, struct err *e)
     int64_t start = clock_mono_us();
     int restarts = 0;
     c->base.nafter = 0;
+    db_notes_cut(&c->base, 0);
     int rc = run_sql(c, "BEGIN IMMEDIATE", e);
     for (size_t i = 0; rc >= 0;) {
         rc = run_job(db, b->jobs[i]);
@@ -130,7 +136,7 @@ static void run_batch(struct sqlite_db *db, struct batch *b, struct err *e)
             err_set(e, rc, "the transaction was given up: %s", sqlite3_errmsg(c->h));
             break;
         }
-        if (++i == BATCH_JOBS || clock_mono_us() - start >= BATCH_US)
+        if (++i == BATCH_JOBS || clock_mono_us() - start >= BATCH_US || db_notes_many(&c->base))
             break;
         pthread_mutex_lock(&q->lock);
         struct db_job *job = next_job(db, b);
@@ -145,7 +151,10 @@ static void run_batch(struct sqlite_db *db, struct batch *b, struct err *e)
             run_sql(c, "ROLLBACK", NULL);
     } else if (rc >= 0) {
         int64_t t = clock_mono_us();
-        rc = run_sql(c, "COMMIT", e);
+        c->base.failed = false;
+        rc = db_notes_run(&c->base, e);
+        if (rc >= 0)
+            rc = run_sql(c, "COMMIT", e);
         atomic_fetch_add_explicit(&base_of(db)->commit_us, (uint64_t)(clock_mono_us() - t),
                                   memory_order_relaxed);
     }

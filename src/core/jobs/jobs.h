@@ -54,7 +54,7 @@ struct arena *job_arena(struct job *j); /* lives as long as the run */
 
 /* Progress, seen at most four times a second by the row and the live events. */
 struct job_progress {
-    const char *phase; /* "read", "check", "write", "value" */
+    const char *phase; /* "read", "check", "write", "sum", "value" */
     int64_t done, total, errors;
 };
 /* 0, ERR_CANCELLED when someone asked, or ERR_RETRY when the server stops: return it at once. */

@@ -7,8 +7,6 @@
 /* Writes a field's value; v's currency is filled in for fields in base currency. */
 void record_value_json(const struct tenant *t, const struct field *f, struct value *v,
                        struct jw *w);
-/* "SELECT <all columns> FROM <table>". */
-void record_select(const struct entity *en, struct sql *q);
 
 /* Loads a living record under the right to write it, and a copy to change. */
 int record_load_for_write(struct write *w, const struct entity *en, int64_t id,

@@ -24,24 +24,13 @@ void record_to_json(const struct tenant *t, const struct record *r, struct jw *w
     jw_obj_end(w);
 }
 
-void record_select(const struct entity *en, struct sql *q)
-{
-    sql_add(q, "SELECT ");
-    for (size_t i = 0; i < en->ncolumns; i++) {
-        if (i)
-            sql_add(q, ", ");
-        sql_add(q, en->columns[i]);
-    }
-    sql_addf(q, " FROM %s", en->table);
-}
-
 static int point_read(struct db_conn *c, const struct actor *who, const struct entity *en,
                       int64_t id, bool deleted, struct arena *a, struct db_rows **ret_rows,
                       struct err *e)
 {
     struct sql q = sql_new(a);
     struct db_rows *rows = NULL;
-    record_select(en, &q);
+    sql_add(&q, en->select_sql);
     sql_add(&q, " WHERE id = ");
     sql_arg(&q, DB_I64(id));
     sql_add(&q, deleted ? " AND deleted_at IS NOT NULL" : " AND deleted_at IS NULL");

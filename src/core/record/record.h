@@ -56,10 +56,6 @@ int record_restore(struct write *w, const struct entity *en, int64_t id, struct 
 int record_undo(struct write *w, int64_t event_id, struct record *ret_record,
                 struct err *e) must_check;
 
-/* "INSERT INTO … VALUES ($1, …)" over all columns of the entity, for those who write rows in bulk
-   (values bound with value_bind in field order). In the arena. */
-const char *record_insert_sql(const struct entity *en, struct arena *a);
-
 /* --- reads --------------------------------------------------------------------------------------
  */
 

@@ -175,19 +175,6 @@ static int run_hooks(struct write *w, enum hook_phase phase, const struct record
 
 /* --- rows ---------------------------------------------------------------------------------- */
 
-const char *record_insert_sql(const struct entity *en, struct arena *a)
-{
-    struct sql q = sql_new(a);
-    sql_addf(&q, "INSERT INTO %s (", en->table);
-    for (size_t i = 0; i < en->ncolumns; i++)
-        sql_addf(&q, "%s%s", i ? ", " : "", en->columns[i]);
-    sql_add(&q, ") VALUES (");
-    for (size_t i = 0; i < en->ncolumns; i++)
-        sql_addf(&q, "%s$%zu", i ? ", " : "", i + 1);
-    sql_add(&q, ")");
-    return sql_text(&q);
-}
-
 static int constraint_as_duplicate(const struct record *r, int rc, struct err *e)
 {
     if (rc != ERR_CONSTRAINT)
@@ -200,7 +187,7 @@ static int insert_row(struct write *w, const struct record *r, struct err *e)
     struct db_value *args = arena_array(w->a, struct db_value, r->en->ncolumns);
     for (size_t i = 0; i < r->en->nfields; i++)
         value_bind(&r->en->fields[i], &r->v[i], &args[r->en->fields[i].column]);
-    int rc = db_exec(w->c, record_insert_sql(r->en, w->a), args, r->en->ncolumns, NULL, e);
+    int rc = db_exec(w->c, r->en->insert_sql, args, r->en->ncolumns, NULL, e);
     return constraint_as_duplicate(r, rc, e);
 }
 
@@ -453,7 +440,7 @@ static int finish(struct write *w, const struct record *before, struct record *a
         rc = run_hooks(w, HOOK_WRITTEN, before, after, e);
     bool gone = !after->v[FIELD_DELETED_AT].null;
     if (rc == 0)
-        rc = gone ? search_drop(w->c, after->v[FIELD_ID].i, e)
+        rc = gone ? search_drop(w->c, after->v[FIELD_ID].i, w->a, e)
                   : search_put(w->c, after->en, after->v, w->a, e);
     return rc ? rc : note_down(w, before, after, kind, e);
 }

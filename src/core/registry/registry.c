@@ -189,6 +189,27 @@ static struct index_def index_of(struct loader *l, const struct entity *en, cons
    away does not stand in the way of what is typed anew. */
 static const char LIVE[] = "deleted_at IS NULL";
 
+/* The two statements that every record goes through, made once. */
+static void make_statements(struct loader *l, struct entity *en)
+{
+    struct buf select = BUF_INIT(1 << 20), insert = BUF_INIT(1 << 20);
+    buf_add_cstr(&select, "SELECT ");
+    buf_printf(&insert, "INSERT INTO %s (", en->table);
+    for (size_t i = 0; i < en->ncolumns; i++) {
+        buf_printf(&select, "%s%s", i ? ", " : "", en->columns[i]);
+        buf_printf(&insert, "%s%s", i ? ", " : "", en->columns[i]);
+    }
+    buf_printf(&select, " FROM %s", en->table);
+    buf_add_cstr(&insert, ") VALUES (");
+    for (size_t i = 0; i < en->ncolumns; i++)
+        buf_printf(&insert, "%s$%zu", i ? ", " : "", i + 1);
+    buf_add_char(&insert, ')');
+    en->select_sql = arena_str(l->a, buf_str(&select)).p;
+    en->insert_sql = arena_str(l->a, buf_str(&insert)).p;
+    buf_free(&select);
+    buf_free(&insert);
+}
+
 static int make_table(struct loader *l, const json_t *in, struct entity *en)
 {
     struct column_def *columns = arena_array(l->a, struct column_def, en->nfields * 3);
@@ -239,6 +260,7 @@ static int make_table(struct loader *l, const json_t *in, struct entity *en)
     ni++;
     en->columns = names;
     en->ncolumns = n;
+    make_statements(l, en);
     en->tables = (struct table_def){.name = en->table,
                                     .columns = columns,
                                     .ncolumns = n,

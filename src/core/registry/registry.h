@@ -104,6 +104,8 @@ struct entity {
     int prefix_search;          /* searched by an index on this field instead of tokens, or -1 */
     const char *const *columns; /* physical names in the order of the select list */
     size_t ncolumns;
+    const char *select_sql; /* "SELECT …all columns… FROM table" */
+    const char *insert_sql; /* "INSERT INTO table (…all columns…) VALUES ($1, …)" */
     struct table_def tables;
 };
 

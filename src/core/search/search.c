@@ -9,8 +9,7 @@ enum { CANDIDATES = 1000, MAX_DOC = 32 << 10 };
 static void put_scope_tokens(const struct entity *en, const struct value *v, struct buf *out)
 {
     if (!en->owned) {
-        buf_add_cstr(out, "pub"
-                          " ");
+        buf_add_cstr(out, "pub ");
         return;
     }
     if (!v[FIELD_OWNER_ID].null)
@@ -24,30 +23,114 @@ static bool is_searched(const struct entity *en)
     return en->nsearch_title + en->nsearch_body > 0;
 }
 
-/* FTS5 with external content forgets a row only when told the very tokens it had. */
-static int fts_delete(struct db_conn *c, int64_t id, struct err *e)
+/* --- the full-text index of SQLite ----------------------------------------------------------
+
+   FTS5 writes a segment of its own whenever it is asked to flush, and it is asked at every
+   savepoint, so the index is brought up to date once per commit, from notes: '+' or '-', the id,
+   the tokens. PostgreSQL indexes the column by itself. */
+
+struct change {
+    int64_t id;
+    size_t at;
+    bool add;
+    struct str tokens;
+};
+
+static int by_id(const void *x, const void *y)
+{
+    const struct change *a = x, *b = y;
+    if (a->id != b->id)
+        return a->id < b->id ? -1 : 1;
+    return a->at < b->at ? -1 : 1;
+}
+
+/* With external content FTS5 forgets a row only when told the very tokens it had. */
+static int fts_apply(struct db_conn *c, const struct change *first, const struct change *last,
+                     struct err *e)
+{
+    int rc = 0;
+    if (!first->add && last->add && str_eq(first->tokens, last->tokens))
+        return 0;
+    if (!first->add)
+        rc = db_exec(c,
+                     "INSERT INTO search_doc_fts (search_doc_fts, rowid, tokens) "
+                     "VALUES ('delete', $1, $2)",
+                     DB_ARGS(DB_I64(first->id), DB_STR(first->tokens)), NULL, e);
+    if (rc == 0 && last->add)
+        rc = db_exec(c, "INSERT INTO search_doc_fts (rowid, tokens) VALUES ($1, $2)",
+                     DB_ARGS(DB_I64(last->id), DB_STR(last->tokens)), NULL, e);
+    return rc;
+}
+
+/* In the order of ids: a row number that goes back makes FTS5 flush. Of a record that changed
+   several times only its first state leaves the index and its last one enters. */
+static int fts_write(struct db_conn *c, const struct str *notes, size_t n, struct err *e)
+{
+    struct change *change = malloc(n * sizeof *change);
+    int rc = change ? 0 : err_set(e, ERR_NOMEM, "%zu documents", n);
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        change[i] = (struct change){.at = i, .add = notes[i].p[0] == '+'};
+        memcpy(&change[i].id, notes[i].p + 1, sizeof change[i].id);
+        change[i].tokens = str_from(notes[i].p + 9, notes[i].n - 9);
+    }
+    if (rc == 0)
+        qsort(change, n, sizeof *change, by_id);
+    for (size_t i = 0, end; rc == 0 && i < n; i = end) {
+        for (end = i + 1; end < n && change[end].id == change[i].id; end++)
+            continue;
+        rc = fts_apply(c, &change[i], &change[end - 1], e);
+    }
+    free(change);
+    return rc;
+}
+
+static int fts_note(struct db_conn *c, char sign, int64_t id, struct str tokens, struct err *e)
 {
     if (db_kind(db_of(c)) != DB_SQLITE)
         return 0;
-    return db_exec(c,
-                   "INSERT INTO search_doc_fts (search_doc_fts, rowid, tokens) "
-                   "SELECT 'delete', id, tokens FROM search_doc WHERE id = $1",
-                   DB_ARGS(DB_I64(id)), NULL, e);
+    struct buf note = BUF_INIT(MAX_DOC + 16);
+    buf_add_char(&note, sign);
+    buf_add(&note, (const char *)&id, sizeof id);
+    buf_add_str(&note, tokens);
+    int rc = note.overflow ? err_set(e, ERR_NOMEM, "a search document of %zu bytes", tokens.n)
+                           : db_before_commit(c, fts_write, buf_str(&note), e);
+    buf_free(&note);
+    return rc;
 }
 
-int search_drop(struct db_conn *c, int64_t id, struct err *e)
+/* --- documents ----------------------------------------------------------------------------- */
+
+/* STR_NULL when there is none. */
+static int stored_tokens(struct db_conn *c, int64_t id, struct arena *a, struct str *ret_tokens,
+                         struct err *e)
 {
-    int rc = fts_delete(c, id, e);
+    struct db_rows *rows = NULL;
+    *ret_tokens = STR_NULL;
+    int rc = db_query(c, "SELECT tokens FROM search_doc WHERE id = $1", DB_ARGS(DB_I64(id)), &rows,
+                      e);
+    if (rc == 0 && (rc = db_step(rows, e)) > 0)
+        *ret_tokens = arena_str(a, db_str(rows, 0));
+    db_rows_done(rows);
+    return rc < 0 ? rc : 0;
+}
+
+static int forget(struct db_conn *c, int64_t id, struct str tokens, struct err *e)
+{
+    int rc = fts_note(c, '-', id, tokens, e);
     if (rc)
         return rc;
     return db_exec(c, "DELETE FROM search_doc WHERE id = $1", DB_ARGS(DB_I64(id)), NULL, e);
 }
 
-int search_put(struct db_conn *c, const struct entity *en, const struct value *v, struct arena *a,
-               struct err *e)
+int search_drop(struct db_conn *c, int64_t id, struct arena *a, struct err *e)
 {
-    if (!is_searched(en))
-        return 0;
+    struct str old;
+    int rc = stored_tokens(c, id, a, &old, e);
+    return rc || !old.p ? rc : forget(c, id, old, e);
+}
+
+static struct str document_of(const struct entity *en, const struct value *v, struct arena *a)
+{
     struct buf tokens = BUF_INIT(MAX_DOC);
     buf_printf(&tokens, "x%s ", en->name);
     put_scope_tokens(en, v, &tokens);
@@ -55,28 +138,46 @@ int search_put(struct db_conn *c, const struct entity *en, const struct value *v
         tokens_of(v[en->search_title[i]].s, &tokens);
     for (size_t i = 0; i < en->nsearch_body; i++)
         tokens_of(v[en->search_body[i]].s, &tokens);
+    struct str text = arena_str(a, buf_str(&tokens));
+    buf_free(&tokens);
+    return text;
+}
+
+static struct str title_for(const struct entity *en, const struct value *v)
+{
     struct str title = v[en->title_field].s;
     if (title.n > 300)
         title.n = 300;
     while (title.n && title.n < v[en->title_field].s.n && (title.p[title.n] & 0xc0) == 0x80)
         title.n--;
-    int64_t id = v[FIELD_ID].i;
-    int rc = v[FIELD_VERSION].i > 1 ? search_drop(c, id, e) : 0;
-    struct str kept = arena_str(a, buf_str(&tokens));
-    buf_free(&tokens);
+    return title;
+}
+
+int search_put(struct db_conn *c, const struct entity *en, const struct value *v, struct arena *a,
+               struct err *e)
+{
+    if (!is_searched(en))
+        return 0;
+    int64_t id = v[FIELD_ID].i, at = v[FIELD_UPDATED_AT].i;
+    struct str tokens = document_of(en, v, a), title = title_for(en, v), old = STR_NULL;
+    int rc = v[FIELD_VERSION].i > 1 ? stored_tokens(c, id, a, &old, e) : 0;
+    if (rc)
+        return rc;
+    /* Owner and department are among the tokens. */
+    if (old.p && str_eq(old, tokens))
+        return db_exec(c, "UPDATE search_doc SET title = $1, at = $2 WHERE id = $3",
+                       DB_ARGS(DB_STR(title), DB_I64(at), DB_I64(id)), NULL, e);
+    if (old.p)
+        rc = forget(c, id, old, e);
     if (rc == 0)
         rc = db_exec(c,
                      "INSERT INTO search_doc (id, entity, title, tokens, at, owner_id, "
                      "department_id) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-                     DB_ARGS(DB_I64(id), DB_STR(str_of(en->name)), DB_STR(title), DB_STR(kept),
-                             DB_I64(v[FIELD_UPDATED_AT].i),
-                             DB_ID(en->owned ? v[FIELD_OWNER_ID].i : 0),
+                     DB_ARGS(DB_I64(id), DB_STR(str_of(en->name)), DB_STR(title), DB_STR(tokens),
+                             DB_I64(at), DB_ID(en->owned ? v[FIELD_OWNER_ID].i : 0),
                              DB_ID(en->owned ? v[FIELD_DEPARTMENT_ID].i : 0)),
                      NULL, e);
-    if (rc == 0 && db_kind(db_of(c)) == DB_SQLITE)
-        rc = db_exec(c, "INSERT INTO search_doc_fts (rowid, tokens) VALUES ($1, $2)",
-                     DB_ARGS(DB_I64(id), DB_STR(kept)), NULL, e);
-    return rc;
+    return rc ? rc : fts_note(c, '+', id, tokens, e);
 }
 
 /* --- query --------------------------------------------------------------------------------------

@@ -7,11 +7,11 @@
 #include "core/access/access.h"
 #include "core/tenant/tenant.h"
 
-/* Puts the record's document in place of the one before. `owner_id`, `department_id` 0 = none.
-   values: all fields of the entity. Entities without search fields are left out. */
+/* Puts the record's document in place of the one before; values: all fields of the entity. Entities
+   without search fields are left out. On SQLite the index follows at the end of the transaction. */
 int search_put(struct db_conn *c, const struct entity *en, const struct value *values,
                struct arena *a, struct err *e) must_check;
-int search_drop(struct db_conn *c, int64_t id, struct err *e) must_check;
+int search_drop(struct db_conn *c, int64_t id, struct arena *a, struct err *e) must_check;
 
 /* Writes {"items":[{entity, id, title, subtitle}]}, best first: title begins with the query, then a
    word of it does, then the rest, newer first. `entity` NULL = all. At most 1,000 candidates are

@@ -94,7 +94,7 @@ static int search_again(struct write *w, const struct entity *en, int64_t custom
         struct record r;
         rc = record_get(w->c, identity_system(), en, ids[i], false, w->a, &r, e);
         if (rc == 0)
-            rc = search_drop(w->c, ids[i], e);
+            rc = search_drop(w->c, ids[i], w->a, e);
         if (rc == 0)
             rc = search_put(w->c, en, r.v, w->a, e);
     }

@@ -94,7 +94,7 @@ struct import_row {
 };
 
 struct import_rows {
-    struct import_row *rows; /* good ones, sorted by customer, then as in the file */
+    struct import_row *rows; /* good ones, as in the file */
     size_t n;
     struct intern *customers;
     int64_t read, rejected;

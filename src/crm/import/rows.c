@@ -1,4 +1,4 @@
-/* The whole file read and validated: 32 bytes a row stay, in the order they will be written. */
+/* The whole file read and validated: 32 bytes a row stay. */
 #include "crm/import/internal.h"
 
 #include <errno.h>
@@ -165,29 +165,6 @@ static int take_row(struct reading *rd, const struct csv_record *rec, struct par
     return 0;
 }
 
-/* Stable, by counting: customers in the order of their first row, rows as in the file. */
-static int sort_rows(struct import_rows *out)
-{
-    size_t n = intern_count(out->customers);
-    size_t *start = calloc(n + 1, sizeof *start);
-    struct import_row *sorted = malloc((out->n + 1) * sizeof *sorted);
-    if (!start || !sorted) {
-        free(start);
-        free(sorted);
-        return -1;
-    }
-    for (size_t i = 0; i < out->n; i++)
-        start[out->rows[i].customer + 1]++;
-    for (size_t i = 0; i < n; i++)
-        start[i + 1] += start[i];
-    for (size_t i = 0; i < out->n; i++)
-        sorted[start[out->rows[i].customer]++] = out->rows[i];
-    free(start);
-    free(out->rows);
-    out->rows = sorted;
-    return 0;
-}
-
 static int read_records(struct job *j, struct reading *rd, struct csv_reader *r, struct err *e)
 {
     struct csv_record rec;
@@ -234,8 +211,6 @@ int rows_read(struct job *j, const struct import_plan *p, struct import_rows *re
                  : err_set(e, ERR_NOMEM, "rows");
     if (rc == 0)
         rc = read_records(j, &rd, r, e);
-    if (rc == 0 && sort_rows(ret_rows) != 0)
-        rc = err_set(e, ERR_NOMEM, "rows");
     csv_free(r);
     close(fd);
     free(rd.seen);

@@ -1,12 +1,9 @@
-/* The job: reads and validates everything, then looks up (check) or writes (run) customer by
-   customer, in chunks. */
-#include "crm/import/internal.h"
+/* The job: reads and validates everything, then looks up (check) or writes (run) row by row, in
+   chunks, then sums up the customers that got orders. */
+#include "crm/import/run.h"
 
 #define LOG_MODULE "import"
 #include "base/log.h"
-
-#include "core/search/search.h"
-#include "crm/customers/customers.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,374 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { CHUNK_ROWS = 10000, CHUNK_ARENA = 64 << 20 };
-
-struct counts {
-    int64_t created, updated, skipped, rejected, customers;
-};
-
-struct runner {
-    struct job *j;
-    struct tenant *t;
-    enum import_mode mode;
-    struct import im;
-    struct import_plan *p;
-    struct import_rows rows;
-    struct pass pass;
-    const char *map; /* the file */
-    size_t map_size;
-    char *scratch;
-    const char *insert_order, *insert_customer;
-    struct counts total;
-    size_t at;       /* next row, of rows.rows */
-    bool any_orders; /* there were orders before: look numbers up */
-};
-
-/* One chunk; may be run again from the start by the database layer. */
-struct chunk {
-    struct runner *r;
-    struct arena *a, *row_arena;
-    size_t from, to;
-    struct counts counts;
-    struct parsed_row *row;
-    struct csv_slice fields[MAX_COLUMNS + 1];
-    /* the customer at hand */
-    uint32_t customer;
-    bool known;
-    int64_t customer_id, owner_id, department_id;
-    bool fresh, foreign; /* created just now; not the importer's to write */
-    bool touched;
-};
-
-/* --- one row back from the file ------------------------------------------------------------ */
-
-static int reparse(struct chunk *ch, const struct import_row *row, struct csv_record *rec,
-                   struct err *e)
-{
-    struct runner *r = ch->r;
-    if (row->byte >= r->map_size)
-        return err_set(e, ERR_IO, "the stored file changed");
-    size_t left = r->map_size - row->byte;
-    ssize_t n = csv_split(r->map + row->byte, left, r->im.format.delimiter, r->scratch, 4 << 20,
-                          ch->fields, MAX_COLUMNS + 1);
-    if (n < 0)
-        return err_set(e, ERR_IO, "record %u: %s", row->number, csv_error_code((int)n));
-    *rec = (struct csv_record){.field = ch->fields, .fields = (size_t)n, .number = row->number};
-    row_parse(r->p, rec, ch->row_arena, ch->row);
-    return 0;
-}
-
-/* What only the database knows to be wrong. */
-static int reject(struct chunk *ch, struct db_conn *c, const struct import_row *row, int column,
-                  const char *code, struct err *e)
-{
-    ch->counts.rejected++;
-    return db_exec(
-        c,
-        "INSERT INTO import_error (import_id, row_no, column_no, code) "
-        "VALUES ($1, $2, $3, $4) ON CONFLICT (import_id, row_no) DO NOTHING",
-        DB_ARGS(DB_I64(ch->r->im.id), DB_I64(row->number), DB_I64(column), DB_STR(str_of(code))),
-        NULL, e);
-}
-
-/* --- customers ----------------------------------------------------------------------------- */
-
-static int find_customer(struct chunk *ch, struct db_conn *c, struct str key, struct err *e)
-{
-    struct db_rows *rows = NULL;
-    bool by_ext = ch->r->p->key_field->id == CUSTOMER_EXT_ID;
-    int rc = db_query(c,
-                      by_ext ? "SELECT id, owner_id, department_id FROM customers WHERE "
-                               "ext_id = $1 AND deleted_at IS NULL"
-                             : "SELECT id, owner_id, department_id FROM customers WHERE "
-                               "name = $1 AND deleted_at IS NULL ORDER BY id LIMIT 1",
-                      DB_ARGS(DB_STR(key)), &rows, e);
-    if (rc == 0)
-        rc = db_step(rows, e);
-    ch->customer_id = rc > 0 ? db_i64(rows, 0) : 0;
-    ch->owner_id = rc > 0 ? db_i64(rows, 1) : 0;
-    ch->department_id = rc > 0 ? db_i64(rows, 2) : 0;
-    db_rows_done(rows);
-    return rc < 0 ? rc : 0;
-}
-
-static void set_system(struct runner *r, const struct entity *en, struct value *v, int64_t id,
-                       int64_t now)
-{
-    const struct actor *who = r->pass.who;
-    struct value none = {.null = true}, me = {.null = !who->user_id, .i = who->user_id};
-    for (int i = 0; i <= FIELD_IMPORT_ID; i++)
-        v[i] = none;
-    v[FIELD_ID] = (struct value){.i = id};
-    v[FIELD_VERSION] = (struct value){.i = 1};
-    v[FIELD_CREATED_AT] = v[FIELD_UPDATED_AT] = (struct value){.i = now};
-    v[FIELD_CREATED_BY] = v[FIELD_UPDATED_BY] = me;
-    v[FIELD_IMPORT_ID] = (struct value){.i = r->im.id};
-    v[FIELD_OWNER_ID] = me;
-    v[FIELD_DEPARTMENT_ID] = (struct value){.null = !who->department_id, .i = who->department_id};
-    (void)en;
-}
-
-static int insert(struct chunk *ch, struct db_conn *c, const struct entity *en, const char *sql,
-                  const struct value *v, struct err *e)
-{
-    struct db_value args[128 * 2];
-    if (en->ncolumns > sizeof args / sizeof args[0])
-        return err_set(e, ERR_INTERNAL, "%s has too many columns", en->name);
-    for (size_t i = 0; i < en->nfields; i++)
-        value_bind(&en->fields[i], &v[i], &args[en->fields[i].column]);
-    (void)ch;
-    return db_exec(c, sql, args, en->ncolumns, NULL, e);
-}
-
-/* `v` has what the file says of the customer. */
-static int create_customer(struct chunk *ch, struct db_conn *c, struct value *v, struct str key,
-                           struct err *e)
-{
-    struct runner *r = ch->r;
-    const struct entity *en = &r->t->registry->entities[ENTITY_CUSTOMER];
-    int64_t id = id_next(r->t->ids);
-    set_system(r, en, v, id, clock_now_ms());
-    if (v[CUSTOMER_NAME].null)
-        v[CUSTOMER_NAME] = (struct value){.s = key};
-    int rc = insert(ch, c, en, r->insert_customer, v, e);
-    if (rc == 0)
-        rc = search_put(c, en, v, ch->row_arena, e);
-    if (rc)
-        return rc;
-    ch->customer_id = id;
-    ch->owner_id = r->pass.who->user_id;
-    ch->department_id = r->pass.who->department_id;
-    ch->fresh = true;
-    ch->counts.customers++;
-    return 0;
-}
-
-static int sum_up(struct chunk *ch, struct db_conn *c, struct err *e)
-{
-    if (!ch->touched)
-        return 0;
-    ch->touched = false;
-    return customers_resum(c, ch->r->t, ch->customer_id, e);
-}
-
-/* Takes up the customer of a row; the one before is summed up first. */
-static int turn_to_customer(struct chunk *ch, struct db_conn *c, const struct import_row *row,
-                            struct err *e)
-{
-    struct runner *r = ch->r;
-    if (ch->known && ch->customer == row->customer)
-        return 0;
-    int rc = sum_up(ch, c, e);
-    if (rc)
-        return rc;
-    ch->known = true;
-    ch->customer = row->customer;
-    ch->fresh = ch->foreign = false;
-    rc = find_customer(ch, c, ch->row->key, e);
-    if (rc || ch->customer_id) {
-        ch->foreign =
-            ch->customer_id && !access_may(r->pass.who, &r->t->registry->entities[ENTITY_CUSTOMER],
-                                           ACCESS_WRITE, ch->owner_id, ch->department_id);
-        return rc;
-    }
-    if (r->mode == IMPORT_CHECK) {
-        /* Nothing is written, so a later chunk would take the same customer for new again. */
-        bool first = row == r->rows.rows || row[-1].customer != row->customer;
-        ch->fresh = true;
-        ch->counts.customers += first && r->p->create_customers;
-        if (!r->p->create_customers)
-            ch->fresh = false;
-        return 0;
-    }
-    return r->p->create_customers ? create_customer(ch, c, ch->row->customer, ch->row->key, e) : 0;
-}
-
-/* --- orders -------------------------------------------------------------------------------- */
-
-struct existing {
-    int64_t id, customer_id;
-};
-
-/* The order this row was written as before: by its number, or by its key. */
-static int find_order(struct chunk *ch, struct db_conn *c, const struct import_row *row,
-                      struct existing *ret, struct err *e)
-{
-    struct runner *r = ch->r;
-    struct db_rows *rows = NULL;
-    const struct value *number = &ch->row->own[ORDER_NUMBER];
-    *ret = (struct existing){0};
-    /* An order of a customer made just now is new, unless a number of it is already taken. */
-    if (!r->any_orders || (number->null && ch->fresh))
-        return 0;
-    int rc = number->null ? db_query(c,
-                                     "SELECT id, customer_id FROM orders WHERE import_key = $1 AND "
-                                     "deleted_at IS NULL",
-                                     DB_ARGS(DB_I64(row->key)), &rows, e)
-                          : db_query(c,
-                                     "SELECT id, customer_id FROM orders WHERE number = $1 AND "
-                                     "deleted_at IS NULL",
-                                     DB_ARGS(DB_STR(number->s)), &rows, e);
-    if (rc == 0 && (rc = db_step(rows, e)) > 0)
-        *ret = (struct existing){db_i64(rows, 0), db_i64(rows, 1)};
-    db_rows_done(rows);
-    return rc < 0 ? rc : 0;
-}
-
-/* The fields that the file gives and that stand otherwise, as a body for the record pipeline. */
-static json_t *differences(struct chunk *ch, const struct record *now)
-{
-    const struct import_plan *p = ch->r->p;
-    json_t *body = json_object();
-    for (size_t i = 0; i < p->ncolumns; i++) {
-        const struct field *f = p->targets[i].field;
-        if (!f || p->targets[i].of_customer || value_equal(f, &ch->row->own[f->id], &now->v[f->id]))
-            continue;
-        struct buf text = BUF_INIT(1 << 20);
-        struct jw w = jw_new(&text);
-        value_to_json(f, &ch->row->own[f->id], &w);
-        json_object_set_new(body, f->name, json_loadb(text.p, text.n, JSON_DECODE_ANY, NULL));
-        buf_free(&text);
-    }
-    return body;
-}
-
-static int update_existing(struct chunk *ch, struct db_conn *c, const struct import_row *row,
-                           const struct entity *en, int64_t id, struct err *e)
-{
-    struct runner *r = ch->r;
-    struct record now, after;
-    struct err inner;
-    err_init(&inner, ch->row_arena);
-    int rc = record_get(c, r->pass.who, en, id, false, ch->row_arena, &now, &inner);
-    if (rc == ERR_NOT_FOUND)
-        return reject(ch, c, row, r->p->key_column, "not-yours", e);
-    if (rc)
-        return err_set(e, rc, "%s", inner.detail);
-    json_t *body = differences(ch, &now);
-    bool same = json_object_size(body) == 0;
-    /* A check tells what stands otherwise, whatever will be done with it. */
-    if (same || r->mode == IMPORT_CHECK || !r->p->update) {
-        bool differs = !same && (r->mode == IMPORT_CHECK || r->p->update);
-        ch->counts.updated += differs;
-        ch->counts.skipped += !differs;
-        json_decref(body);
-        return 0;
-    }
-    struct write w = {.t = r->t,
-                      .c = c,
-                      .who = r->pass.who,
-                      .a = ch->row_arena,
-                      .keep = ch->a,
-                      .now = clock_now_ms(),
-                      .import_id = r->im.id};
-    rc = record_update(&w, en, id, body, -1, &after, &inner);
-    json_decref(body);
-    if (rc == 0) {
-        ch->counts.updated++;
-        return 0;
-    }
-    if (rc == ERR_VALIDATION || rc == ERR_DUPLICATE || rc == ERR_FORBIDDEN)
-        return reject(ch, c, row, r->p->key_column,
-                      inner.items           ? inner.items->code
-                      : rc == ERR_FORBIDDEN ? "not-yours"
-                                            : "duplicate-value",
-                      e);
-    return err_set(e, rc, "%s", inner.detail);
-}
-
-static int create_order(struct chunk *ch, struct db_conn *c, const struct import_row *row,
-                        struct err *e)
-{
-    struct runner *r = ch->r;
-    ch->counts.created++;
-    if (r->mode == IMPORT_CHECK)
-        return 0;
-    struct value *v = ch->row->own;
-    set_system(r, r->im.en, v, id_next(r->t->ids), clock_now_ms());
-    v[FIELD_OWNER_ID] = (struct value){.null = !ch->owner_id, .i = ch->owner_id};
-    v[FIELD_DEPARTMENT_ID] = (struct value){.null = !ch->department_id, .i = ch->department_id};
-    v[ORDER_CUSTOMER_ID] = (struct value){.i = ch->customer_id};
-    v[ORDER_IMPORT_KEY] = (struct value){.null = row->key == 0, .i = row->key};
-    ch->touched = true;
-    return insert(ch, c, r->im.en, r->insert_order, v, e);
-}
-
-static int one_order(struct chunk *ch, struct db_conn *c, const struct import_row *row,
-                     struct err *e)
-{
-    struct runner *r = ch->r;
-    int rc = turn_to_customer(ch, c, row, e);
-    if (rc)
-        return rc;
-    if (ch->foreign)
-        return reject(ch, c, row, r->p->key_column, "not-yours", e);
-    if (!ch->customer_id && !ch->fresh)
-        return reject(ch, c, row, r->p->key_column, "customer-unknown", e);
-    struct existing old;
-    rc = find_order(ch, c, row, &old, e);
-    if (rc)
-        return rc;
-    if (!old.id)
-        return create_order(ch, c, row, e);
-    if (old.customer_id != ch->customer_id)
-        return reject(ch, c, row, r->p->number_column, "order-of-another-customer", e);
-    return update_existing(ch, c, row, r->im.en, old.id, e);
-}
-
-static int one_customer(struct chunk *ch, struct db_conn *c, const struct import_row *row,
-                        struct err *e)
-{
-    int rc = find_customer(ch, c, ch->row->key, e);
-    if (rc)
-        return rc;
-    if (ch->customer_id)
-        return update_existing(ch, c, row, ch->r->im.en, ch->customer_id, e);
-    ch->counts.created++;
-    return ch->r->mode == IMPORT_CHECK ? 0 : create_customer(ch, c, ch->row->own, ch->row->key, e);
-}
-
-/* --- chunks -------------------------------------------------------------------------------- */
-
-static struct str cursor_text(const struct runner *r, const struct chunk *ch)
-{
-    const struct counts *t = &r->total, *n = &ch->counts;
-    return arena_printf(ch->a,
-                        "{\"at\":%zu,\"created\":%lld,\"updated\":%lld,\"skipped\":%lld,"
-                        "\"rejected\":%lld,\"customers\":%lld}",
-                        ch->to, (long long)(t->created + n->created),
-                        (long long)(t->updated + n->updated), (long long)(t->skipped + n->skipped),
-                        (long long)(t->rejected + n->rejected),
-                        (long long)(t->customers + n->customers));
-}
-
-static int run_chunk(struct db_conn *c, void *arg, struct err *e)
-{
-    struct chunk *ch = arg;
-    struct runner *r = ch->r;
-    bool orders = r->im.en->id == ENTITY_ORDER;
-    int rc = 0;
-    arena_reset(ch->a);
-    ch->counts = (struct counts){0};
-    ch->known = ch->touched = false;
-    size_t end = ch->from + CHUNK_ROWS < r->rows.n ? ch->from + CHUNK_ROWS : r->rows.n;
-    for (ch->to = ch->from; rc == 0 && ch->to < end; ch->to++) {
-        const struct import_row *row = &r->rows.rows[ch->to];
-        struct csv_record rec;
-        rc = reparse(ch, row, &rec, e);
-        if (rc == 0)
-            rc = orders ? one_order(ch, c, row, e) : one_customer(ch, c, row, e);
-        arena_reset(ch->row_arena);
-        if ((ch->to & 15) == 15 && db_should_yield(c))
-            end = ch->to + 1;
-    }
-    if (rc == 0)
-        rc = sum_up(ch, c, e);
-    struct job_progress p = {r->mode == IMPORT_CHECK ? "check" : "write", (int64_t)ch->to,
-                             (int64_t)r->rows.n,
-                             r->rows.rejected + r->total.rejected + ch->counts.rejected};
-    return rc ? rc : job_save(r->j, c, &p, cursor_text(r, ch), e);
-}
+enum { CHUNK_ARENA = 64 << 20 };
 
 static void add_counts(struct counts *to, const struct counts *n)
 {
@@ -394,27 +24,67 @@ static void add_counts(struct counts *to, const struct counts *n)
     to->customers += n->customers;
 }
 
+/* Chunk after chunk until `*at` reaches n. */
+static int chunks(struct runner *r, struct chunk *ch,
+                  int (*run)(struct db_conn *c, void *arg, struct err *e), const char *phase,
+                  size_t *at, size_t n, struct err *e)
+{
+    bool again = false;
+    int rc = 0;
+    while (rc == 0 && *at < n) {
+        ch->from = *at;
+        rc = db_transact(r->t->db, DB_BULK, run, ch, e);
+        if (rc == ERR_CONSTRAINT && !again) {
+            /* A customer went for good since it was looked up (the undo of another import). */
+            again = true;
+            runner_forget(r);
+            err_clear(e);
+            rc = 0;
+            continue;
+        }
+        if (rc)
+            break;
+        again = false;
+        *at = ch->to;
+        ch->nseen = 0; /* committed: what it looked up holds */
+        r->events = ch->events;
+        add_counts(&r->total, &ch->counts);
+        struct job_progress p = {phase, (int64_t)*at, (int64_t)n,
+                                 r->rows.rejected + r->total.rejected};
+        rc = job_tick(r->j, &p, e);
+    }
+    return rc;
+}
+
+static int all_sums(struct runner *r, struct chunk *ch, struct err *e)
+{
+    if (r->im.en->id != ENTITY_ORDER || r->mode == IMPORT_CHECK)
+        return 0;
+    return chunks(r, ch, chunk_sums, "sum", &r->summed, intern_count(r->rows.customers), e);
+}
+
 static int all_chunks(struct runner *r, struct err *e)
 {
     struct arena *a = arena_new(CHUNK_ARENA), *row_arena = arena_new(CHUNK_ARENA);
     struct chunk *ch = a ? arena_new_of(job_arena(r->j), struct chunk) : NULL;
-    int rc = a && row_arena ? 0 : err_set(e, ERR_NOMEM, "import");
+    r->customers = calloc(intern_count(r->rows.customers) + 1, sizeof *r->customers);
+    int rc = a && row_arena && r->customers ? 0 : err_set(e, ERR_NOMEM, "import");
     if (rc == 0) {
         ch->r = r;
         ch->a = a;
         ch->row_arena = row_arena;
+        ch->events = r->events;
         ch->row = row_new(r->p, job_arena(r->j));
-    }
-    while (rc == 0 && r->at < r->rows.n) {
-        ch->from = r->at;
-        rc = db_transact(r->t->db, DB_BULK, run_chunk, ch, e);
-        if (rc)
-            break;
-        r->at = ch->to;
-        add_counts(&r->total, &ch->counts);
-        struct job_progress p = {r->mode == IMPORT_CHECK ? "check" : "write", (int64_t)r->at,
-                                 (int64_t)r->rows.n, r->rows.rejected + r->total.rejected};
-        rc = job_tick(r->j, &p, e);
+        rc = chunks(r, ch, chunk_rows, r->mode == IMPORT_CHECK ? "check" : "write", &r->at,
+                    r->rows.n, e);
+        if (rc == 0) {
+            rc = all_sums(r, ch, e);
+        } else if (rc != ERR_RETRY && rc != ERR_CANCELLED) {
+            /* It fails, but what was written stays, and its sums shall be right. */
+            struct err inner = {.arena = job_arena(r->j)};
+            if (all_sums(r, ch, &inner) != 0)
+                log_error("import %lld: sums were not made: %s", (long long)r->im.id, inner.detail);
+        }
     }
     arena_free(row_arena);
     arena_free(a);
@@ -474,15 +144,18 @@ static int open_runner(struct runner *r, struct err *e)
     if (rc)
         return rc;
     r->any_orders = any != 0;
+    r->epoch = 1;
+    r->events = id_last(r->t->ids);
     r->p = arena_new_of(a, struct import_plan);
     rc = plan_make(r->t, &r->im, a, r->p, e);
-    r->insert_order = record_insert_sql(&r->t->registry->entities[ENTITY_ORDER], a);
-    r->insert_customer = record_insert_sql(&r->t->registry->entities[ENTITY_CUSTOMER], a);
     if (rc == 0)
         rc = map_file(r, e);
-    if (rc == 0 && view.cursor) {
-        /* Taken up again: what was committed stays. */
+    if (rc == 0 && r->mode == IMPORT_RUN && json_object_get(view.cursor, "summed")) {
+        /* Taken up again: what was committed stays. A check begins anew, and so does what an older
+           program had begun in another order; orders that stand already are known again. */
         r->at = (size_t)number_of(view.cursor, "at");
+        r->summed = (size_t)number_of(view.cursor, "summed");
+        r->resumed = true;
         r->total =
             (struct counts){number_of(view.cursor, "created"), number_of(view.cursor, "updated"),
                             number_of(view.cursor, "skipped"), number_of(view.cursor, "rejected"),
@@ -495,6 +168,7 @@ static int open_runner(struct runner *r, struct err *e)
 static void close_runner(struct runner *r)
 {
     rows_free(&r->rows);
+    free(r->customers);
     if (r->map)
         munmap((void *)r->map, r->map_size);
     free(r->scratch);
@@ -530,6 +204,15 @@ static void write_columns(const struct runner *r, struct jw *w)
     jw_arr_end(w);
 }
 
+/* A check makes no customers; those it would make are remembered as fresh. */
+static int64_t would_make(const struct runner *r)
+{
+    int64_t n = 0;
+    for (size_t i = 0; i < intern_count(r->rows.customers); i++)
+        n += r->customers[i].fresh;
+    return n;
+}
+
 static struct str check_json(const struct runner *r, struct arena *a)
 {
     struct buf out = BUF_INIT(1 << 20);
@@ -541,7 +224,7 @@ static struct str check_json(const struct runner *r, struct arena *a)
     jw_ki64(&w, "existing", r->total.skipped + r->total.updated);
     jw_ki64(&w, "changed", r->total.updated);
     jw_ki64(&w, "rejected", r->rows.rejected + r->total.rejected);
-    jw_ki64(&w, "new_customers", orders ? r->total.customers : r->total.created);
+    jw_ki64(&w, "new_customers", orders ? would_make(r) : r->total.created);
     write_columns(r, &w);
     jw_obj_end(&w);
     struct str text = arena_str(a, buf_str(&out));
@@ -577,6 +260,12 @@ static int store_ending(struct db_conn *c, void *arg, struct err *e)
         rc = db_exec(c, "UPDATE import SET finished_at = $1 WHERE id = $2",
                      DB_ARGS(DB_I64(clock_now_ms()), DB_I64(r->im.id)), NULL, e);
     if (rc || !end->history)
+        return rc;
+    /* The job is remembered by its rows, not by the customers it summed up last. */
+    struct job_progress p = {"write", (int64_t)r->rows.n, (int64_t)r->rows.n,
+                             r->rows.rejected + r->total.rejected};
+    rc = job_save(r->j, c, &p, STR("{}"), e);
+    if (rc)
         return rc;
     struct history_event ev = {.id = id_next(r->t->ids),
                                .at = clock_now_ms(),

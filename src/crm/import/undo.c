@@ -5,6 +5,8 @@
 #include "core/search/search.h"
 #include "crm/customers/customers.h"
 
+#include <stdlib.h>
+
 enum { UNDO_CHUNK = 2000 };
 
 struct undoing {
@@ -33,25 +35,29 @@ static int ids_of(struct undoing *u, struct db_conn *c, const char *sql, int64_t
     return rc;
 }
 
+static int by_value(const void *x, const void *y)
+{
+    int64_t a = *(const int64_t *)x, b = *(const int64_t *)y;
+    return a < b ? -1 : a > b;
+}
+
 static int drop_orders(struct db_conn *c, void *arg, struct err *e)
 {
     struct undoing *u = arg;
-    int64_t ids[UNDO_CHUNK], customers[UNDO_CHUNK], last = 0;
+    int64_t ids[UNDO_CHUNK], customers[UNDO_CHUNK];
     int rc = ids_of(u, c,
                     "SELECT id, customer_id FROM orders WHERE import_id = $1 AND id > $2 AND "
                     "version = 1 AND deleted_at IS NULL ORDER BY id LIMIT $3",
                     ids, customers, &u->n, e);
-    u->removed = 0;
-    for (size_t i = 0; rc == 0 && i < u->n; i++) {
+    for (size_t i = 0; rc == 0 && i < u->n; i++)
         rc = db_exec(c, "DELETE FROM orders WHERE id = $1", DB_ARGS(DB_I64(ids[i])), NULL, e);
-        u->removed++;
-        /* Rows come in the order of writing, customer by customer. */
-        if (rc == 0 && (i + 1 == u->n || customers[i + 1] != customers[i]))
+    qsort(customers, u->n, sizeof *customers, by_value);
+    for (size_t i = 0; rc == 0 && i < u->n; i++)
+        if (i == 0 || customers[i] != customers[i - 1])
             rc = customers_resum(c, u->t, customers[i], e);
-        last = ids[i];
-    }
+    u->removed = (int64_t)u->n;
     if (rc == 0 && u->n)
-        u->after = last;
+        u->after = ids[u->n - 1];
     return rc;
 }
 
@@ -60,6 +66,7 @@ static int drop_customers(struct db_conn *c, void *arg, struct err *e)
 {
     struct undoing *u = arg;
     int64_t ids[UNDO_CHUNK], used[UNDO_CHUNK], last = 0;
+    arena_reset(u->a);
     int rc = ids_of(u, c,
                     "SELECT c.id, CASE WHEN EXISTS (SELECT 1 FROM orders o WHERE "
                     "o.customer_id = c.id) OR EXISTS (SELECT 1 FROM notes n WHERE "
@@ -79,7 +86,7 @@ static int drop_customers(struct db_conn *c, void *arg, struct err *e)
             rc = db_exec(c, "DELETE FROM change WHERE customer_id = $1", DB_ARGS(DB_I64(ids[i])),
                          NULL, e);
         if (rc == 0)
-            rc = search_drop(c, ids[i], e);
+            rc = search_drop(c, ids[i], u->a, e);
         if (rc == 0)
             rc =
                 db_exec(c, "DELETE FROM customers WHERE id = $1", DB_ARGS(DB_I64(ids[i])), NULL, e);

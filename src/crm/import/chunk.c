@@ -1,0 +1,395 @@
+/* One chunk of an import: rows looked up (check) or written (run), or customers summed up.
+
+   Rows go in the order of the file. Exports are in the order of time and of order numbers, so the
+   indexes over both grow at their end; taken customer by customer every row would touch a page of
+   its own in each, and each commit writes whole pages. What a customer's orders come to is made
+   once for each customer, when all rows are there. */
+#include "crm/import/run.h"
+
+#include "base/clock.h"
+#include "core/search/search.h"
+#include "crm/customers/customers.h"
+
+#include <string.h>
+
+/* --- one row back from the file ------------------------------------------------------------ */
+
+static int reparse(struct chunk *ch, const struct import_row *row, struct csv_record *rec,
+                   struct err *e)
+{
+    struct runner *r = ch->r;
+    if (row->byte >= r->map_size)
+        return err_set(e, ERR_IO, "the stored file changed");
+    size_t left = r->map_size - row->byte;
+    ssize_t n = csv_split(r->map + row->byte, left, r->im.format.delimiter, r->scratch, 4 << 20,
+                          ch->fields, MAX_COLUMNS + 1);
+    if (n < 0)
+        return err_set(e, ERR_IO, "record %u: %s", row->number, csv_error_code((int)n));
+    *rec = (struct csv_record){.field = ch->fields, .fields = (size_t)n, .number = row->number};
+    row_parse(r->p, rec, ch->row_arena, ch->row);
+    return 0;
+}
+
+/* What only the database knows to be wrong. */
+static int reject(struct chunk *ch, struct db_conn *c, const struct import_row *row, int column,
+                  const char *code, struct err *e)
+{
+    ch->counts.rejected++;
+    return db_exec(
+        c,
+        "INSERT INTO import_error (import_id, row_no, column_no, code) "
+        "VALUES ($1, $2, $3, $4) ON CONFLICT (import_id, row_no) DO NOTHING",
+        DB_ARGS(DB_I64(ch->r->im.id), DB_I64(row->number), DB_I64(column), DB_STR(str_of(code))),
+        NULL, e);
+}
+
+/* --- customers ----------------------------------------------------------------------------- */
+
+static int find_customer(struct runner *r, struct db_conn *c, struct str key,
+                         struct customer_state *ret, struct err *e)
+{
+    struct db_rows *rows = NULL;
+    bool by_ext = r->p->key_field->id == CUSTOMER_EXT_ID;
+    int rc = db_query(c,
+                      by_ext ? "SELECT id, owner_id, department_id FROM customers WHERE "
+                               "ext_id = $1 AND deleted_at IS NULL"
+                             : "SELECT id, owner_id, department_id FROM customers WHERE "
+                               "name = $1 AND deleted_at IS NULL ORDER BY id LIMIT 1",
+                      DB_ARGS(DB_STR(key)), &rows, e);
+    if (rc == 0)
+        rc = db_step(rows, e);
+    ret->id = rc > 0 ? db_i64(rows, 0) : 0;
+    ret->owner_id = rc > 0 ? db_i64(rows, 1) : 0;
+    ret->department_id = rc > 0 ? db_i64(rows, 2) : 0;
+    ret->fresh = ret->foreign = false;
+    db_rows_done(rows);
+    return rc < 0 ? rc : 0;
+}
+
+static void set_system(struct runner *r, struct value *v, int64_t id, int64_t now)
+{
+    const struct actor *who = r->pass.who;
+    struct value none = {.null = true}, me = {.null = !who->user_id, .i = who->user_id};
+    for (int i = 0; i <= FIELD_IMPORT_ID; i++)
+        v[i] = none;
+    v[FIELD_ID] = (struct value){.i = id};
+    v[FIELD_VERSION] = (struct value){.i = 1};
+    v[FIELD_CREATED_AT] = v[FIELD_UPDATED_AT] = (struct value){.i = now};
+    v[FIELD_CREATED_BY] = v[FIELD_UPDATED_BY] = me;
+    v[FIELD_IMPORT_ID] = (struct value){.i = r->im.id};
+    v[FIELD_OWNER_ID] = me;
+    v[FIELD_DEPARTMENT_ID] = (struct value){.null = !who->department_id, .i = who->department_id};
+}
+
+static int insert(struct db_conn *c, const struct entity *en, const struct value *v, struct err *e)
+{
+    struct db_value args[128 * 2];
+    if (en->ncolumns > sizeof args / sizeof args[0])
+        return err_set(e, ERR_INTERNAL, "%s has too many columns", en->name);
+    for (size_t i = 0; i < en->nfields; i++)
+        value_bind(&en->fields[i], &v[i], &args[en->fields[i].column]);
+    return db_exec(c, en->insert_sql, args, en->ncolumns, NULL, e);
+}
+
+/* `v` has what the file says of the customer. */
+static int create_customer(struct chunk *ch, struct db_conn *c, struct value *v, struct str key,
+                           struct customer_state *k, struct err *e)
+{
+    struct runner *r = ch->r;
+    const struct entity *en = &r->t->registry->entities[ENTITY_CUSTOMER];
+    int64_t id = id_next(r->t->ids);
+    set_system(r, v, id, clock_now_ms());
+    if (v[CUSTOMER_NAME].null)
+        v[CUSTOMER_NAME] = (struct value){.s = key};
+    int rc = insert(c, en, v, e);
+    if (rc == 0)
+        rc = search_put(c, en, v, ch->row_arena, e);
+    if (rc)
+        return rc;
+    k->id = id;
+    k->owner_id = r->pass.who->user_id;
+    k->department_id = r->pass.who->department_id;
+    k->fresh = true;
+    ch->counts.customers++;
+    return 0;
+}
+
+/* The customer of a row; made, if it is new and new ones are wanted. */
+static int customer_of_row(struct chunk *ch, struct db_conn *c, const struct import_row *row,
+                           struct customer_state **ret, struct err *e)
+{
+    struct runner *r = ch->r;
+    struct customer_state *k = *ret = &r->customers[row->customer];
+    if (k->epoch == r->epoch)
+        return 0;
+    ch->seen[ch->nseen++] = row->customer;
+    int rc = find_customer(r, c, ch->row->key, k, e);
+    if (rc)
+        return rc;
+    k->epoch = r->epoch;
+    if (k->id) {
+        k->foreign = !access_may(r->pass.who, &r->t->registry->entities[ENTITY_CUSTOMER],
+                                 ACCESS_WRITE, k->owner_id, k->department_id);
+        return 0;
+    }
+    if (!r->p->create_customers)
+        return 0;
+    if (r->mode == IMPORT_CHECK) {
+        k->fresh = true;
+        return 0;
+    }
+    return create_customer(ch, c, ch->row->customer, ch->row->key, k, e);
+}
+
+/* What is remembered of customers holds until somebody deletes or makes one, or changes whose it is
+   or what it is found by. Ids are drawn before they are committed, hence some seconds of overlap.
+ */
+static int notice_changes(struct chunk *ch, struct db_conn *c, struct err *e)
+{
+    static const int64_t overlap = INT64_C(10000) << 22;
+    struct runner *r = ch->r;
+    int64_t changed = 0;
+    ch->events = id_last(r->t->ids) - overlap;
+    struct str key = arena_printf(ch->a, "%%\"%s\"%%", r->p->key_field->name);
+    int rc = db_one_i64(c,
+                        "SELECT 1 FROM history WHERE id > $1 AND entity = 'customer' AND "
+                        "(import_id IS NULL OR import_id <> $2) AND (kind <> 'update' OR "
+                        "CAST(changes AS text) LIKE '%\"owner_id\"%' OR "
+                        "CAST(changes AS text) LIKE '%\"department_id\"%' OR "
+                        "CAST(changes AS text) LIKE $3) LIMIT 1",
+                        DB_ARGS(DB_I64(r->events), DB_I64(r->im.id), DB_STR(key)), 0, &changed, e);
+    if (rc == 0 && changed)
+        runner_forget(r);
+    return rc;
+}
+
+/* --- orders -------------------------------------------------------------------------------- */
+
+struct existing {
+    int64_t id, customer_id;
+};
+
+/* The order this row was written as before: by its number, or by its key. */
+static int find_order(struct chunk *ch, struct db_conn *c, const struct import_row *row,
+                      const struct customer_state *k, struct existing *ret, struct err *e)
+{
+    struct runner *r = ch->r;
+    struct db_rows *rows = NULL;
+    const struct value *number = &ch->row->own[ORDER_NUMBER];
+    *ret = (struct existing){0};
+    /* An order of a customer made just now is new, unless a number of it is already taken. */
+    if (!r->any_orders || (number->null && k->fresh))
+        return 0;
+    int rc = number->null ? db_query(c,
+                                     "SELECT id, customer_id FROM orders WHERE import_key = $1 AND "
+                                     "deleted_at IS NULL",
+                                     DB_ARGS(DB_I64(row->key)), &rows, e)
+                          : db_query(c,
+                                     "SELECT id, customer_id FROM orders WHERE number = $1 AND "
+                                     "deleted_at IS NULL",
+                                     DB_ARGS(DB_STR(number->s)), &rows, e);
+    if (rc == 0 && (rc = db_step(rows, e)) > 0)
+        *ret = (struct existing){db_i64(rows, 0), db_i64(rows, 1)};
+    db_rows_done(rows);
+    return rc < 0 ? rc : 0;
+}
+
+/* The fields that the file gives and that stand otherwise, as a body for the record pipeline. */
+static json_t *differences(struct chunk *ch, const struct record *now)
+{
+    const struct import_plan *p = ch->r->p;
+    json_t *body = json_object();
+    for (size_t i = 0; i < p->ncolumns; i++) {
+        const struct field *f = p->targets[i].field;
+        if (!f || p->targets[i].of_customer || value_equal(f, &ch->row->own[f->id], &now->v[f->id]))
+            continue;
+        struct buf text = BUF_INIT(1 << 20);
+        struct jw w = jw_new(&text);
+        value_to_json(f, &ch->row->own[f->id], &w);
+        json_object_set_new(body, f->name, json_loadb(text.p, text.n, JSON_DECODE_ANY, NULL));
+        buf_free(&text);
+    }
+    return body;
+}
+
+static int update_existing(struct chunk *ch, struct db_conn *c, const struct import_row *row,
+                           const struct entity *en, int64_t id, struct err *e)
+{
+    struct runner *r = ch->r;
+    struct record now, after;
+    struct err inner;
+    err_init(&inner, ch->row_arena);
+    int rc = record_get(c, r->pass.who, en, id, false, ch->row_arena, &now, &inner);
+    if (rc == ERR_NOT_FOUND)
+        return reject(ch, c, row, r->p->key_column, "not-yours", e);
+    if (rc)
+        return err_set(e, rc, "%s", inner.detail);
+    json_t *body = differences(ch, &now);
+    bool same = json_object_size(body) == 0;
+    /* A check tells what stands otherwise, whatever will be done with it. */
+    if (same || r->mode == IMPORT_CHECK || !r->p->update) {
+        bool differs = !same && (r->mode == IMPORT_CHECK || r->p->update);
+        ch->counts.updated += differs;
+        ch->counts.skipped += !differs;
+        json_decref(body);
+        return 0;
+    }
+    struct write w = {.t = r->t,
+                      .c = c,
+                      .who = r->pass.who,
+                      .a = ch->row_arena,
+                      .keep = ch->a,
+                      .now = clock_now_ms(),
+                      .import_id = r->im.id};
+    rc = record_update(&w, en, id, body, -1, &after, &inner);
+    json_decref(body);
+    if (rc == 0) {
+        ch->counts.updated++;
+        return 0;
+    }
+    if (rc == ERR_VALIDATION || rc == ERR_DUPLICATE || rc == ERR_FORBIDDEN)
+        return reject(ch, c, row, r->p->key_column,
+                      inner.items           ? inner.items->code
+                      : rc == ERR_FORBIDDEN ? "not-yours"
+                                            : "duplicate-value",
+                      e);
+    return err_set(e, rc, "%s", inner.detail);
+}
+
+static int create_order(struct chunk *ch, struct db_conn *c, const struct import_row *row,
+                        struct customer_state *k, struct err *e)
+{
+    struct runner *r = ch->r;
+    ch->counts.created++;
+    if (r->mode == IMPORT_CHECK)
+        return 0;
+    struct value *v = ch->row->own;
+    set_system(r, v, id_next(r->t->ids), clock_now_ms());
+    v[FIELD_OWNER_ID] = (struct value){.null = !k->owner_id, .i = k->owner_id};
+    v[FIELD_DEPARTMENT_ID] = (struct value){.null = !k->department_id, .i = k->department_id};
+    v[ORDER_CUSTOMER_ID] = (struct value){.i = k->id};
+    v[ORDER_IMPORT_KEY] = (struct value){.null = row->key == 0, .i = row->key};
+    k->touched = true;
+    return insert(c, r->im.en, v, e);
+}
+
+static int one_order(struct chunk *ch, struct db_conn *c, const struct import_row *row,
+                     struct err *e)
+{
+    struct runner *r = ch->r;
+    struct customer_state *k;
+    int rc = customer_of_row(ch, c, row, &k, e);
+    if (rc)
+        return rc;
+    if (k->foreign)
+        return reject(ch, c, row, r->p->key_column, "not-yours", e);
+    if (!k->id && !k->fresh)
+        return reject(ch, c, row, r->p->key_column, "customer-unknown", e);
+    struct existing old;
+    rc = find_order(ch, c, row, k, &old, e);
+    if (rc)
+        return rc;
+    if (!old.id)
+        return create_order(ch, c, row, k, e);
+    if (old.customer_id != k->id)
+        return reject(ch, c, row, r->p->number_column, "order-of-another-customer", e);
+    return update_existing(ch, c, row, r->im.en, old.id, e);
+}
+
+static int one_customer(struct chunk *ch, struct db_conn *c, const struct import_row *row,
+                        struct err *e)
+{
+    struct customer_state k;
+    int rc = find_customer(ch->r, c, ch->row->key, &k, e);
+    if (rc)
+        return rc;
+    if (k.id)
+        return update_existing(ch, c, row, ch->r->im.en, k.id, e);
+    ch->counts.created++;
+    if (ch->r->mode == IMPORT_CHECK)
+        return 0;
+    return create_customer(ch, c, ch->row->own, ch->row->key, &k, e);
+}
+
+/* --- chunks -------------------------------------------------------------------------------- */
+
+void runner_forget(struct runner *r)
+{
+    r->epoch++;
+}
+
+static struct str cursor_text(const struct runner *r, const struct chunk *ch, size_t at,
+                              size_t summed)
+{
+    const struct counts *t = &r->total, *n = &ch->counts;
+    return arena_printf(ch->a,
+                        "{\"at\":%zu,\"summed\":%zu,\"created\":%lld,\"updated\":%lld,"
+                        "\"skipped\":%lld,\"rejected\":%lld,\"customers\":%lld}",
+                        at, summed, (long long)(t->created + n->created),
+                        (long long)(t->updated + n->updated), (long long)(t->skipped + n->skipped),
+                        (long long)(t->rejected + n->rejected),
+                        (long long)(t->customers + n->customers));
+}
+
+/* What a run that was taken back had looked up, or made, is forgotten. */
+static void begin(struct chunk *ch)
+{
+    for (size_t i = 0; i < ch->nseen; i++)
+        ch->r->customers[ch->seen[i]].epoch = 0;
+    ch->nseen = 0;
+    ch->counts = (struct counts){0};
+    arena_reset(ch->a);
+}
+
+int chunk_rows(struct db_conn *c, void *arg, struct err *e)
+{
+    struct chunk *ch = arg;
+    struct runner *r = ch->r;
+    bool orders = r->im.en->id == ENTITY_ORDER;
+    begin(ch);
+    int rc = orders ? notice_changes(ch, c, e) : 0;
+    size_t end = ch->from + CHUNK_ROWS < r->rows.n ? ch->from + CHUNK_ROWS : r->rows.n;
+    for (ch->to = ch->from; rc == 0 && ch->to < end; ch->to++) {
+        const struct import_row *row = &r->rows.rows[ch->to];
+        struct csv_record rec;
+        rc = reparse(ch, row, &rec, e);
+        if (rc == 0)
+            rc = orders ? one_order(ch, c, row, e) : one_customer(ch, c, row, e);
+        arena_reset(ch->row_arena);
+        if ((ch->to & 15) == 15 && db_should_yield(c))
+            end = ch->to + 1;
+    }
+    struct job_progress p = {r->mode == IMPORT_CHECK ? "check" : "write", (int64_t)ch->to,
+                             (int64_t)r->rows.n,
+                             r->rows.rejected + r->total.rejected + ch->counts.rejected};
+    return rc ? rc : job_save(r->j, c, &p, cursor_text(r, ch, ch->to, 0), e);
+}
+
+static struct str key_of(const struct runner *r, size_t customer)
+{
+    struct csv_slice s = intern_text(r->rows.customers, (uint32_t)customer);
+    return str_from(s.ptr, s.len);
+}
+
+int chunk_sums(struct db_conn *c, void *arg, struct err *e)
+{
+    struct chunk *ch = arg;
+    struct runner *r = ch->r;
+    size_t n = intern_count(r->rows.customers), done = 0;
+    int rc = 0;
+    begin(ch);
+    for (ch->to = ch->from; rc == 0 && ch->to < n && done < CHUNK_ROWS; ch->to++) {
+        struct customer_state *k = &r->customers[ch->to];
+        if (!k->touched && !r->resumed)
+            continue;
+        if (k->epoch == 0)
+            rc = find_customer(r, c, key_of(r, ch->to), k, e);
+        if (rc == 0 && k->id)
+            rc = customers_resum(c, r->t, k->id, e);
+        if ((++done & 15) == 15 && db_should_yield(c))
+            done = CHUNK_ROWS;
+    }
+    struct job_progress p = {"sum", (int64_t)ch->to, (int64_t)n,
+                             r->rows.rejected + r->total.rejected};
+    return rc ? rc : job_save(r->j, c, &p, cursor_text(r, ch, r->at, ch->to), e);
+}
