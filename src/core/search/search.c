@@ -106,8 +106,8 @@ static int stored_tokens(struct db_conn *c, int64_t id, struct arena *a, struct 
 {
     struct db_rows *rows = NULL;
     *ret_tokens = STR_NULL;
-    int rc = db_query(c, "SELECT tokens FROM search_doc WHERE id = $1", DB_ARGS(DB_I64(id)), &rows,
-                      e);
+    int rc =
+        db_query(c, "SELECT tokens FROM search_doc WHERE id = $1", DB_ARGS(DB_I64(id)), &rows, e);
     if (rc == 0 && (rc = db_step(rows, e)) > 0)
         *ret_tokens = arena_str(a, db_str(rows, 0));
     db_rows_done(rows);
