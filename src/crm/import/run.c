@@ -90,21 +90,14 @@ static int reject(struct chunk *ch, struct db_conn *c, const struct import_row *
 
 static int find_customer(struct chunk *ch, struct db_conn *c, struct str key, struct err *e)
 {
-    struct db_rows *rows = NULL;
-    bool by_ext = ch->r->p->key_field->id == CUSTOMER_EXT_ID;
-    int rc = db_query(c,
-                      by_ext ? "SELECT id, owner_id, department_id FROM customers WHERE "
-                               "ext_id = $1 AND deleted_at IS NULL"
-                             : "SELECT id, owner_id, department_id FROM customers WHERE "
-                               "name = $1 AND deleted_at IS NULL ORDER BY id LIMIT 1",
-                      DB_ARGS(DB_STR(key)), &rows, e);
-    if (rc == 0)
-        rc = db_step(rows, e);
-    ch->customer_id = rc > 0 ? db_i64(rows, 0) : 0;
-    ch->owner_id = rc > 0 ? db_i64(rows, 1) : 0;
-    ch->department_id = rc > 0 ? db_i64(rows, 2) : 0;
-    db_rows_done(rows);
-    return rc < 0 ? rc : 0;
+    struct known_customer known;
+    int rc = import_find_customer(c, ch->r->p->key_field, key, &known, e);
+    if (rc)
+        return rc;
+    ch->customer_id = known.id;
+    ch->owner_id = known.owner_id;
+    ch->department_id = known.department_id;
+    return 0;
 }
 
 static void set_system(struct runner *r, const struct entity *en, struct value *v, int64_t id,
@@ -397,14 +390,12 @@ static void add_counts(struct counts *to, const struct counts *n)
 static int all_chunks(struct runner *r, struct err *e)
 {
     struct arena *a = arena_new(CHUNK_ARENA), *row_arena = arena_new(CHUNK_ARENA);
-    struct chunk *ch = a ? arena_new_of(job_arena(r->j), struct chunk) : NULL;
+    struct chunk *ch = arena_new_of(job_arena(r->j), struct chunk);
     int rc = a && row_arena ? 0 : err_set(e, ERR_NOMEM, "import");
-    if (rc == 0) {
-        ch->r = r;
-        ch->a = a;
-        ch->row_arena = row_arena;
-        ch->row = row_new(r->p, job_arena(r->j));
-    }
+    ch->r = r;
+    ch->a = a;
+    ch->row_arena = row_arena;
+    ch->row = row_new(r->p, job_arena(r->j));
     while (rc == 0 && r->at < r->rows.n) {
         ch->from = r->at;
         rc = db_transact(r->t->db, DB_BULK, run_chunk, ch, e);
