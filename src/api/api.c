@@ -165,9 +165,11 @@ static void on_handle(void *arg, struct http_request *req)
         }
         return;
     }
-    int rc = c->endpoint ? 0 : c->err.code;
-    if (rc == 0 && !c->who)
-        rc = authenticate(c);
+    if (!c->endpoint) {
+        call_answer(c, c->err.code);
+        return;
+    }
+    int rc = c->who ? 0 : authenticate(c);
     if (rc == 0)
         rc = read_body(c);
     if (rc == 0)

@@ -115,7 +115,7 @@ static void write_path(struct api *a, size_t first, const struct entity *en, str
             return;
     struct str path = str_of(pattern);
     const char *hole = strstr(pattern, "{entity}");
-    if (hole)
+    if (hole && en)
         path = arena_printf(a->arena, "%.*s%s%s", (int)(hole - pattern), pattern, en->path,
                             hole + strlen("{entity}"));
     jw_key_str(w, path);

@@ -183,13 +183,15 @@ static void metric(struct buf *out, const char *name, const char *labels, const 
 
 static double resident_bytes(void)
 {
-    long pages = 0, total;
+    char line[128] = "";
     FILE *f = fopen("/proc/self/statm", "r");
     if (f) {
-        if (fscanf(f, "%ld %ld", &total, &pages) != 2)
-            pages = 0;
+        if (!fgets(line, sizeof line, f))
+            line[0] = 0;
         fclose(f);
     }
+    const char *second = strchr(line, ' '); /* total, resident, ... in pages */
+    long pages = second ? strtol(second, NULL, 10) : 0;
     return (double)pages * (double)sysconf(_SC_PAGESIZE);
 }
 

@@ -46,8 +46,10 @@ static int work_submit(struct api *a, struct api_call *c)
         pthread_cond_signal(&a->more);
     }
     pthread_mutex_unlock(&a->lock);
+    if (!full)
+        return 0; /* the call is the worker's now */
     err_param_i64(&c->err, "seconds", 1);
-    return full ? err_set(&c->err, ERR_BUSY, "too much work waits") : 0;
+    return err_set(&c->err, ERR_BUSY, "too much work waits");
 }
 
 static void work_on(struct api_call *c)

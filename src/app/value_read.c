@@ -414,7 +414,7 @@ static int open_reader(const struct value_input *in, int fd, struct csv_reader *
 int value_read_file(const struct value_input *in, struct value_data *ret_data)
 {
     struct value_data d = {0};
-    struct columns columns;
+    struct columns columns = {0};
     struct csv_reader *reader = NULL;
     struct pv_builder *builder = NULL;
     int fd = open(in->path, O_RDONLY | O_CLOEXEC);

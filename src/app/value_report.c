@@ -432,14 +432,49 @@ static void put_customer(FILE *f, const struct value_result *r, size_t i)
     fprintf(f, ",%d%d%d,%c\n", r->rfm[i].r, r->rfm[i].f, r->rfm[i].m, r->abc[i]);
 }
 
+static bool put_customers(FILE *f, const struct value_result *r)
+{
+    fputs("customer_id,orders,revenue,x,t_x,T,mean_spend,p_alive,expected_orders,expected_spend,"
+          "clv,clv_low,clv_high,rfm,abc\n",
+          f);
+    for (size_t i = 0; i < r->n; i++)
+        if (r->rows[i].T >= 0)
+            put_customer(f, r, i);
+    return !ferror(f) && fflush(f) == 0;
+}
+
+/* Only a file can be put in the place of another. A device or a pipe is written into: a rename
+   would take /dev/null away from the whole machine. */
+static bool can_be_replaced(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) != 0 || S_ISREG(st.st_mode);
+}
+
+static int write_into(const struct value_result *r, const char *path)
+{
+    FILE *f = fopen(path, "we");
+    bool whole = f && put_customers(f, r);
+    int why = errno;
+    if (f && fclose(f) != 0 && whole) {
+        why = errno;
+        whole = false;
+    }
+    if (!whole)
+        fprintf(stderr, "%s: %s\n", path, strerror(why));
+    return whole ? 0 : 1;
+}
+
 int value_report_csv(const struct value_result *r, const char *path, enum lang lang)
 {
+    (void)lang;
+    if (!can_be_replaced(path))
+        return write_into(r, path);
     if (snprintf(unfinished, sizeof unfinished, "%s.XXXXXX", path) >= (int)sizeof unfinished) {
         unfinished[0] = '\0';
         fprintf(stderr, "%s: %s\n", path, strerror(ENAMETOOLONG));
         return 1;
     }
-    (void)lang;
     int fd = mkstemp(unfinished);
     if (fd < 0) {
         unfinished[0] = '\0';
@@ -455,16 +490,7 @@ int value_report_csv(const struct value_result *r, const char *path, enum lang l
     umask(mask);
     FILE *f = fdopen(fd, "w");
     bool whole = f != NULL && fchmod(fd, 0666 & ~mask) == 0;
-    if (whole) {
-        fputs(
-            "customer_id,orders,revenue,x,t_x,T,mean_spend,p_alive,expected_orders,expected_spend,"
-            "clv,clv_low,clv_high,rfm,abc\n",
-            f);
-        for (size_t i = 0; i < r->n; i++)
-            if (r->rows[i].T >= 0)
-                put_customer(f, r, i);
-        whole = !ferror(f) && fflush(f) == 0 && fsync(fd) == 0;
-    }
+    whole = whole && put_customers(f, r) && fsync(fd) == 0;
     int why = errno;
     if (f ? fclose(f) != 0 : close(fd) != 0) {
         why = whole ? errno : why;

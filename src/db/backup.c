@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { CHUNK_ROWS = 10000, CHUNK_BYTES = 8 << 20, STATEMENT_ARGS = 2000 };
@@ -215,6 +216,16 @@ static int export_all(struct db_conn *from, const struct table_def *tables, size
     return rc < 0 ? rc : end;
 }
 
+/* The backup is put in the place of what is there: that may be an older one, but no device and no
+   directory. */
+static int check_target(const char *path, struct err *e)
+{
+    struct stat st;
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        return err_set(e, ERR_IO, "%s: not a regular file", path);
+    return 0;
+}
+
 int backup_write(struct db *src, const struct table_def *tables, size_t ntables, const char *path,
                  progress_fn *progress, void *arg, struct err *e)
 {
@@ -223,7 +234,9 @@ int backup_write(struct db *src, const struct table_def *tables, size_t ntables,
     if (!a)
         return err_set(e, ERR_NOMEM, "arena");
     const char *tmp = arena_printf(a, "%s.part", path).p;
-    int rc = db_reader(src, &c, e);
+    int rc = check_target(path, e);
+    if (rc == 0)
+        rc = db_reader(src, &c, e);
     if (rc < 0)
         goto out;
     unlink(tmp);

@@ -318,7 +318,7 @@ static int prepare(struct pg_conn *c, const char *sql, size_t n, uint64_t hash,
     s->types = calloc(nargs + 1, 1);
     if (!s->text || !s->types) {
         rc = err_set(e, ERR_NOMEM, "statement");
-        goto out;
+        goto fail;
     }
     s->text_n = n;
     s->hash = hash;
@@ -328,22 +328,23 @@ static int prepare(struct pg_conn *c, const char *sql, size_t n, uint64_t hash,
         s->types[i] = types[i];
         c->oids[i] = type_oids[types[i]];
     }
-    while (c->ncached >= PG_STATEMENTS)
+    if (c->ncached >= PG_STATEMENTS)
         drop_statement(c, c->oldest);
     res = PQprepare(c->pg, s->name, sql, (int)nargs, c->oids);
     if (PQresultStatus(res) != PGRES_COMMAND_OK) {
         rc = pg_error(c, res, e);
-        goto out;
+        goto fail;
     }
+    PQclear(res);
     s->chain = c->buckets[hash % PG_BUCKETS];
     c->buckets[hash % PG_BUCKETS] = s;
     link_newest(c, s);
     c->ncached++;
     *ret = s;
-out:
+    return 0;
+fail:
     PQclear(res);
-    if (rc < 0)
-        statement_free(s);
+    statement_free(s);
     return rc;
 }
 
@@ -453,8 +454,10 @@ int pg_send(struct pg_conn *c, const char *sql, const struct db_value *args, siz
         return rc;
     if (c->flush) {
         c->flush = false;
-        while (c->newest)
-            drop_statement(c, c->newest);
+        for (struct pg_statement *old = c->newest, *older; old; old = older) {
+            older = old->older;
+            drop_statement(c, old);
+        }
     }
     bool keep = worth_preparing(sql);
     if (keep) {

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,15 +151,16 @@ static bool schema_name_ok(const char *s)
 /* Several processes may come at once, and the server then lets one of them fail. */
 static int make_schema(struct pg_db *db, struct err *e)
 {
-    struct db_conn *base;
+    struct db_conn *base = NULL;
     char sql[160];
     int rc = pg_reader(&db->base, &base, e);
     if (rc < 0)
         return rc;
+    assert(base);
     struct pg_conn *c = (struct pg_conn *)base;
     snprintf(sql, sizeof sql, "SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname = '%s'",
              db->schema);
-    char found[72];
+    char found[72] = "";
     for (int i = 0; i < 3; i++) {
         rc = pg_simple(c, sql, found, sizeof found, e);
         if (rc < 0 || found[0])

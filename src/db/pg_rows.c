@@ -110,6 +110,7 @@ static int read_ahead(struct pg_conn *c, struct err *e)
     while (r->streaming && (res = PQgetResult(c->pg)) != NULL) {
         if (r->nkept == r->cap_kept) {
             size_t cap = r->cap_kept ? 2 * r->cap_kept : 64;
+            /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
             PGresult **p = realloc(r->kept, cap * sizeof *p);
             if (!p) {
                 PQclear(res);

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,8 +146,9 @@ static void rows_free(struct sqlite_rows *r)
 static void cache_remove(struct sqlite_conn *c, struct sqlite_rows *r)
 {
     struct sqlite_rows **p = &c->buckets[r->hash % SQLITE_BUCKETS];
-    while (*p != r)
+    while (*p && *p != r)
         p = &(*p)->chain;
+    assert(*p);
     *p = r->chain;
     unlink_use(c, r);
     c->ncached--;
@@ -183,7 +185,7 @@ static int map_params(struct sqlite_rows *r, struct err *e)
         return err_set(e, ERR_NOMEM, "parameter map");
     for (unsigned i = 0; i < r->nbound; i++) {
         const char *name = sqlite3_bind_parameter_name(r->st, (int)i + 1);
-        char *end;
+        char *end = NULL;
         long n = name && *name == '$' ? strtol(name + 1, &end, 10) : 0;
         if (n < 1 || n > 32766 || *end)
             return err_set(e, ERR_INTERNAL, "parameter %s: only $1..$n", name ? name : "?");
@@ -250,13 +252,14 @@ static int find_statement(struct sqlite_conn *c, const char *sql, struct sqlite_
         return 0;
     }
     /* The same text while its rows are open gets a statement of its own, not kept. */
-    bool nested = r != NULL;
-    int rc = prepare(c, sql, n, hash, &r, e);
+    struct sqlite_rows *fresh = NULL;
+    int rc = prepare(c, sql, n, hash, &fresh, e);
     if (rc < 0)
         return rc;
-    if (!nested)
-        cache_insert(c, r);
-    *ret = r;
+    assert(fresh);
+    if (!r)
+        cache_insert(c, fresh);
+    *ret = fresh;
     return 0;
 }
 
@@ -328,23 +331,26 @@ static struct sqlite_rows *rows_of(const struct db_rows *r)
     return (struct sqlite_rows *)r;
 }
 
-static void sqlite_rows_done(struct db_rows *base)
+/* The statement can be used again. */
+static void put_down(struct sqlite_conn *c, struct sqlite_rows *r)
 {
-    struct sqlite_rows *r = rows_of(base);
-    struct sqlite_conn *c = (struct sqlite_conn *)base->conn;
     sqlite3_reset(r->st);
     r->busy = false;
     c->nbusy--;
-    if (!r->cached) {
-        rows_free(r);
-        return;
-    }
     if (r->copies_cap > 65536) {
         sqlite3_clear_bindings(r->st);
         free(r->copies);
         r->copies = NULL;
         r->copies_cap = 0;
     }
+}
+
+static void sqlite_rows_done(struct db_rows *base)
+{
+    struct sqlite_rows *r = rows_of(base);
+    put_down((struct sqlite_conn *)base->conn, r);
+    if (!r->cached)
+        rows_free(r);
 }
 
 static int sqlite_query(struct db_conn *base, const char *sql, const struct db_value *args,
@@ -460,7 +466,7 @@ void sqlite_finish_all(struct sqlite_conn *c)
     log_warn("%u statements were left open", c->nbusy);
     for (struct sqlite_rows *r = c->newest; r; r = r->older)
         if (r->busy)
-            sqlite_rows_done(&r->base);
+            put_down(c, r);
 }
 
 /* --- opening and closing ------------------------------------------------------------------- */
@@ -542,9 +548,8 @@ void sqlite_conn_close(struct sqlite_conn *c)
 {
     if (!c)
         return;
-    while (c->newest) {
-        struct sqlite_rows *r = c->newest;
-        unlink_use(c, r);
+    for (struct sqlite_rows *r = c->newest, *older; r; r = older) {
+        older = r->older;
         rows_free(r);
     }
     sqlite3_close_v2(c->h);

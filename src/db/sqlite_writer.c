@@ -122,6 +122,7 @@ static void run_batch(struct sqlite_db *db, struct batch *b, struct err *e)
     int restarts = 0;
     c->base.nafter = 0;
     db_notes_cut(&c->base, 0);
+    b->after_end[0] = 0;
     int rc = run_sql(c, "BEGIN IMMEDIATE", e);
     for (size_t i = 0; rc >= 0;) {
         rc = run_job(db, b->jobs[i]);

@@ -168,16 +168,3 @@ void http_wake(struct http_server *s)
     }
     pthread_mutex_unlock(&s->lock);
 }
-
-void resume_all(struct http_server *s)
-{
-    http_wake(s);
-    pthread_mutex_lock(&s->lock);
-    for (struct http_conn *c = s->conns; c; c = c->next) {
-        /* Answered by nobody in time: it is closed, but must not stay suspended. */
-        if (c->suspended && !c->answer)
-            MHD_resume_connection(c->mhd);
-        shutdown(c->fd, SHUT_RDWR);
-    }
-    pthread_mutex_unlock(&s->lock);
-}

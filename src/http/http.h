@@ -60,7 +60,9 @@ struct http_options {
 int http_start(const struct http_options *o, const struct http_handler *h,
                struct http_server **ret_server, struct err *e) must_check;
 unsigned http_port(const struct http_server *s);
-/* Stops accepting, ends the streams, waits up to `ms` for the requests under way, then closes. */
+/* Stops accepting, ends the streams, waits up to `ms` for the requests under way, then closes
+   their connections. What a worker or writer still owes an answer to is waited for in any case:
+   its memory is theirs until then. */
 void http_stop(struct http_server *s, unsigned ms);
 
 /* --- reading a request ---------------------------------------------------------------------------

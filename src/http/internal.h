@@ -11,6 +11,7 @@
 #define HEADER_US INT64_C(10000000) /* for a complete header after accept */
 #define BODY_US INT64_C(30000000)   /* for a body, before its own pace counts */
 #define IDLE_US INT64_C(75000000)   /* between two requests */
+#define CLOSE_US INT64_C(2000000)   /* for libmicrohttpd to notice that a socket was shut down */
 enum { MAX_HEADERS = 16, KEEP_BYTES = 64 << 10 };
 
 struct answer; /* MHD_Response in waiting */
@@ -45,9 +46,9 @@ struct http_conn {
     size_t nheaders;
     struct MHD_Response *answer;
     unsigned status;
-    bool suspended;        /* by http_suspend */
-    struct stream *stream; /* the answer is a stream */
-    bool asleep;           /* the stream is suspended; under the server's lock */
+    _Atomic bool suspended; /* by http_suspend: somebody owes an answer */
+    struct stream *stream;  /* the answer is a stream */
+    bool asleep;            /* the stream is suspended; under the server's lock */
 };
 
 struct http_server {
@@ -67,7 +68,6 @@ struct http_server {
 };
 
 enum MHD_Result answer_now(struct http_conn *conn);
-void resume_all(struct http_server *s);
 int reaper_start(struct http_server *s);
 void reaper_stop(struct http_server *s);
 

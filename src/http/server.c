@@ -129,6 +129,11 @@ static void request_begin(struct http_conn *conn, const char *url, const char *m
 static void request_end(struct http_conn *conn)
 {
     struct http_request *r = &conn->req;
+    /* Answered, but the connection ended before the answer could be taken up. */
+    if (conn->answer)
+        MHD_destroy_response(conn->answer);
+    conn->answer = NULL;
+    conn->suspended = false;
     conn->server->handler.finished(conn->server->handler.arg, r);
     if (conn->body_fd >= 0)
         close(conn->body_fd);
@@ -265,8 +270,6 @@ static enum MHD_Result on_access(void *cls, struct MHD_Connection *c, const char
     }
     if (conn->answer) /* resumed: another thread has answered */
         return answer_now(conn);
-    if (conn->suspended) /* resumed without one: the server stops */
-        return MHD_NO;
     atomic_store(&conn->deadline_us, INT64_MAX);
     conn->req.body = buf_str(&conn->body);
     if (conn->refused)
@@ -365,6 +368,28 @@ unsigned http_port(const struct http_server *s)
     return s->port;
 }
 
+/* Under the lock: waits until a connection is closed, 20 ms at most. */
+static void wait_a_little(struct http_server *s)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    t.tv_nsec += 20000000;
+    if (t.tv_nsec >= 1000000000) {
+        t.tv_sec++;
+        t.tv_nsec -= 1000000000;
+    }
+    pthread_cond_timedwait(&s->changed, &s->lock, &t);
+}
+
+/* How many wait for a worker or a writer. */
+static size_t owed(const struct http_server *s)
+{
+    size_t n = 0;
+    for (const struct http_conn *c = s->conns; c; c = c->next)
+        n += c->suspended;
+    return n;
+}
+
 void http_stop(struct http_server *s, unsigned ms)
 {
     if (!s)
@@ -379,18 +404,20 @@ void http_stop(struct http_server *s, unsigned ms)
         for (struct http_conn *c = s->conns; c; c = c->next)
             if (!c->active)
                 shutdown(c->fd, SHUT_RDWR);
-        struct timespec t;
-        clock_gettime(CLOCK_REALTIME, &t);
-        t.tv_nsec += 20000000;
-        if (t.tv_nsec >= 1000000000) {
-            t.tv_sec++;
-            t.tv_nsec -= 1000000000;
-        }
-        pthread_cond_timedwait(&s->changed, &s->lock, &t);
+        wait_a_little(s);
     }
+    /* Then all are closed. But a request that is still being worked on belongs to its worker: its
+       memory goes when the answer has come, however long that takes. */
+    for (struct http_conn *c = s->conns; c; c = c->next)
+        shutdown(c->fd, SHUT_RDWR);
+    if (owed(s))
+        log_warn("%zu requests take longer than %u ms: waiting for them", owed(s), ms);
+    until = clock_mono_us() + CLOSE_US;
+    while (owed(s) || (s->nconns && clock_mono_us() < until))
+        wait_a_little(s);
     pthread_mutex_unlock(&s->lock);
     reaper_stop(s);
-    resume_all(s);
+    http_wake(s);
     MHD_stop_daemon(s->daemon);
     if (listening != MHD_INVALID_SOCKET)
         close(listening);

@@ -4,6 +4,7 @@
  */
 #include "csv.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <iconv.h>
 #include <stdlib.h>
@@ -532,6 +533,7 @@ static int grow_fields(struct csv_reader *r)
     size_t room = r->fields_room * 2;
     if (room > r->options.max_fields)
         room = r->options.max_fields;
+    assert(room > r->fields_room); /* the caller has looked at max_fields */
     struct csv_slice *field = realloc(r->field, room * sizeof *field);
     if (!field)
         return CSV_ERR_NO_MEMORY;

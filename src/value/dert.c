@@ -28,7 +28,7 @@ static double hyp_one(double b, double c, double y, double one_minus_y)
     double big_a = b + 1.0; /* F(1, b + 1; c + 1; y) */
     double tail = top + n;
     for (int k = n; k >= 1; k--) {
-        double half = (double)(k / 2);
+        double half = floor(k / 2.0);
         double u = (k & 1) ? (big_a + half) * (top + half) : half * (top - big_a + half);
         tail = (top + k - 1) - u * y / tail;
     }

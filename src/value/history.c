@@ -10,6 +10,7 @@
  */
 #include "internal.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -250,6 +251,7 @@ static int reserve_done(struct pv_builder *b, size_t transactions, size_t custom
 /* Opens the ranges of customers up to and including `customer`; everything so far precedes them. */
 static void open_customers(struct pv_history *h, size_t customers)
 {
+    assert(h->start); /* reserve_done was there before */
     while (h->customers < customers)
         h->start[h->customers++] = h->transactions;
 }

@@ -66,7 +66,8 @@ double pv_math_hyp2f1_neg(double p, double q, double s, double v)
     double term = 1.0;
     double sum = 1.0;
     double scale = 0.0;
-    for (double n = 0.0; n < 1e8; n += 1.0) {
+    for (int i = 0; i < 100000000; i++) {
+        double n = i;
         double ratio = (p + n) * (c + n) / ((s + n) * (n + 1.0)) * z;
         term *= ratio;
         sum += term;
@@ -147,7 +148,7 @@ void pv_math_eigen(int n, const double *matrix, double *ret_val, double *ret_vec
 
 bool pv_math_spd_inverse(int n, const double *matrix, double *ret_inverse)
 {
-    double val[PV_MAX_PARAMS];
+    double val[PV_MAX_PARAMS] = {0.0};
     double vec[PV_MAX_PARAMS * PV_MAX_PARAMS];
     for (int i = 0; i < n * n; i++)
         if (!isfinite(matrix[i]))

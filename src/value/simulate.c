@@ -124,8 +124,9 @@ static int fill_knot(void *context, size_t index)
 {
     struct pv_valuer *v = context;
     struct pv_knot *k = &v->knot[index];
-    double x = v->knot_x[index / v->knots_T];
-    double T = v->knot_at[index % v->knots_T] - v->bg.alpha;
+    size_t row = index / v->knots_T, column = index % v->knots_T;
+    double x = v->knot_x[row];
+    double T = v->knot_at[column] - v->bg.alpha;
     k->money = malloc(2 * v->draws * sizeof *k->money);
     if (!k->money)
         return PV_ERR_NO_MEMORY;

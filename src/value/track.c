@@ -32,8 +32,8 @@ static double window_pairs(const struct cohort_curve *c, int32_t from, int32_t t
 
 static int fill_curve(const struct pv_bg_nbd *m, double unit, int32_t days, struct cohort_curve *c)
 {
-    c->mean = malloc(((size_t)days + 1) * sizeof *c->mean);
-    c->pairs = malloc(((size_t)days + 1) * sizeof *c->pairs);
+    c->mean = calloc((size_t)days + 1, sizeof *c->mean);
+    c->pairs = calloc((size_t)days + 1, sizeof *c->pairs);
     if (!c->mean || !c->pairs)
         return PV_ERR_NO_MEMORY;
     double lead = m->r * (m->r + 1.0) / (m->alpha * m->alpha) * m->b / (m->a + m->b);

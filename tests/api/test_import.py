@@ -230,6 +230,26 @@ class Files(Import):
         self.assertEqual(c.get("orders?number=N2")["items"][0]["amount"]["amount"], "2.00")
         self.assertEqual(c.get("customers?ext_id=R2")["items"][0]["revenue"]["amount"], "2.00")
 
+    def test_preview_tells_new_customers(self):
+        c = self.admin
+        c.post("customers", {"name": "There already", "ext_id": "V1"})
+        shown = lambda im: [(r["row"], r["new_customer"]) for r in c.get(f"imports/{im['id']}/preview")["rows"]]
+        im = self.upload("customer_id,date,amount\nV1,2024-01-01,5\nV2,2024-01-01,5\nV2,2024-01-02,6\nV3,never,5\n")
+        self.assertEqual(shown(im), [(2, False), (3, True), (4, True), (5, False)])  # row 5 will not be written
+        c.patch(f"imports/{im['id']}", {"options": {"create_customers": False}})
+        self.assertEqual(shown(im), [(2, False), (3, False), (4, False), (5, False)])
+        c.patch(f"imports/{im['id']}", {"options": {"create_customers": True}})
+        _, im = self.go(im["id"], "run")
+        self.assertEqual(im["result"]["customers_created"], 1)
+        self.assertEqual(shown(im), [(2, False), (3, False), (4, False), (5, False)])
+        im = self.upload("customer_id,name\nV1,There already\nV4,New\n", "customers.csv", "customer")
+        self.assertEqual(shown(im), [(2, False), (3, True)])
+        # By name, where the file has no numbers; and where no column says who it is, nobody is new.
+        im = self.upload("客户名称,下单日期,金额\nThere already,2024-01-01,7\nNobody yet,2024-01-01,7\n")
+        self.assertEqual(shown(im), [(2, False), (3, True)])
+        im = self.upload("date,amount\n2024-01-01,7\n")
+        self.assertEqual(shown(im), [(2, False)])
+
     def test_cancel_takes_back(self):
         self.quiet()
         before = self.server.checksum()

@@ -227,6 +227,36 @@ class LostConnection(Api):
         history = int(self.server.rows("count(*)", "history", "WHERE title = 'cut' AND kind = 'create'")[0][0])
         self.assertEqual(history, len(stored))
 
+    def test_request_that_outlasts_the_stop(self):
+        """Somebody holds a lock in the database for longer than a stop is patient: the request ends all the same."""
+        holder = subprocess.Popen(["psql", "-X", "-q", "-d", self.server.url, "-c", "BEGIN", "-c",
+                                   f"LOCK TABLE {self.server.table('customers')} IN ACCESS EXCLUSIVE MODE", "-c",
+                                   "SELECT pg_sleep(12)"], stdout=subprocess.DEVNULL)
+        self.addCleanup(holder.wait)
+        until = time.monotonic() + 10
+        while not self.server.sql("SELECT 1 FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted AND "
+                                  "relation = '%s'::regclass" % self.server.table("customers")):
+            self.assertLess(time.monotonic(), until)
+            time.sleep(.05)
+
+        def write():
+            c = self.server.client()
+            c.cookie = self.admin.cookie
+            try:
+                c("POST", "customers", {"name": "waits for the lock"})
+            except (OSError, http.client.HTTPException):
+                pass  # its connection was closed
+        writer = threading.Thread(target=write)
+        writer.start()
+        time.sleep(.3)
+        code = self.server.stop(seconds=30)
+        said = self.server.said()[-3000:]
+        writer.join()
+        self.server.start(self.server.port)
+        self.assertEqual(code, 0, said)
+        self.assertIn("waiting for them", said)
+        self.assertEqual(self.admin.get("customers?name=waits%20for%20the%20lock&count=exact")["count"]["value"], 1)
+
     def test_database_away(self):
         psql(self.server.url.replace(self.server.name, "postgres"),
              f'ALTER DATABASE "{self.server.name}" ALLOW_CONNECTIONS false')

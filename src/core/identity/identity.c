@@ -102,8 +102,7 @@ static void make_secret(const char *prefix, char out[SECRET_TEXT])
 {
     unsigned char bytes[24];
     randombytes_buf(bytes, sizeof bytes);
-    size_t n = strlen(prefix);
-    memcpy(out, prefix, n);
+    size_t n = (size_t)snprintf(out, SECRET_TEXT, "%s", prefix);
     sodium_bin2base64(out + n, SECRET_TEXT - n, bytes, sizeof bytes,
                       sodium_base64_VARIANT_URLSAFE_NO_PADDING);
     sodium_memzero(bytes, sizeof bytes);
@@ -174,8 +173,8 @@ int identity_enter(struct tenant *t, struct str secret, bool by_cookie, struct p
 {
     if (secret.n < 20 || secret.n >= SECRET_TEXT)
         return err_set(e, ERR_NOT_SIGNED_IN, "no secret");
-    unsigned char hash[HASH];
-    struct cached found;
+    unsigned char hash[HASH] = {0};
+    struct cached found = {0};
     secret_hash(secret, hash);
     if (!cache_get(t->identity, hash, &found)) {
         int rc = look_up(t, hash, !by_cookie, &found, e);

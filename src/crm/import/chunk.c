@@ -48,22 +48,8 @@ static int reject(struct chunk *ch, struct db_conn *c, const struct import_row *
 static int find_customer(struct runner *r, struct db_conn *c, struct str key,
                          struct customer_state *ret, struct err *e)
 {
-    struct db_rows *rows = NULL;
-    bool by_ext = r->p->key_field->id == CUSTOMER_EXT_ID;
-    int rc = db_query(c,
-                      by_ext ? "SELECT id, owner_id, department_id FROM customers WHERE "
-                               "ext_id = $1 AND deleted_at IS NULL"
-                             : "SELECT id, owner_id, department_id FROM customers WHERE "
-                               "name = $1 AND deleted_at IS NULL ORDER BY id LIMIT 1",
-                      DB_ARGS(DB_STR(key)), &rows, e);
-    if (rc == 0)
-        rc = db_step(rows, e);
-    ret->id = rc > 0 ? db_i64(rows, 0) : 0;
-    ret->owner_id = rc > 0 ? db_i64(rows, 1) : 0;
-    ret->department_id = rc > 0 ? db_i64(rows, 2) : 0;
     ret->fresh = ret->foreign = false;
-    db_rows_done(rows);
-    return rc < 0 ? rc : 0;
+    return import_find_customer(c, r->p->key_field, key, &ret->is, e);
 }
 
 static void set_system(struct runner *r, struct value *v, int64_t id, int64_t now)
@@ -106,9 +92,9 @@ static int create_customer(struct chunk *ch, struct db_conn *c, struct value *v,
         rc = search_put(c, en, v, ch->row_arena, e);
     if (rc)
         return rc;
-    k->id = id;
-    k->owner_id = r->pass.who->user_id;
-    k->department_id = r->pass.who->department_id;
+    k->is.id = id;
+    k->is.owner_id = r->pass.who->user_id;
+    k->is.department_id = r->pass.who->department_id;
     k->fresh = true;
     ch->counts.customers++;
     return 0;
@@ -127,9 +113,9 @@ static int customer_of_row(struct chunk *ch, struct db_conn *c, const struct imp
     if (rc)
         return rc;
     k->epoch = r->epoch;
-    if (k->id) {
+    if (k->is.id) {
         k->foreign = !access_may(r->pass.who, &r->t->registry->entities[ENTITY_CUSTOMER],
-                                 ACCESS_WRITE, k->owner_id, k->department_id);
+                                 ACCESS_WRITE, k->is.owner_id, k->is.department_id);
         return 0;
     }
     if (!r->p->create_customers)
@@ -265,9 +251,9 @@ static int create_order(struct chunk *ch, struct db_conn *c, const struct import
         return 0;
     struct value *v = ch->row->own;
     set_system(r, v, id_next(r->t->ids), clock_now_ms());
-    v[FIELD_OWNER_ID] = (struct value){.null = !k->owner_id, .i = k->owner_id};
-    v[FIELD_DEPARTMENT_ID] = (struct value){.null = !k->department_id, .i = k->department_id};
-    v[ORDER_CUSTOMER_ID] = (struct value){.i = k->id};
+    v[FIELD_OWNER_ID] = (struct value){.null = !k->is.owner_id, .i = k->is.owner_id};
+    v[FIELD_DEPARTMENT_ID] = (struct value){.null = !k->is.department_id, .i = k->is.department_id};
+    v[ORDER_CUSTOMER_ID] = (struct value){.i = k->is.id};
     v[ORDER_IMPORT_KEY] = (struct value){.null = row->key == 0, .i = row->key};
     k->touched = true;
     return insert(c, r->im.en, v, e);
@@ -283,7 +269,7 @@ static int one_order(struct chunk *ch, struct db_conn *c, const struct import_ro
         return rc;
     if (k->foreign)
         return reject(ch, c, row, r->p->key_column, "not-yours", e);
-    if (!k->id && !k->fresh)
+    if (!k->is.id && !k->fresh)
         return reject(ch, c, row, r->p->key_column, "customer-unknown", e);
     struct existing old;
     rc = find_order(ch, c, row, k, &old, e);
@@ -291,7 +277,7 @@ static int one_order(struct chunk *ch, struct db_conn *c, const struct import_ro
         return rc;
     if (!old.id)
         return create_order(ch, c, row, k, e);
-    if (old.customer_id != k->id)
+    if (old.customer_id != k->is.id)
         return reject(ch, c, row, r->p->number_column, "order-of-another-customer", e);
     return update_existing(ch, c, row, r->im.en, old.id, e);
 }
@@ -303,8 +289,8 @@ static int one_customer(struct chunk *ch, struct db_conn *c, const struct import
     int rc = find_customer(ch->r, c, ch->row->key, &k, e);
     if (rc)
         return rc;
-    if (k.id)
-        return update_existing(ch, c, row, ch->r->im.en, k.id, e);
+    if (k.is.id)
+        return update_existing(ch, c, row, ch->r->im.en, k.is.id, e);
     ch->counts.created++;
     if (ch->r->mode == IMPORT_CHECK)
         return 0;
@@ -384,8 +370,8 @@ int chunk_sums(struct db_conn *c, void *arg, struct err *e)
             continue;
         if (k->epoch == 0)
             rc = find_customer(r, c, key_of(r, ch->to), k, e);
-        if (rc == 0 && k->id)
-            rc = customers_resum(c, r->t, k->id, e);
+        if (rc == 0 && k->is.id)
+            rc = customers_resum(c, r->t, k->is.id, e);
         if ((++done & 15) == 15 && db_should_yield(c))
             done = CHUNK_ROWS;
     }

@@ -146,8 +146,10 @@ static int walk_open(struct walk *k, struct tenant *t, int64_t id, struct arena 
     struct err incomplete = {.arena = a};
     k->p = arena_new_of(a, struct import_plan);
     /* A preview is wanted before the mapping is complete. */
-    if (plan_make(t, &k->im, a, k->p, &incomplete) != 0 && k->p->key_column < 0)
+    if (plan_make(t, &k->im, a, k->p, &incomplete) != 0 && k->p->key_column < 0) {
         k->p->key_column = 0;
+        k->p->key_field = NULL; /* nobody knows who the customers are */
+    }
     k->row = row_new(k->p, a);
     struct str path = import_path(t, id, a);
     k->fd = open(path.p, O_RDONLY | O_CLOEXEC);
@@ -207,6 +209,36 @@ static void write_cell(struct api_call *c, struct walk *k, const struct csv_reco
     jw_obj_end(w);
 }
 
+/* Would the row be written, and a customer made for it? */
+static int makes_customer(struct db_conn *conn, const struct walk *k, bool *ret, struct err *e)
+{
+    struct known_customer known;
+    bool may = k->im.en->id == ENTITY_CUSTOMER || k->p->create_customers;
+    *ret = false;
+    if (!may || k->row->nbad || !k->p->key_field || k->row->key.n == 0)
+        return 0;
+    int rc = import_find_customer(conn, k->p->key_field, k->row->key, &known, e);
+    *ret = rc == 0 && known.id == 0;
+    return rc;
+}
+
+static int write_row(struct api_call *c, struct db_conn *conn, struct walk *k,
+                     const struct csv_record *rec, struct jw *w)
+{
+    bool fresh;
+    int rc = makes_customer(conn, k, &fresh, &c->err);
+    jw_obj(w);
+    jw_ki64(w, "row", (int64_t)rec->number);
+    jw_key(w, "cells");
+    jw_arr(w);
+    for (size_t i = 0; i < k->p->ncolumns; i++)
+        write_cell(c, k, rec, i, w);
+    jw_arr_end(w);
+    jw_kbool(w, "new_customer", fresh);
+    jw_obj_end(w);
+    return rc;
+}
+
 static int preview(struct api_call *c, struct jw *w)
 {
     struct walk k;
@@ -222,9 +254,12 @@ static int preview(struct api_call *c, struct jw *w)
     if (rc == 0)
         rc = may_see(c, conn);
     db_reader_done(conn);
+    conn = NULL;
     if (rc)
         return rc;
     rc = walk_open(&k, c->t, c->id, c->a, &c->err);
+    if (rc == 0)
+        rc = db_reader(c->t->db, &conn, &c->err);
     jw_obj(w);
     jw_key(w, "rows");
     jw_arr(w);
@@ -232,17 +267,11 @@ static int preview(struct api_call *c, struct jw *w)
         if ((int64_t)rec.number < from || (problems && k.row->nbad == 0))
             continue;
         limit--;
-        jw_obj(w);
-        jw_ki64(w, "row", (int64_t)rec.number);
-        jw_key(w, "cells");
-        jw_arr(w);
-        for (size_t i = 0; i < k.p->ncolumns; i++)
-            write_cell(c, &k, &rec, i, w);
-        jw_arr_end(w);
-        jw_obj_end(w);
+        rc = write_row(c, conn, &k, &rec, w);
     }
     jw_arr_end(w);
     jw_obj_end(w);
+    db_reader_done(conn);
     walk_close(&k);
     return rc;
 }
@@ -251,7 +280,8 @@ static int preview(struct api_call *c, struct jw *w)
  */
 static bool is_formula(struct str s)
 {
-    if (s.n == 0 || !memchr("=+-@\t\r", s.p[0], 6))
+    static const char begins[] = {'=', '+', '-', '@', '\t', '\r'};
+    if (s.n == 0 || !memchr(begins, s.p[0], sizeof begins))
         return false;
     for (size_t i = 1; i < s.n; i++)
         if (!(s.p[i] >= '0' && s.p[i] <= '9') && s.p[i] != '.' && s.p[i] != ',')

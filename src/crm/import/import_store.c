@@ -69,6 +69,26 @@ int import_load(struct db_conn *c, struct tenant *t, int64_t id, struct arena *a
     return rc;
 }
 
+int import_find_customer(struct db_conn *c, const struct field *key_field, struct str key,
+                         struct known_customer *ret, struct err *e)
+{
+    struct db_rows *rows = NULL;
+    bool by_ext = key_field->id == CUSTOMER_EXT_ID;
+    int rc = db_query(c,
+                      by_ext ? "SELECT id, owner_id, department_id FROM customers WHERE "
+                               "ext_id = $1 AND deleted_at IS NULL"
+                             : "SELECT id, owner_id, department_id FROM customers WHERE "
+                               "name = $1 AND deleted_at IS NULL ORDER BY id LIMIT 1",
+                      DB_ARGS(DB_STR(key)), &rows, e);
+    if (rc == 0)
+        rc = db_step(rows, e);
+    *ret = (struct known_customer){0};
+    if (rc > 0)
+        *ret = (struct known_customer){db_i64(rows, 0), db_i64(rows, 1), db_i64(rows, 2)};
+    db_rows_done(rows);
+    return rc < 0 ? rc : 0;
+}
+
 int import_set_state(struct db_conn *c, int64_t id, const char *state, const char *column,
                      struct str json, struct err *e)
 {
@@ -234,7 +254,7 @@ static int check_mapping(struct tenant *t, const struct import *im, struct arena
 int import_set(struct db_conn *c, struct tenant *t, int64_t id, const json_t *body, struct arena *a,
                struct err *e)
 {
-    struct import im;
+    struct import im = {0};
     int rc = import_load(c, t, id, a, &im, e);
     if (rc)
         return rc;
@@ -277,7 +297,7 @@ static int submit(struct db_conn *c, struct tenant *t, const struct import *im, 
 int import_start(struct db_conn *c, struct tenant *t, int64_t id, enum import_mode mode,
                  int64_t owner_id, struct arena *a, int64_t *ret_job, struct err *e)
 {
-    struct import im;
+    struct import im = {0};
     struct import_plan *p = arena_new_of(a, struct import_plan);
     int rc = import_load(c, t, id, a, &im, e);
     if (rc)
@@ -297,7 +317,7 @@ int import_start(struct db_conn *c, struct tenant *t, int64_t id, enum import_mo
 int import_start_undo(struct db_conn *c, struct tenant *t, int64_t id, int64_t owner_id,
                       struct arena *a, int64_t *ret_job, struct err *e)
 {
-    struct import im;
+    struct import im = {0};
     int rc = import_load(c, t, id, a, &im, e);
     if (rc == 0 && !str_is(im.state, "done"))
         rc = err_set(e, ERR_STATE_CONFLICT, "import is " STR_FMT, STR_ARG(im.state));

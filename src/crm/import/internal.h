@@ -38,6 +38,13 @@ struct import {
 
 int import_load(struct db_conn *c, struct tenant *t, int64_t id, struct arena *a,
                 struct import *ret, struct err *e) must_check;
+/* The living customer that a key of a file means: by ext_id or by name, as key_field says. id 0
+   when there is none. */
+struct known_customer {
+    int64_t id, owner_id, department_id;
+};
+int import_find_customer(struct db_conn *c, const struct field *key_field, struct str key,
+                         struct known_customer *ret, struct err *e) must_check;
 struct str import_path(const struct tenant *t, int64_t id, struct arena *a);
 int import_set_state(struct db_conn *c, int64_t id, const char *state, const char *column,
                      struct str json, struct err *e) must_check;

@@ -66,15 +66,15 @@ static int all_sums(struct runner *r, struct chunk *ch, struct err *e)
 static int all_chunks(struct runner *r, struct err *e)
 {
     struct arena *a = arena_new(CHUNK_ARENA), *row_arena = arena_new(CHUNK_ARENA);
-    struct chunk *ch = a ? arena_new_of(job_arena(r->j), struct chunk) : NULL;
+    struct chunk *ch = arena_new_of(job_arena(r->j), struct chunk);
     r->customers = calloc(intern_count(r->rows.customers) + 1, sizeof *r->customers);
     int rc = a && row_arena && r->customers ? 0 : err_set(e, ERR_NOMEM, "import");
+    ch->r = r;
+    ch->a = a;
+    ch->row_arena = row_arena;
+    ch->events = r->events;
+    ch->row = row_new(r->p, job_arena(r->j));
     if (rc == 0) {
-        ch->r = r;
-        ch->a = a;
-        ch->row_arena = row_arena;
-        ch->events = r->events;
-        ch->row = row_new(r->p, job_arena(r->j));
         rc = chunks(r, ch, chunk_rows, r->mode == IMPORT_CHECK ? "check" : "write", &r->at,
                     r->rows.n, e);
         if (rc == 0) {

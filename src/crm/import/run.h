@@ -12,11 +12,11 @@ struct counts {
 
 /* A customer of the file, looked up once and remembered from row to row. */
 struct customer_state {
-    int64_t id, owner_id, department_id; /* id 0: there is none */
-    uint32_t epoch;                      /* of the runner when looked up; 0 = not yet */
-    bool fresh;                          /* new by this import (a check: would be) */
-    bool foreign;                        /* not the importer's to write */
-    bool touched;                        /* got orders: its sums are to be made */
+    struct known_customer is; /* id 0: there is none */
+    uint32_t epoch;           /* of the runner when looked up; 0 = not yet */
+    bool fresh;               /* new by this import (a check: would be) */
+    bool foreign;             /* not the importer's to write */
+    bool touched;             /* got orders: its sums are to be made */
 };
 
 struct runner {

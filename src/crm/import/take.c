@@ -360,7 +360,7 @@ int import_take(struct tenant *t, const char *file, const struct entity *en, str
     if (rc)
         return rc;
     struct target targets[TARGETS];
-    int target[MAX_COLUMNS];
+    int target[MAX_COLUMNS] = {0};
     double confidence[MAX_COLUMNS] = {0};
     size_t n = targets_of(t->registry, en, a, targets);
     guess(&l, targets, n, target, confidence);
@@ -394,9 +394,12 @@ int import_take(struct tenant *t, const char *file, const struct entity *en, str
         STR_ARG(tenant_company(t)->currency));
     buf_free(&out);
     rc = store_file(t, &l, file, ni.id);
-    if (rc == 0)
-        rc = db_transact(t->db, DB_INTERACTIVE, insert_import, &ni, e);
+    if (rc)
+        return rc;
+    rc = db_transact(t->db, DB_INTERACTIVE, insert_import, &ni, e);
     if (rc == 0)
         *ret_id = ni.id;
+    else
+        unlink(import_path(t, ni.id, a).p); /* nobody knows of it */
     return rc;
 }

@@ -360,7 +360,7 @@ static int write_curve(struct api_call *c, struct db_conn *conn, const struct mo
 static int write_value(struct api_call *c, struct db_conn *conn, const struct model *m,
                        struct jw *w)
 {
-    struct record_row r;
+    struct record_row r = {0};
     struct pv_value v;
     char date[DATE_TEXT];
     int rc = read_record(c, conn, m->as_of, &r);

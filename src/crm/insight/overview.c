@@ -85,7 +85,7 @@ static void write_abc(const struct valuation *v, struct jw *w)
 {
     jw_key(w, "abc");
     jw_arr(w);
-    for (char grade = 'A'; grade <= 'C'; grade++) {
+    for (int grade = 'A'; grade <= 'C'; grade++) {
         int64_t n = 0, revenue = 0;
         double clv = 0;
         for (size_t i = 0; i < v->n; i++) {
@@ -95,7 +95,7 @@ static void write_abc(const struct valuation *v, struct jw *w)
             revenue += v->rows[i].revenue;
             clv += v->has_money ? v->values[i].clv : 0;
         }
-        char name[2] = {grade, 0};
+        char name[2] = {(char)grade, 0};
         jw_obj(w);
         jw_kcstr(w, "grade", name);
         jw_ki64(w, "customers", n);
