@@ -128,11 +128,11 @@ static int customer_of_row(struct chunk *ch, struct db_conn *c, const struct imp
 }
 
 /* What is remembered of customers holds until somebody deletes or makes one, or changes whose it is
-   or what it is found by. Ids are drawn before they are committed, hence some seconds of overlap.
- */
+   or what it is found by. On PostgreSQL ids are drawn some time before they are committed, hence
+   the overlap. */
 static int notice_changes(struct chunk *ch, struct db_conn *c, struct err *e)
 {
-    static const int64_t overlap = INT64_C(10000) << 22;
+    int64_t overlap = db_kind(db_of(c)) == DB_SQLITE ? 0 : INT64_C(10000) << 22;
     struct runner *r = ch->r;
     int64_t changed = 0;
     ch->events = id_last(r->t->ids) - overlap;

@@ -35,8 +35,9 @@ static int chunks(struct runner *r, struct chunk *ch,
         ch->from = *at;
         rc = db_transact(r->t->db, DB_BULK, run, ch, e);
         if (rc == ERR_CONSTRAINT && !again) {
-            /* A customer went for good since it was looked up (the undo of another import). */
-            again = true;
+            /* A customer went for good since it was looked up (the undo of another import), or
+               somebody took an order number meanwhile. */
+            again = r->any_orders = true;
             runner_forget(r);
             err_clear(e);
             rc = 0;
