@@ -1,0 +1,15 @@
+/*
+ * textbook.h - what textbook.c and markov.c share. Not installed.
+ */
+#ifndef PATRON_VALUE_TEXTBOOK_H
+#define PATRON_VALUE_TEXTBOOK_H
+
+#include "patron_textbook.h"
+
+/* Where period t = 1, 2, ... falls, in periods. */
+double pv_timing_at(enum pv_timing timing, double t);
+/* (1 + rate)^-years */
+double pv_discount(double rate, double years);
+bool pv_rate_ok(double rate); /* finite, > -1 */
+
+#endif
