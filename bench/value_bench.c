@@ -64,11 +64,10 @@ static double bandwidth(void)
 }
 
 /* One BG/NBD customer: days of repeat purchases within `T` days of the first. */
-static int simulate_days(struct pv_rng *rng, const struct pv_bg_nbd *m, int32_t T, int32_t *day,
-                         int most)
+static int simulate_days(struct pv_rng *rng, const double *theta, int32_t T, int32_t *day, int most)
 {
-    double lambda = pv_rng_gamma(rng, m->r) / m->alpha;
-    double ga = pv_rng_gamma(rng, m->a), gb = pv_rng_gamma(rng, m->b);
+    double lambda = pv_rng_gamma(rng, theta[0]) / theta[1];
+    double ga = pv_rng_gamma(rng, theta[2]), gb = pv_rng_gamma(rng, theta[3]);
     double p = ga / (ga + gb), t = 0.0;
     int n = 0;
     while (n < most) {
@@ -89,14 +88,14 @@ static struct pv_customer *simulate_base(size_t n, int32_t acquisition, int32_t 
 {
     enum { MOST = 4096 };
     static int32_t day[MOST];
-    const struct pv_bg_nbd m = {0.2426, 4.4135, 0.7929, 2.4258};
+    const double theta[] = {0.2426, 4.4135, 0.7929, 2.4258};
     struct pv_customer *rows = calloc(n, sizeof *rows);
     need(rows, "memory");
     for (size_t i = 0; i < n; i++) {
         struct pv_rng rng;
         pv_rng_start(&rng, 1, i);
         int32_t T = days - (int32_t)(pv_rng_uniform(&rng) * acquisition);
-        int x = simulate_days(&rng, &m, T, day, MOST);
+        int x = simulate_days(&rng, theta, T, day, MOST);
         double nu = pv_rng_gamma(&rng, 3.74) / 15.44;
         double spend = x > 0 ? pv_rng_gamma(&rng, 6.25 * x) / nu : 0.0;
         rows[i] = (struct pv_customer){.x = x,
@@ -119,7 +118,7 @@ static void bench_models(size_t n, int32_t acquisition, int32_t days, const char
     double t0 = cpu_now();
     need(pv_cells_new(rows, n, &cells) == 0, "cells");
     double t1 = cpu_now();
-    need(pv_fit_bg_nbd(cells, &options, &bg) == 0, "fit");
+    need(pv_fit_model(pv_model_find("bg-nbd"), cells, &options, &bg) == 0, "fit");
     double t2 = cpu_now();
     need(pv_fit_gamma_gamma(rows, n, &options, &gg) == 0, "spend fit");
     double t3 = cpu_now();

@@ -259,7 +259,7 @@ static int fit_models(const struct options *o, const struct pv_customer *rows, s
     int rc = pv_cells_new(rows, n, &cells);
     if (rc)
         return rc;
-    rc = pv_fit_bg_nbd(cells, &fit, &r->bg_nbd);
+    rc = pv_fit_model(pv_model_find("bg-nbd"), cells, &fit, &r->bg_nbd);
     pv_cells_free(cells);
     return rc ? rc : pv_fit_gamma_gamma(rows, n, &fit, &r->gamma_gamma);
 }

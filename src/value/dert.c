@@ -1,5 +1,6 @@
 /*
- * dert.c - discounted expected residual transactions of a BG/NBD customer who is alive at T.
+ * dert.c - discounted expected residual transactions where customers leave after purchases, of one
+ * who is alive at T.
  *
  * Given lambda, the k-th future purchase of an immortal customer is discounted by y^k on average,
  * y = lambda / (lambda + delta), and it happens when k - 1 purchases were survived, so that
@@ -35,8 +36,17 @@ static double hyp_one(double b, double c, double y, double one_minus_y)
     return 1.0 + b / c * y * (top / tail);
 }
 
-int pv_dert_table_new(double rx, double a, double bx, double at_low, double at_high, double delta,
-                      struct pv_dert_table *ret_table)
+struct table {
+    size_t nodes;
+    double rx;
+    double *lambda; /* nodes */
+    double *weight; /* nodes: logarithms */
+    double lgamma_rx;
+};
+
+/* Nodes for one rx = r + x and all at = alpha + T within [at_low, at_high]. */
+static int table_new(double rx, double a, double bx, double at_low, double at_high, double delta,
+                     struct table *ret_table)
 {
     /* Peak of the gamma density in w at ln(rx / at); it falls like exp(rx (d - e^d + 1)). */
     double k = rx + 1.0;
@@ -63,7 +73,7 @@ int pv_dert_table_new(double rx, double a, double bx, double at_low, double at_h
     double *memory = malloc(2 * nodes * sizeof *memory);
     if (!memory)
         return PV_ERR_NO_MEMORY;
-    struct pv_dert_table t = {nodes, rx, memory, memory + nodes, pv_math_lgamma(rx)};
+    struct table t = {nodes, rx, memory, memory + nodes, pv_math_lgamma(rx)};
     for (size_t i = 0; i < nodes; i++) {
         double w = low + h * (double)i;
         double lambda = exp(w);
@@ -76,14 +86,8 @@ int pv_dert_table_new(double rx, double a, double bx, double at_low, double at_h
     return 0;
 }
 
-void pv_dert_table_free(struct pv_dert_table *table)
-{
-    free(table->lambda);
-    table->lambda = NULL;
-    table->weight = NULL;
-}
-
-double pv_dert_at(const struct pv_dert_table *table, double at)
+/* Of a customer known to be alive. */
+static double table_at(const struct table *table, double at)
 {
     double shift = table->rx * log(at) - table->lgamma_rx;
     double sum = 0.0;
@@ -93,4 +97,38 @@ double pv_dert_at(const struct pv_dert_table *table, double at)
             sum += exp(e);
     }
     return sum;
+}
+
+enum { R, ALPHA, A, B, PARAMS };
+
+int pv_bg_dert(const double *p, double x, double chances, const double *T, size_t n, double delta,
+               double *ret_dert, double *ret_slope)
+{
+    struct table t;
+    double low = p[ALPHA] + T[0], high = p[ALPHA] + T[n - 1];
+    int rc = table_new(p[R] + x, p[A], p[B] + chances, low, high, delta, &t);
+    if (rc)
+        return rc;
+    for (size_t i = 0; i < n; i++) {
+        ret_dert[i] = table_at(&t, p[ALPHA] + T[i]);
+        /* alpha enters through the point of evaluation only. */
+        if (ret_slope)
+            ret_slope[i * PARAMS + ALPHA] =
+                (table_at(&t, p[ALPHA] * exp(PV_STEP) + T[i]) / ret_dert[i] - 1.0) / PV_STEP;
+    }
+    free(t.lambda);
+    for (size_t k = 0; ret_slope && k < PARAMS; k++) {
+        double q[PARAMS] = {p[R], p[ALPHA], p[A], p[B]};
+        if (k == ALPHA)
+            continue;
+        q[k] *= exp(PV_STEP);
+        rc = table_new(q[R] + x, q[A], q[B] + chances, low, high, delta, &t);
+        if (rc)
+            return rc;
+        for (size_t i = 0; i < n; i++)
+            ret_slope[i * PARAMS + k] =
+                (table_at(&t, p[ALPHA] + T[i]) / ret_dert[i] - 1.0) / PV_STEP;
+        free(t.lambda);
+    }
+    return 0;
 }

@@ -74,8 +74,9 @@ static double gg_eval(const void *opaque, const double *theta, double *ret_grad,
     return total;
 }
 
-static const struct pv_model gamma_gamma = {
+const struct pv_model pv_model_gamma_gamma = {
     .name = "gamma-gamma",
+    .kind = PV_KIND_SPEND,
     .params = PARAMS,
     .param = {"p", "q", "gamma"},
     .low = {1e-4, 1e-4, 1e-8},
@@ -229,7 +230,7 @@ int pv_fit_gamma_gamma(const struct pv_customer *rows, size_t n,
     if (used < 0)
         return PV_ERR_NO_MEMORY;
     struct pv_fit fit;
-    pv_fit_blank(&gamma_gamma, PV_VERDICT_OK, &fit);
+    pv_fit_blank(&pv_model_gamma_gamma, PV_VERDICT_OK, &fit);
     fit.unit_days = options->unit_days;
     fit.customers = fit.repeaters = (uint64_t)used;
     fit.cells = d.groups;
@@ -258,8 +259,8 @@ int pv_fit_gamma_gamma(const struct pv_customer *rows, size_t n,
             }
         }
         struct pv_optimum best;
-        pv_optim_maximise(&gamma_gamma, &d, start, &best);
-        pv_optim_report(&gamma_gamma, &best, &fit);
+        pv_optim_maximise(&pv_model_gamma_gamma, &d, start, &best);
+        pv_optim_report(&pv_model_gamma_gamma, &best, &fit);
         fit.verdict = judge(&best, correlation, (double)used);
         fit.usable = fit.verdict == PV_VERDICT_OK || fit.verdict == PV_VERDICT_CORRELATED_SPEND ||
                      (fit.verdict == PV_VERDICT_RIDGE && mean_is_known(&best));

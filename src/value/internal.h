@@ -2,7 +2,8 @@
  * internal.h - what the files of the value library share. Not installed.
  *
  * A model is one const `struct pv_model` (name, parameters with limits, log-likelihood with its
- * first and second derivatives, starting points): a new model is one file and one such row.
+ * first and second derivatives, starting points, predictions): a new model is one file and one such
+ * row. Nothing else in the library knows a model by name.
  */
 #ifndef PATRON_VALUE_INTERNAL_H
 #define PATRON_VALUE_INTERNAL_H
@@ -14,6 +15,7 @@
 
 #define PV_Z80 1.2815515655446004
 #define PV_Z95 1.9599639845400545
+#define PV_STEP 1e-5 /* of a logarithm, for slopes by difference */
 
 /* ---- math.c ---- */
 
@@ -46,17 +48,86 @@ double pv_rng_gamma(struct pv_rng *rng, double shape);     /* scale 1 */
 double pv_rng_log_gamma(struct pv_rng *rng, double shape); /* its logarithm, safe for tiny shapes */
 uint64_t pv_rng_poisson(struct pv_rng *rng, double mean);
 
-/* ---- optim.c ---- */
+/* ---- Models: one const row each, listed in model.c ---- */
+
+/* What a fit looks at: cells and room to work in. */
+struct pv_fit_data {
+    const struct pv_cell *cell; /* sorted by x, T, t_x */
+    size_t cells;
+    size_t stride; /* look at every stride-th cell: for comparing starting points */
+    double unit_days;
+    int32_t max_day;
+    double *room; /* as many doubles as the model's room() asked for */
+};
+
+/* One customer's future, given all that is unknown: purchases come at random at `rate` until `life`
+ * is over; `last`: leaving is itself a purchase. */
+struct pv_future {
+    double rate, life;
+    bool last;
+};
+
+/*
+ * What a model of repeat purchases knows. theta: its parameters; their first two are always r and
+ * alpha of Gamma-distributed rates. Times in model units. What follows T depends on t_x through
+ * P(alive) alone: all from `survive` on hold for a customer who is alive at T.
+ */
+struct pv_buying {
+    /* Whether x is in the model's range. NULL: every x >= 0. */
+    bool (*defined)(const double *theta, double x);
+    double (*loglik)(const double *theta, double x, double t_x, double T);
+    /* ret_slope (may be NULL): d ln P(alive) / d ln parameter. */
+    double (*p_alive)(const double *theta, double x, double t_x, double T, double *ret_slope);
+    /* Share of all customers who leave (of purchases, or within a span): 0 says nobody does. NULL
+     * when nobody can. */
+    double (*leave)(const double *theta, double span);
+
+    double (*survive)(const double *theta, double x, double T, double t);
+    double (*mean)(const double *theta, double x, double T, double t);
+    /* ret_tail[k] = P(N >= k), k = 0 .. returned count - 1, stopping after the first value below
+     * `least` or at `cap`. */
+    size_t (*tail)(const double *theta, double x, double T, double t, double least, size_t cap,
+                   double *ret_tail);
+    int (*pmf)(const double *theta, double x, double T, double t, size_t n, double *ret_pmf);
+    /* Discounted expected residual transactions at n ascending T; ret_slope (may be NULL): n x
+     * params, d ln DERT / d ln parameter. */
+    int (*dert)(const double *theta, double x, const double *T, size_t n, double delta,
+                double *ret_dert, double *ret_slope);
+    void (*draw)(const double *theta, double x, double T, struct pv_rng *rng,
+                 struct pv_future *ret_future);
+    /* Of a new customer: density of a purchase at v after one at any given earlier time. */
+    double (*pairs)(const double *theta, double v);
+};
 
 struct pv_model {
     const char *name;
+    enum pv_model_kind kind;
     int params;
     const char *param[PV_MAX_PARAMS];
     double low[PV_MAX_PARAMS]; /* limits of the parameters, > 0 */
     double high[PV_MAX_PARAMS];
+    double far[PV_MAX_PARAMS]; /* beyond it a parameter has run off: a ridge; 0: never */
+    /* Doubles that eval needs in data->room. NULL: none. */
+    size_t (*room)(const struct pv_fit_data *data);
     /* Log-likelihood at theta; grad (params) and hess (params x params) when not NULL. */
     double (*eval)(const void *data, const double *theta, double *ret_grad, double *ret_hess);
+    /* Up to PV_MAX_STARTS starting points around an overall purchase rate. NULL: fitted elsewhere.
+     */
+    int (*starts)(const struct pv_fit_data *data, double rate, double (*ret_start)[PV_MAX_PARAMS]);
+    const struct pv_buying *buying; /* NULL for other kinds */
 };
+
+enum { PV_MAX_STARTS = 32 };
+
+extern const struct pv_model pv_model_bg_nbd;
+extern const struct pv_model pv_model_gamma_gamma;
+
+/* A model of repeat purchases by name, or NULL. */
+const struct pv_model *pv_buying_find(const char *name);
+/* A fit of this model without numbers (NaN parameters) and with a verdict. */
+void pv_fit_blank(const struct pv_model *model, enum pv_verdict verdict, struct pv_fit *ret_fit);
+
+/* ---- optim.c ---- */
 
 struct pv_optimum {
     double theta[PV_MAX_PARAMS];
@@ -76,20 +147,33 @@ void pv_optim_maximise(const struct pv_model *model, const void *data, const dou
 /* Copies an optimum into a fit: parameters, covariance, standard errors. */
 void pv_optim_report(const struct pv_model *model, const struct pv_optimum *optimum,
                      struct pv_fit *ret_fit);
-/* A fit of this model without numbers (NaN parameters) and with a verdict. */
-void pv_fit_blank(const struct pv_model *model, enum pv_verdict verdict, struct pv_fit *ret_fit);
 
-/* ---- bg_nbd.c: customers known to be alive at T have lambda ~ Gamma(rx, at), p ~ Beta(a, bx) ----
+/* ---- bg_family.c: leaving after a purchase with probability p ~ Beta(a, b) ----
+ *
+ * BG/NBD and MBG/NBD differ in `chances`, the times a customer with x repeat purchases could have
+ * left: x, or x + 1 where one may leave right after the first purchase.
  */
 
-/* E[purchases in t] of such a customer. */
-double pv_bg_nbd_alive_mean(double rx, double at, double a, double bx, double t);
-/*
- * Tails of the number of purchases: ret_tail[k] = P(N >= k), k = 0 .. returned count - 1, stopping
- * after the first value below `least` or at `cap` values.
- */
-size_t pv_bg_nbd_alive_tail(double rx, double at, double a, double bx, double t, double least,
-                            size_t cap, double *ret_tail);
+/* Log-likelihood of cells with derivatives; extra = chances - x. data->room: 2 (max_day + 1). */
+double pv_bg_eval(const struct pv_fit_data *data, int extra, const double *theta, double *ret_grad,
+                  double *ret_hess);
+size_t pv_bg_room(const struct pv_fit_data *data);
+int pv_bg_starts(const struct pv_fit_data *data, double rate, double (*ret_start)[PV_MAX_PARAMS]);
+double pv_bg_loglik(const double *theta, double x, double chances, double t_x, double T);
+double pv_bg_p_alive(const double *theta, double x, double chances, double t_x, double T,
+                     double *ret_slope);
+
+/* Alive at T: lambda ~ Gamma(rx, at), p ~ Beta(a, bx). */
+double pv_bg_survive(double rx, double at, double a, double bx, double t);
+double pv_bg_mean(double rx, double at, double a, double bx, double t);
+size_t pv_bg_tail(double rx, double at, double a, double bx, double t, double least, size_t cap,
+                  double *ret_tail);
+int pv_bg_pmf(double rx, double at, double a, double bx, double t, size_t n, double *ret_pmf);
+void pv_bg_draw(double rx, double at, double a, double bx, struct pv_rng *rng,
+                struct pv_future *ret_future);
+/* dert.c */
+int pv_bg_dert(const double *theta, double x, double chances, const double *T, size_t n,
+               double delta, double *ret_dert, double *ret_slope);
 
 /* ---- parallel.c ---- */
 
@@ -97,21 +181,5 @@ typedef int pv_chunk_fn(void *context, size_t chunk);
 /* Runs work(context, 0 .. chunks - 1) on up to `threads` threads; the first error stops the rest.
  */
 int pv_parallel_run(int threads, size_t chunks, pv_chunk_fn *work, void *context);
-
-/* ---- dert.c ---- */
-
-struct pv_dert_table {
-    size_t nodes;
-    double rx;
-    double *lambda; /* nodes */
-    double *weight; /* nodes: logarithms */
-    double lgamma_rx;
-};
-/* Nodes for one rx = r + x and all at = alpha + T within [at_low, at_high]. */
-int pv_dert_table_new(double rx, double a, double bx, double at_low, double at_high, double delta,
-                      struct pv_dert_table *ret_table);
-void pv_dert_table_free(struct pv_dert_table *table);
-/* Discounted expected residual transactions of a customer known to be alive. */
-double pv_dert_at(const struct pv_dert_table *table, double at);
 
 #endif

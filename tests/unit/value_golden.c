@@ -39,17 +39,17 @@ static double number(const json_t *object, const char *key)
     return json_is_number(value) ? json_number_value(value) : NAN;
 }
 
-static struct pv_bg_nbd fixed(const json_t *root)
+static struct bg_nbd fixed(const json_t *root)
 {
     const json_t *p = json_object_get(json_object_get(root, "params"), "bg_nbd");
-    return (struct pv_bg_nbd){number(p, "r"), number(p, "alpha"), number(p, "a"), number(p, "b")};
+    return (struct bg_nbd){number(p, "r"), number(p, "alpha"), number(p, "a"), number(p, "b")};
 }
 
 static void quantities_at_fixed_parameters(void **state)
 {
     (void)state;
     json_t *root = golden();
-    struct pv_bg_nbd m = fixed(root);
+    struct bg_nbd m = fixed(root);
     const double delta = pv_discount_per_unit(0.15, 7.0);
     near_relative(delta, number(root, "delta_weekly"), 1e-14, "delta");
     size_t i;
@@ -58,19 +58,19 @@ static void quantities_at_fixed_parameters(void **state)
     {
         const json_t *want = json_object_get(c, "bg_nbd");
         double x = number(c, "x"), t_x = number(c, "t_x"), T = number(c, "T");
-        near_relative(pv_bg_nbd_loglik(&m, x, t_x, T), number(want, "loglik"), 1e-9, "loglik");
-        near_relative(pv_bg_nbd_p_alive(&m, x, t_x, T), number(want, "p_alive"), 1e-9, "P(alive)");
-        near_relative(pv_bg_nbd_expected(&m, x, t_x, T, 39), number(want, "cet_39"), 1e-9, "E");
+        near_relative(bg_loglik(&m, x, t_x, T), number(want, "loglik"), 1e-9, "loglik");
+        near_relative(bg_p_alive(&m, x, t_x, T), number(want, "p_alive"), 1e-9, "P(alive)");
+        near_relative(bg_expected(&m, x, t_x, T, 39), number(want, "cet_39"), 1e-9, "E");
         double dert = number(want, "dert_15pct_yr_numeric");
         if (isfinite(dert))
-            near_relative(pv_bg_nbd_dert(&m, x, t_x, T, delta), dert, 1e-9, "DERT");
+            near_relative(bg_dert(&m, x, t_x, T, delta), dert, 1e-9, "DERT");
     }
     assert_true(i >= 10);
     const char *key;
-    json_object_foreach(json_object_get(root, "expectation_new_customer"), key, c) near_relative(
-        pv_bg_nbd_expected_new(&m, strtod(key, NULL)), number(c, "bg_nbd"), 1e-9, key);
+    json_object_foreach(json_object_get(root, "expectation_new_customer"), key, c)
+        near_relative(bg_expected_new(&m, strtod(key, NULL)), number(c, "bg_nbd"), 1e-9, key);
     double pmf[11];
-    assert_int_equal(pv_bg_nbd_pmf_new(&m, 39, 11, pmf), 0);
+    assert_int_equal(bg_pmf(&m, 0, 0, 0, 39, 11, pmf), 0);
     json_array_foreach(json_object_get(root, "bg_nbd_pmf_39"), i, c)
         near_relative(pmf[i], json_number_value(c), 1e-9, "PMF");
     const json_t *p = json_object_get(json_object_get(root, "params"), "gamma_gamma");
@@ -140,7 +140,7 @@ static void cdnow_is_fitted_and_forecast(void **state)
     struct pv_cells *cells;
     struct pv_fit bg, gg;
     assert_int_equal(pv_cells_new(rows, n, &cells), 0);
-    assert_int_equal(pv_fit_bg_nbd(cells, &options, &bg), 0);
+    assert_int_equal(pv_fit_model(bg_model(), cells, &options, &bg), 0);
     assert_int_equal(pv_fit_gamma_gamma(rows, n, &options, &gg), 0);
     pv_cells_free(cells);
     const json_t *want = json_object_get(json_object_get(root, "fits"), "cdnow_sample_exact_weeks");
