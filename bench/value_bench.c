@@ -107,6 +107,55 @@ static struct pv_customer *simulate_base(size_t n, int32_t acquisition, int32_t 
     return rows;
 }
 
+/* Points for every customer: P(alive), expected purchases, DERT. */
+static double time_points(const struct pv_fit *fit, const struct pv_customer *rows, size_t n)
+{
+    enum { SLICE = 65536 };
+    struct pv_valuer_options vo = {.unit_days = 7.0,
+                                   .money_scale = 100.0,
+                                   .horizon = 52.0,
+                                   .discount = 0.15,
+                                   .points = true,
+                                   .threads = 1};
+    struct pv_valuer *valuer;
+    struct pv_value *values = malloc(SLICE * sizeof *values);
+    need(values, "memory");
+    double t = cpu_now();
+    need(pv_valuer_new(fit, NULL, &vo, rows, n, &valuer) == 0, "valuer");
+    for (size_t i = 0; i < n; i += SLICE)
+        need(pv_value_customers(valuer, rows + i, n - i < SLICE ? n - i : SLICE, values) == 0,
+             "values");
+    t = cpu_now() - t;
+    pv_valuer_free(valuer);
+    free(values);
+    return t;
+}
+
+/* On the same customers, whatever model made them. */
+static void bench_each_model(const struct pv_customer *rows, size_t n, const struct pv_cells *cells,
+                             const char *name)
+{
+    struct pv_fit_options options = {7.0, 100.0, 1};
+    const struct pv_model *m;
+    for (size_t i = 0; (m = pv_model_at(i)); i++) {
+        char label[64], baseline[96];
+        struct pv_fit fit;
+        if (pv_model_kind(m) != PV_KIND_BUYING)
+            continue;
+        double t = cpu_now();
+        need(pv_fit_model(m, cells, &options, &fit) == 0, "fit");
+        t = cpu_now() - t;
+        snprintf(baseline, sizeof baseline, "without grouping; ln L %.1f, %s", fit.loglik,
+                 pv_verdict_code(fit.verdict));
+        snprintf(label, sizeof label, "%s_fit_%s", pv_model_name(m), name);
+        row(label, t, "s", "<=0.5", baseline);
+        if (!fit.usable)
+            continue;
+        snprintf(label, sizeof label, "%s_points_%s", pv_model_name(m), name);
+        row(label, time_points(&fit, rows, n), "s", "<=0.2", "lifetimes 0.58 to 0.65 s");
+    }
+}
+
 static void bench_models(size_t n, int32_t acquisition, int32_t days, const char *name,
                          const char *fit_target, const char *lifetimes)
 {
@@ -129,6 +178,7 @@ static void bench_models(size_t n, int32_t acquisition, int32_t days, const char
     row(label, t2 - t0, "s", fit_target, baseline);
     snprintf(label, sizeof label, "gamma_gamma_fit_%s", name);
     row(label, t3 - t2, "s", "-", pv_verdict_code(gg.verdict));
+    bench_each_model(rows, n, cells, name);
     struct pv_valuer_options vo = {.unit_days = 7.0,
                                    .money_scale = 100.0,
                                    .horizon = 52.0,

@@ -66,7 +66,7 @@ static int table_new(double rx, double a, double bx, double at_low, double at_hi
         low_gamma = log(rx / at_high) - deep;
     }
     low = fmax(low, low_gamma);
-    double h = fmin(0.25, 0.7 / sqrt(k));
+    double h = fmin(0.25, 0.65 / sqrt(k));
     size_t nodes = (size_t)ceil((high - low) / h) + 1;
     if (nodes > 10000000)
         return PV_ERR_ARGUMENT;

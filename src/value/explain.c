@@ -52,7 +52,8 @@ int pv_value_density(const struct pv_valuer *v, const struct pv_customer *row, s
                      double *ret_value, double *ret_height, double *ret_alive)
 {
     enum { DRAWS = 4096 };
-    if (points < 2 || points > 100000 || row->T < 0 || row->x < 0 || !v->has_spend)
+    if (points < 2 || points > 100000 || row->T < 0 || row->x < 0 || !v->has_spend ||
+        v->options.points)
         return PV_ERR_ARGUMENT;
     double unit = v->options.unit_days, x = row->x;
     double spend = row->x > 0 ? (double)row->spend / v->options.money_scale : 0.0;

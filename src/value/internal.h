@@ -78,6 +78,14 @@ struct pv_buying {
     double (*loglik)(const double *theta, double x, double t_x, double T);
     /* ret_slope (may be NULL): d ln P(alive) / d ln parameter. */
     double (*p_alive)(const double *theta, double x, double t_x, double T, double *ret_slope);
+    /*
+     * Optional, where p_alive is dear: all that is needed of one x, by day from .. to (to be freed
+     * by the caller), and P(alive) from it; t_x and T are days after `from`.
+     */
+    int (*alive_table)(const double *theta, int32_t x, double unit_days, int32_t from, int32_t to,
+                       double **ret_table);
+    double (*alive_from)(const double *theta, int32_t x, const double *table, int32_t t_x,
+                         int32_t T, double *ret_slope);
     /* Share of all customers who leave (of purchases, or within a span): 0 says nobody does. NULL
      * when nobody can. */
     double (*leave)(const double *theta, double span);
@@ -120,6 +128,8 @@ struct pv_model {
 enum { PV_MAX_STARTS = 32 };
 
 extern const struct pv_model pv_model_bg_nbd;
+extern const struct pv_model pv_model_mbg_nbd;
+extern const struct pv_model pv_model_pareto_nbd;
 extern const struct pv_model pv_model_gamma_gamma;
 
 /* A model of repeat purchases by name, or NULL. */

@@ -9,6 +9,8 @@
 
 static const struct pv_model *const models[] = {
     &pv_model_bg_nbd,
+    &pv_model_mbg_nbd,
+    &pv_model_pareto_nbd,
     &pv_model_gamma_gamma,
 };
 enum { MODELS = sizeof models / sizeof models[0] };

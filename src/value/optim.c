@@ -194,7 +194,7 @@ void pv_optim_maximise(const struct pv_model *model, const void *data, const dou
         /* Gains below the rounding of the sum cannot be seen any more: the last step is taken on
          * trust, since Newton's error is then the square of an already invisible one. */
         double noise = 1e-15 * fabs(at.value) + 1e-12;
-        bool last = decrement < 1e-13 + 1e-20 * fabs(at.value);
+        bool last = decrement < noise;
         bool fine = evaluate(model, data, &next);
         double gain = fine ? next.value - at.value : -INFINITY;
         if (last) {

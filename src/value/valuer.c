@@ -23,13 +23,15 @@ static int fill_means(const struct pv_valuer *v, struct pv_group *g, size_t n)
     const struct pv_buying *buying = v->model->buying;
     double horizon = v->options.horizon, x = g->x;
     size_t params = (size_t)v->params;
+    if (v->options.points)
+        params = 0;
     double *memory = calloc(n * (2 + params), sizeof *memory);
     if (!memory)
         return PV_ERR_NO_MEMORY;
     double *T = memory, *dert = T + n, *slope = dert + n;
     for (size_t i = 0; i < n; i++)
         T[i] = g[i].T / v->options.unit_days;
-    int rc = buying->dert(v->theta, x, T, n, v->delta, dert, slope);
+    int rc = buying->dert(v->theta, x, T, n, v->delta, dert, params ? slope : NULL);
     for (size_t i = 0; i < n && rc == 0; i++) {
         g[i].dert = dert[i];
         memcpy(g[i].dert_slope, slope + i * params, params * sizeof *slope);
@@ -75,10 +77,12 @@ static int fill_tail(const struct pv_valuer *v, double *work, struct pv_group *g
 
 static int fill_groups(const struct pv_valuer *v, struct pv_group *g, size_t n)
 {
+    int rc = fill_means(v, g, n);
+    if (rc || v->options.points)
+        return rc;
     double *work = malloc(2 * TAIL_CAP * sizeof *work);
     if (!work)
         return PV_ERR_NO_MEMORY;
-    int rc = fill_means(v, g, n);
     for (size_t i = 0; i < n && rc == 0; i++)
         rc = fill_tail(v, work, &g[i]);
     free(work);
@@ -89,7 +93,31 @@ static int fill_x(void *context, size_t index)
 {
     struct pv_valuer *v = context;
     size_t from = v->x_begin[index], to = v->x_begin[index + 1];
-    return fill_groups(v, &v->group[from], to - from);
+    struct pv_alive *a = &v->alive[index];
+    int rc = 0;
+    if (a->to > a->from)
+        rc = v->model->buying->alive_table(v->theta, v->x_value[index], v->options.unit_days,
+                                           a->from, a->to, &a->table);
+    return rc ? rc : fill_groups(v, &v->group[from], to - from);
+}
+
+/* A table by day pays when there are customers enough for its days. */
+static void plan_alive(struct pv_valuer *v, const struct pv_cell *cell, size_t cells)
+{
+    size_t i = 0;
+    if (!v->model->buying->alive_table)
+        return;
+    for (size_t k = 0; k < v->xs; k++) {
+        struct pv_alive a = {.from = INT32_MAX, .to = 0};
+        uint64_t customers = 0;
+        for (; i < cells && cell[i].x == v->x_value[k]; i++) {
+            a.from = cell[i].t_x < a.from ? cell[i].t_x : a.from;
+            a.to = cell[i].T > a.to ? cell[i].T : a.to;
+            customers += cell[i].count;
+        }
+        if (4 * customers > (uint64_t)(a.to - a.from))
+            v->alive[k] = a;
+    }
 }
 
 /* Cells are sorted by x, T: distinct pairs are runs. */
@@ -104,7 +132,8 @@ static int build_groups(struct pv_valuer *v, const struct pv_cell *cell, size_t 
     v->group = calloc(groups + 1, sizeof *v->group);
     v->x_begin = calloc(xs + 1, sizeof *v->x_begin);
     v->x_value = calloc(xs + 1, sizeof *v->x_value);
-    if (!v->group || !v->x_begin || !v->x_value)
+    v->alive = calloc(xs + 1, sizeof *v->alive);
+    if (!v->group || !v->x_begin || !v->x_value || !v->alive)
         return PV_ERR_NO_MEMORY;
     for (size_t i = 0; i < cells; i++) {
         bool new_x = i == 0 || cell[i].x != cell[i - 1].x;
@@ -116,32 +145,37 @@ static int build_groups(struct pv_valuer *v, const struct pv_cell *cell, size_t 
             v->group[v->groups++] = (struct pv_group){.x = cell[i].x, .T = cell[i].T};
     }
     v->x_begin[v->xs] = v->groups;
+    plan_alive(v, cell, cells);
     return pv_parallel_run(v->options.threads, v->xs, fill_x, v);
 }
 
-static const struct pv_group *find_group(const struct pv_valuer *v, int32_t x, int32_t T)
+/* v->xs when there is none. */
+static size_t find_x(const struct pv_valuer *v, int32_t x)
 {
     size_t low = 0, high = v->xs;
-    if ((size_t)x < v->xs && v->x_value[x] == x) {
-        low = (size_t)x;
-    } else {
-        while (low < high) {
-            size_t mid = (low + high) / 2;
-            if (v->x_value[mid] < x)
-                low = mid + 1;
-            else
-                high = mid;
-        }
-        if (low == v->xs || v->x_value[low] != x)
-            return NULL;
+    if ((size_t)x < v->xs && v->x_value[x] == x)
+        return (size_t)x;
+    while (low < high) {
+        size_t mid = (low + high) / 2;
+        if (v->x_value[mid] < x)
+            low = mid + 1;
+        else
+            high = mid;
     }
-    size_t from = v->x_begin[low], to = v->x_begin[low + 1];
+    return low < v->xs && v->x_value[low] == x ? low : v->xs;
+}
+
+static const struct pv_group *find_group(const struct pv_valuer *v, size_t xi, int32_t T)
+{
+    if (xi == v->xs)
+        return NULL;
+    size_t from = v->x_begin[xi], to = v->x_begin[xi + 1];
     if (T < v->group[from].T || T > v->group[to - 1].T)
         return NULL;
     size_t guess = from + (size_t)(T - v->group[from].T);
     if (guess < to && v->group[guess].T == T)
         return &v->group[guess];
-    high = guess < to ? guess : to;
+    size_t high = guess < to ? guess : to;
     while (from < high) {
         size_t mid = (from + high) / 2;
         if (v->group[mid].T < T)
@@ -232,7 +266,7 @@ int pv_valuer_new(const struct pv_fit *buying, const struct pv_fit *gamma_gamma,
         size_t count;
         const struct pv_cell *cell = pv_cells_data(cells, &count);
         rc = build_groups(v, cell, count);
-        if (rc == 0 && v->has_spend) {
+        if (rc == 0 && v->has_spend && !options->points) {
             int32_t min_T = INT32_MAX, max_T = 0;
             for (size_t i = 0; i < count; i++) {
                 min_T = cell[i].T < min_T ? cell[i].T : min_T;
@@ -259,6 +293,9 @@ void pv_valuer_free(struct pv_valuer *v)
     free(v->group);
     free(v->x_begin);
     free(v->x_value);
+    for (size_t i = 0; v->alive && i < v->xs; i++)
+        free(v->alive[i].table);
+    free(v->alive);
     pv_knots_free(v);
     free(v);
 }
@@ -354,18 +391,43 @@ static void work_money(const struct pv_valuer *v, const struct pv_customer *row,
                                quadratic(GG_PARAMS, w->clv_slope + PV_MAX_PARAMS, v->gg_cov));
 }
 
+static double p_alive(const struct pv_valuer *v, const struct pv_customer *row,
+                      const struct pv_alive *table, double *ret_slope)
+{
+    double unit = v->options.unit_days;
+    if (table && table->table && row->t_x >= table->from && row->T <= table->to)
+        return v->model->buying->alive_from(v->theta, row->x, table->table, row->t_x - table->from,
+                                            row->T - table->from, ret_slope);
+    return v->model->buying->p_alive(v->theta, row->x, row->t_x / unit, row->T / unit, ret_slope);
+}
+
+static void work_points(const struct pv_valuer *v, const struct pv_customer *row,
+                        struct pv_value *r)
+{
+    double x = row->x, spend = row->x > 0 ? (double)row->spend / v->options.money_scale : 0.0;
+    r->expected_spend =
+        v->has_spend ? v->gg.p * (v->gg.gamma + spend) / (v->gg.p * x + v->gg.q - 1.0) : NAN;
+    r->expected_money = r->expected_orders * r->expected_spend;
+    r->clv = r->dert * r->expected_spend;
+    r->clv_median = NAN;
+    r->orders = r->money = r->clv_range = r->orders_mean_of = r->clv_mean_of = NO_INTERVAL;
+}
+
 static void work_customer(const struct pv_valuer *v, const struct pv_customer *row,
-                          const struct pv_group *g, struct worked *w)
+                          const struct pv_group *g, const struct pv_alive *table, struct worked *w)
 {
     memset(w, 0, sizeof *w);
     struct pv_value *r = &w->value;
-    double unit = v->options.unit_days;
-    double T = row->T / unit, t_x = row->t_x / unit, x = row->x;
     double alive_slope[PV_MAX_PARAMS];
-    double alive = v->model->buying->p_alive(v->theta, x, t_x, T, alive_slope);
+    bool points = v->options.points;
+    double alive = p_alive(v, row, table, points ? NULL : alive_slope);
     r->p_alive = alive;
     r->expected_orders = alive * g->mean;
     r->dert = alive * g->dert;
+    if (points) {
+        work_points(v, row, r);
+        return;
+    }
     r->orders =
         (struct pv_interval){count_quantile(g, alive, 0.10), count_quantile(g, alive, 0.90),
                              count_quantile(g, alive, 0.025), count_quantile(g, alive, 0.975)};
@@ -389,9 +451,10 @@ static int with_group(const struct pv_valuer *v, const struct pv_customer *row, 
         w->value.p_alive = NAN;
         return 0;
     }
-    const struct pv_group *g = find_group(v, row->x, row->T);
+    size_t xi = find_x(v, row->x);
+    const struct pv_group *g = find_group(v, xi, row->T);
     if (g) {
-        work_customer(v, row, g, w);
+        work_customer(v, row, g, &v->alive[xi], w);
         return 0;
     }
     struct pv_group own = {.x = row->x, .T = row->T};
@@ -399,7 +462,7 @@ static int with_group(const struct pv_valuer *v, const struct pv_customer *row, 
         return PV_ERR_ARGUMENT;
     int rc = fill_groups(v, &own, 1);
     if (rc == 0)
-        work_customer(v, row, &own, w);
+        work_customer(v, row, &own, NULL, w);
     free(own.tail);
     return rc;
 }
@@ -473,6 +536,8 @@ int pv_value_customers(const struct pv_valuer *valuer, const struct pv_customer 
 int pv_value_equity(const struct pv_valuer *v, const struct pv_customer *rows, size_t n,
                     struct pv_equity *ret_equity)
 {
+    if (v->options.points)
+        return PV_ERR_ARGUMENT;
     size_t chunks = (n + CHUNK - 1) / CHUNK;
     struct batch b = {.v = v, .rows = rows, .n = n};
     b.part = calloc(chunks + 1, sizeof *b.part);
@@ -521,6 +586,8 @@ out:
 int pv_value_holdout(const struct pv_valuer *v, const struct pv_customer *rows, size_t n,
                      struct pv_holdout *ret_holdout)
 {
+    if (v->options.points)
+        return PV_ERR_ARGUMENT;
     size_t chunks = (n + CHUNK - 1) / CHUNK;
     struct batch b = {.v = v, .rows = rows, .n = n};
     b.holdout = calloc(chunks + 1, sizeof *b.holdout);

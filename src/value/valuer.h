@@ -19,6 +19,13 @@ struct pv_group {
     size_t tails;
 };
 
+/* What P(alive) of all customers of one x needs, by day from .. to; NULL where it is computed one
+ * by one. */
+struct pv_alive {
+    int32_t from, to;
+    double *table;
+};
+
 /* Simulated futures of a customer alive at T on one knot, in units of the expected spend. */
 struct pv_knot {
     double *money;       /* draws, ascending: horizon */
@@ -52,6 +59,7 @@ struct pv_valuer {
     size_t groups;
     size_t *x_begin; /* xs + 1: groups of the i-th distinct x */
     int32_t *x_value;
+    struct pv_alive *alive; /* xs */
     size_t xs;
     struct pv_group empty;
 

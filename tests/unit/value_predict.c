@@ -184,6 +184,19 @@ static void values_are_the_public_formulas(void **state)
     assert_int_equal(pv_value_customers(v, w.rows, 1, &value), 0);
     assert_true(value.expected_orders > 0.0 && isnan(value.clv) && isnan(value.money.high95));
     pv_valuer_free(v);
+    /* Points only: the same expectations, no intervals. */
+    struct pv_value whole, point;
+    struct pv_equity equity;
+    v = make_valuer(&w, 52.0, 1);
+    assert_int_equal(pv_value_customers(v, &w.rows[7], 1, &whole), 0);
+    pv_valuer_free(v);
+    options.points = true;
+    assert_int_equal(pv_valuer_new(&w.bg, &w.gg, &options, w.rows, w.n, &v), 0);
+    assert_int_equal(pv_value_customers(v, &w.rows[7], 1, &point), 0);
+    assert_true(point.p_alive == whole.p_alive && point.clv == whole.clv);
+    assert_true(point.expected_money == whole.expected_money && isnan(point.orders.high95));
+    assert_int_equal(pv_value_equity(v, w.rows, w.n, &equity), PV_ERR_ARGUMENT);
+    pv_valuer_free(v);
     w.bg.usable = false;
     assert_int_equal(pv_valuer_new(&w.bg, NULL, &options, w.rows, w.n, &v), PV_ERR_ARGUMENT);
     free(w.rows);
