@@ -40,14 +40,17 @@ static void add_x_terms(double n, double r, double alpha, const double *sum, dou
     hess[B * PARAMS + B] += n * (sum[5] - sum[4]);
 }
 
-size_t pv_bg_room(const struct pv_fit_data *d)
+size_t pv_bg_room(const struct pv_model *model, const struct pv_fit_data *d)
 {
+    (void)model;
     return 2 * ((size_t)d->max_day + 1);
 }
 
-double pv_bg_eval(const struct pv_fit_data *d, int extra, const double *theta, double *ret_grad,
-                  double *ret_hess)
+double pv_bg_eval(const struct pv_model *model, const void *data, const double *theta,
+                  double *ret_grad, double *ret_hess)
 {
+    const struct pv_fit_data *d = data;
+    const int extra = model->first_chances;
     double r = theta[R], alpha = theta[ALPHA], a = theta[A], b = theta[B];
     double *log_at = d->room; /* by day: ln(alpha + day / unit) */
     double *inv_at = log_at + d->max_day + 1;
@@ -186,8 +189,23 @@ static double log_odds_gone(const double *p, double x, double chances, double t_
     return log(p[A] / (p[B] + chances - 1.0)) + (p[R] + x) * log1p((T - t_x) / (p[ALPHA] + t_x));
 }
 
-double pv_bg_loglik(const double *p, double x, double chances, double t_x, double T)
+/* A4 divides by b + y - 1. */
+static bool bg_defined(const struct pv_model *m, const double *p, double x)
 {
+    double chances = x + m->first_chances;
+    return chances == 0.0 || p[B] + chances > 1.0;
+}
+
+static double bg_leave(const struct pv_model *m, const double *p, double span)
+{
+    (void)m;
+    (void)span;
+    return p[A] / (p[A] + p[B]);
+}
+
+static double bg_loglik(const struct pv_model *m, const double *p, double x, double t_x, double T)
+{
+    double chances = x + m->first_chances;
     double a1 = pv_math_lrising(p[R], x) + p[R] * log(p[ALPHA]);
     double a2 = pv_math_lrising(p[B], chances) - pv_math_lrising(p[A] + p[B], chances);
     double a3 = -(p[R] + x) * log(p[ALPHA] + T);
@@ -200,9 +218,10 @@ double pv_bg_loglik(const double *p, double x, double chances, double t_x, doubl
 }
 
 /* Fader & Hardie (2008), Computing P(alive) using the BG/NBD model, note 021. */
-double pv_bg_p_alive(const double *p, double x, double chances, double t_x, double T,
-                     double *ret_slope)
+static double bg_p_alive(const struct pv_model *m, const double *p, double x, double t_x, double T,
+                         double *ret_slope)
 {
+    double chances = x + m->first_chances;
     double alive = 1.0;
     if (chances > 0.0) {
         double diff = log_odds_gone(p, x, chances, t_x, T);
@@ -222,8 +241,9 @@ double pv_bg_p_alive(const double *p, double x, double chances, double t_x, doub
 /* ---- Alive at T ------------------------------------------------------------------------------ */
 
 /* No purchase up to t is one's last: E[e^(-lambda p t)]. */
-double pv_bg_survive(double rx, double at, double a, double bx, double t)
+static double bg_survive(const struct pv_model *m, const double *p, double x, double T, double t)
 {
+    double rx = p[R] + x, at = p[ALPHA] + T, a = p[A], bx = p[B] + x + m->first_chances;
     return pv_math_hyp2f1_neg(rx, a, a + bx, t / at);
 }
 
@@ -234,8 +254,9 @@ double pv_bg_survive(double rx, double at, double a, double bx, double t)
  * were survived: E = sum_{k >= 1} s_{k-1} P(N >= k) = sum_n P(N = n) (s_0 + ... + s_{n-1}), the
  * expansion of the same 2F1 in positive terms; a = 1 is an ordinary value.
  */
-double pv_bg_mean(double rx, double at, double a, double bx, double t)
+static double bg_mean(const struct pv_model *m, const double *p, double x, double T, double t)
 {
+    double rx = p[R] + x, at = p[ALPHA] + T, a = p[A], bx = p[B] + x + m->first_chances;
     if (!(t > 0.0))
         return 0.0;
     double z = t / (at + t);
@@ -278,9 +299,10 @@ double pv_bg_mean(double rx, double at, double a, double bx, double t)
     return sum;
 }
 
-size_t pv_bg_tail(double rx, double at, double a, double bx, double t, double least, size_t cap,
-                  double *ret_tail)
+static size_t bg_tail(const struct pv_model *m, const double *p, double x, double T, double t,
+                      double least, size_t cap, double *ret_tail)
 {
+    double rx = p[R] + x, at = p[ALPHA] + T, a = p[A], bx = p[B] + x + m->first_chances;
     double z = t / (at + t);
     double log_nb = -rx * log1p(t / at);
     double nb = exp(log_nb);
@@ -310,8 +332,10 @@ size_t pv_bg_tail(double rx, double at, double a, double bx, double t, double le
 }
 
 /* k purchases: k survived and N = k, or left at the k-th and N >= k; [FHL05] eq. 8. */
-int pv_bg_pmf(double rx, double at, double a, double bx, double t, size_t n, double *ret_pmf)
+static int bg_pmf(const struct pv_model *m, const double *p, double x, double T, double t, size_t n,
+                  double *ret_pmf)
 {
+    double rx = p[R] + x, at = p[ALPHA] + T, a = p[A], bx = p[B] + x + m->first_chances;
     double z = t / (at + t);
     double log_nb = -rx * log1p(t / at);
     double at_least = 1.0, s = 1.0, gone = 0.0; /* gone: s_{k-1} - s_k */
@@ -329,14 +353,41 @@ int pv_bg_pmf(double rx, double at, double a, double bx, double t, size_t n, dou
 
 /* Given (lambda, p), the purchase at which the customer leaves comes at rate lambda p and the
  * others form an independent Poisson process of rate lambda (1 - p) until then (thinning). */
-void pv_bg_draw(double rx, double at, double a, double bx, struct pv_rng *rng,
-                struct pv_future *ret_future)
+static void bg_draw(const struct pv_model *m, const double *p, double x, double T,
+                    struct pv_rng *rng, struct pv_future *ret_future)
 {
+    double rx = p[R] + x, at = p[ALPHA] + T, a = p[A], bx = p[B] + x + m->first_chances;
     double lambda = exp(pv_rng_log_gamma(rng, rx) - log(at));
     double ga = pv_rng_log_gamma(rng, a);
     double gb = pv_rng_log_gamma(rng, bx);
-    double p = 1.0 / (1.0 + exp(gb - ga));
-    ret_future->life = pv_rng_exponential(rng) / (lambda * p);
-    ret_future->rate = lambda * (1.0 - p);
+    double leaves = 1.0 / (1.0 + exp(gb - ga));
+    ret_future->life = pv_rng_exponential(rng) / (lambda * leaves);
+    ret_future->rate = lambda * (1.0 - leaves);
     ret_future->last = true;
 }
+
+/* Of a purchase at v and one before it: E[lambda^2 (1 - p)^(y + 1) e^(-lambda p v)], y the chances
+ * to leave at first. The first purchase, if it counts, and the earlier one were survived, and all
+ * others before v. */
+static double bg_pairs(const struct pv_model *m, const double *p, double v)
+{
+    double lead = p[R] * (p[R] + 1.0) / (p[ALPHA] * p[ALPHA]), top = p[A] + p[B], survived = 1.0;
+    for (int i = 0; i <= m->first_chances; i++)
+        survived *= (p[B] + i) / (top + i);
+    return lead * survived *
+           pv_math_hyp2f1_neg(p[R] + 2.0, p[A], top + 1.0 + m->first_chances, v / p[ALPHA]);
+}
+
+const struct pv_buying pv_bg_family = {
+    .defined = bg_defined,
+    .loglik = bg_loglik,
+    .p_alive = bg_p_alive,
+    .leave = bg_leave,
+    .survive = bg_survive,
+    .mean = bg_mean,
+    .tail = bg_tail,
+    .pmf = bg_pmf,
+    .dert = pv_bg_dert,
+    .draw = bg_draw,
+    .pairs = bg_pairs,
+};

@@ -101,9 +101,10 @@ static double table_at(const struct table *table, double at)
 
 enum { R, ALPHA, A, B, PARAMS };
 
-int pv_bg_dert(const double *p, double x, double chances, const double *T, size_t n, double delta,
-               double *ret_dert, double *ret_slope)
+int pv_bg_dert(const struct pv_model *m, const double *p, double x, const double *T, size_t n,
+               double delta, double *ret_dert, double *ret_slope)
 {
+    double chances = x + m->first_chances;
     struct table t;
     double low = p[ALPHA] + T[0], high = p[ALPHA] + T[n - 1];
     int rc = table_new(p[R] + x, p[A], p[B] + chances, low, high, delta, &t);

@@ -57,7 +57,8 @@ int pv_value_density(const struct pv_valuer *v, const struct pv_customer *row, s
         return PV_ERR_ARGUMENT;
     double unit = v->options.unit_days, x = row->x;
     double spend = row->x > 0 ? (double)row->spend / v->options.money_scale : 0.0;
-    double alive = v->model->buying->p_alive(v->theta, x, row->t_x / unit, row->T / unit, NULL);
+    double alive =
+        v->model->buying->p_alive(v->model, v->theta, x, row->t_x / unit, row->T / unit, NULL);
     double mean = v->gg.p * (v->gg.gamma + spend) / (v->gg.p * x + v->gg.q - 1.0);
     double *money = malloc(2 * DRAWS * sizeof *money);
     if (!money)
@@ -142,7 +143,7 @@ static void predict(const struct pv_valuer *v, const struct inputs *in, double *
 static double sensible_x(const struct pv_valuer *v, double x)
 {
     const struct pv_buying *buying = v->model->buying;
-    return buying->defined && !buying->defined(v->theta, x) ? 1.0 : x;
+    return buying->defined && !buying->defined(v->model, v->theta, x) ? 1.0 : x;
 }
 
 int pv_value_reasons(const struct pv_valuer *v, const struct pv_customer *row,

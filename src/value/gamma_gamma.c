@@ -30,8 +30,10 @@ struct gg_data {
     double *spend; /* x zbar of each customer, grouped by x */
 };
 
-static double gg_eval(const void *opaque, const double *theta, double *ret_grad, double *ret_hess)
+static double gg_eval(const struct pv_model *model, const void *opaque, const double *theta,
+                      double *ret_grad, double *ret_hess)
 {
+    (void)model;
     const struct gg_data *d = opaque;
     double p = theta[P], q = theta[Q], gamma = theta[GAMMA];
     double log_gamma = log(gamma);
@@ -251,7 +253,7 @@ int pv_fit_gamma_gamma(const struct pv_customer *rows, size_t n,
                 /* [FH13b] eq. 4: the mean of the base is p gamma / (q - 1). */
                 double theta[PARAMS] = {ps[i], qs[j], mean * (qs[j] - 1.0) / ps[i]};
                 double grad[PARAMS], hess[PARAMS * PARAMS];
-                double value = gg_eval(&d, theta, grad, hess);
+                double value = gg_eval(&pv_model_gamma_gamma, &d, theta, grad, hess);
                 if (value > best_value) {
                     best_value = value;
                     memcpy(start, theta, sizeof start);

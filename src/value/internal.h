@@ -74,38 +74,44 @@ struct pv_future {
  */
 struct pv_buying {
     /* Whether x is in the model's range. NULL: every x >= 0. */
-    bool (*defined)(const double *theta, double x);
-    double (*loglik)(const double *theta, double x, double t_x, double T);
+    bool (*defined)(const struct pv_model *model, const double *theta, double x);
+    double (*loglik)(const struct pv_model *model, const double *theta, double x, double t_x,
+                     double T);
     /* ret_slope (may be NULL): d ln P(alive) / d ln parameter. */
-    double (*p_alive)(const double *theta, double x, double t_x, double T, double *ret_slope);
+    double (*p_alive)(const struct pv_model *model, const double *theta, double x, double t_x,
+                      double T, double *ret_slope);
     /*
      * Optional, where p_alive is dear: all that is needed of one x, by day from .. to (to be freed
      * by the caller), and P(alive) from it; t_x and T are days after `from`.
      */
-    int (*alive_table)(const double *theta, int32_t x, double unit_days, int32_t from, int32_t to,
-                       double **ret_table);
-    double (*alive_from)(const double *theta, int32_t x, const double *table, int32_t t_x,
-                         int32_t T, double *ret_slope);
+    int (*alive_table)(const struct pv_model *model, const double *theta, int32_t x,
+                       double unit_days, int32_t from, int32_t to, double **ret_table);
+    double (*alive_from)(const struct pv_model *model, const double *theta, int32_t x,
+                         const double *table, int32_t t_x, int32_t T, double *ret_slope);
     /* Share of all customers who leave (of purchases, or within a span): 0 says nobody does. NULL
      * when nobody can. */
-    double (*leave)(const double *theta, double span);
+    double (*leave)(const struct pv_model *model, const double *theta, double span);
 
-    double (*survive)(const double *theta, double x, double T, double t);
-    double (*mean)(const double *theta, double x, double T, double t);
+    double (*survive)(const struct pv_model *model, const double *theta, double x, double T,
+                      double t);
+    double (*mean)(const struct pv_model *model, const double *theta, double x, double T, double t);
     /* ret_tail[k] = P(N >= k), k = 0 .. returned count - 1, stopping after the first value below
      * `least` or at `cap`. */
-    size_t (*tail)(const double *theta, double x, double T, double t, double least, size_t cap,
-                   double *ret_tail);
-    int (*pmf)(const double *theta, double x, double T, double t, size_t n, double *ret_pmf);
+    size_t (*tail)(const struct pv_model *model, const double *theta, double x, double T, double t,
+                   double least, size_t cap, double *ret_tail);
+    int (*pmf)(const struct pv_model *model, const double *theta, double x, double T, double t,
+               size_t n, double *ret_pmf);
     /* Discounted expected residual transactions at n ascending T; ret_slope (may be NULL): n x
      * params, d ln DERT / d ln parameter. */
-    int (*dert)(const double *theta, double x, const double *T, size_t n, double delta,
-                double *ret_dert, double *ret_slope);
-    void (*draw)(const double *theta, double x, double T, struct pv_rng *rng,
-                 struct pv_future *ret_future);
+    int (*dert)(const struct pv_model *model, const double *theta, double x, const double *T,
+                size_t n, double delta, double *ret_dert, double *ret_slope);
+    void (*draw)(const struct pv_model *model, const double *theta, double x, double T,
+                 struct pv_rng *rng, struct pv_future *ret_future);
     /* Of a new customer: density of a purchase at v after one at any given earlier time. */
-    double (*pairs)(const double *theta, double v);
+    double (*pairs)(const struct pv_model *model, const double *theta, double v);
 };
+
+struct pv_lifetime;
 
 struct pv_model {
     const char *name;
@@ -116,13 +122,17 @@ struct pv_model {
     double high[PV_MAX_PARAMS];
     double far[PV_MAX_PARAMS]; /* beyond it a parameter has run off: a ridge; 0: never */
     /* Doubles that eval needs in data->room. NULL: none. */
-    size_t (*room)(const struct pv_fit_data *data);
+    size_t (*room)(const struct pv_model *model, const struct pv_fit_data *data);
     /* Log-likelihood at theta; grad (params) and hess (params x params) when not NULL. */
-    double (*eval)(const void *data, const double *theta, double *ret_grad, double *ret_hess);
+    double (*eval)(const struct pv_model *model, const void *data, const double *theta,
+                   double *ret_grad, double *ret_hess);
     /* Up to PV_MAX_STARTS starting points around an overall purchase rate. NULL: fitted elsewhere.
      */
     int (*starts)(const struct pv_fit_data *data, double rate, double (*ret_start)[PV_MAX_PARAMS]);
     const struct pv_buying *buying; /* NULL for other kinds */
+    /* What the models of a family differ in. */
+    int first_chances;              /* bg_family.c: chances to leave before the first repeat */
+    const struct pv_lifetime *life; /* lifetime.c */
 };
 
 enum { PV_MAX_STARTS = 32 };
@@ -158,32 +168,25 @@ void pv_optim_maximise(const struct pv_model *model, const void *data, const dou
 void pv_optim_report(const struct pv_model *model, const struct pv_optimum *optimum,
                      struct pv_fit *ret_fit);
 
-/* ---- bg_family.c: leaving after a purchase with probability p ~ Beta(a, b) ----
- *
- * BG/NBD and MBG/NBD differ in `chances`, the times a customer with x repeat purchases could have
- * left: x, or x + 1 where one may leave right after the first purchase.
+/* ---- Families of models ---- */
+
+/*
+ * bg_family.c: leaving after a purchase with probability p ~ Beta(a, b). Its models differ in the
+ * chances to leave of a customer with x repeat purchases: x + model->first_chances.
  */
-
-/* Log-likelihood of cells with derivatives; extra = chances - x. data->room: 2 (max_day + 1). */
-double pv_bg_eval(const struct pv_fit_data *data, int extra, const double *theta, double *ret_grad,
-                  double *ret_hess);
-size_t pv_bg_room(const struct pv_fit_data *data);
+extern const struct pv_buying pv_bg_family;
+size_t pv_bg_room(const struct pv_model *model, const struct pv_fit_data *data);
+double pv_bg_eval(const struct pv_model *model, const void *data, const double *theta,
+                  double *ret_grad, double *ret_hess);
 int pv_bg_starts(const struct pv_fit_data *data, double rate, double (*ret_start)[PV_MAX_PARAMS]);
-double pv_bg_loglik(const double *theta, double x, double chances, double t_x, double T);
-double pv_bg_p_alive(const double *theta, double x, double chances, double t_x, double T,
-                     double *ret_slope);
+int pv_bg_dert(const struct pv_model *model, const double *theta, double x, const double *T,
+               size_t n, double delta, double *ret_dert, double *ret_slope); /* dert.c */
 
-/* Alive at T: lambda ~ Gamma(rx, at), p ~ Beta(a, bx). */
-double pv_bg_survive(double rx, double at, double a, double bx, double t);
-double pv_bg_mean(double rx, double at, double a, double bx, double t);
-size_t pv_bg_tail(double rx, double at, double a, double bx, double t, double least, size_t cap,
-                  double *ret_tail);
-int pv_bg_pmf(double rx, double at, double a, double bx, double t, size_t n, double *ret_pmf);
-void pv_bg_draw(double rx, double at, double a, double bx, struct pv_rng *rng,
-                struct pv_future *ret_future);
-/* dert.c */
-int pv_bg_dert(const double *theta, double x, double chances, const double *T, size_t n,
-               double delta, double *ret_dert, double *ret_slope);
+/* lifetime.c, lifetime_fit.c: a lifetime of its own; its models differ in model->life. */
+extern const struct pv_buying pv_life_family;
+size_t pv_life_room(const struct pv_model *model, const struct pv_fit_data *data);
+double pv_life_eval(const struct pv_model *model, const void *data, const double *theta,
+                    double *ret_grad, double *ret_hess);
 
 /* ---- parallel.c ---- */
 

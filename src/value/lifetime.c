@@ -97,9 +97,10 @@ static void two_parts(const struct pv_lifetime *life, const double *theta, doubl
         memcpy(ret_first, first, sizeof(double) * (size_t)(2 + life->params));
 }
 
-double pv_life_loglik(const struct pv_lifetime *life, const double *theta, double x, double t_x,
-                      double T)
+static double life_loglik(const struct pv_model *m, const double *theta, double x, double t_x,
+                          double T)
 {
+    const struct pv_lifetime *life = m->life;
     double alive, gone;
     two_parts(life, theta, x, t_x, T, &alive, &gone, NULL);
     return pv_math_lrising(theta[0], x) + theta[0] * log(theta[1]) +
@@ -107,9 +108,10 @@ double pv_life_loglik(const struct pv_lifetime *life, const double *theta, doubl
            log(alive + gone);
 }
 
-double pv_life_p_alive(const struct pv_lifetime *life, const double *theta, double x, double t_x,
-                       double T, double *ret_slope)
+static double life_p_alive(const struct pv_model *m, const double *theta, double x, double t_x,
+                           double T, double *ret_slope)
 {
+    const struct pv_lifetime *life = m->life;
     double alive, gone, first[PV_MAX_PARAMS];
     two_parts(life, theta, x, t_x, T, &alive, &gone, ret_slope ? first : NULL);
     for (int k = 0; ret_slope && k < 2 + life->params; k++)
@@ -117,13 +119,17 @@ double pv_life_p_alive(const struct pv_lifetime *life, const double *theta, doub
     return alive / (alive + gone);
 }
 
-double pv_life_leave(const struct pv_lifetime *life, const double *theta, double span)
+static double life_leave(const struct pv_model *m, const double *theta, double span)
 {
+    const struct pv_lifetime *life = m->life;
     return -expm1(life->log_survival(theta + 2, span, NULL, NULL));
 }
 
-double pv_life_survive(const struct pv_lifetime *life, const double *theta, double T, double t)
+static double life_survive(const struct pv_model *m, const double *theta, double x, double T,
+                           double t)
 {
+    (void)x;
+    const struct pv_lifetime *life = m->life;
     const double *phi = theta + 2;
     return exp(life->log_survival(phi, T + t, NULL, NULL) - life->log_survival(phi, T, NULL, NULL));
 }
@@ -159,9 +165,9 @@ static double survival_integral(const struct pv_lifetime *life, const double *ph
     return total;
 }
 
-double pv_life_mean(const struct pv_lifetime *life, const double *theta, double x, double T,
-                    double t)
+static double life_mean(const struct pv_model *m, const double *theta, double x, double T, double t)
 {
+    const struct pv_lifetime *life = m->life;
     double left = life->mean_left ? life->mean_left(theta + 2, T, t)
                                   : survival_integral(life, theta + 2, T, T + t, 0.0, NULL);
     return (theta[0] + x) / (theta[1] + T) * left;
@@ -171,9 +177,10 @@ double pv_life_mean(const struct pv_lifetime *life, const double *theta, double 
  * DERT = E[lambda] int_0^inf e^(-delta t) S(T + t) / S(T) dt, from the last T backwards: what comes
  * after the next T is known already.
  */
-int pv_life_dert(const struct pv_lifetime *life, const double *theta, double x, const double *T,
-                 size_t n, double delta, double *ret_dert, double *ret_slope)
+static int life_dert(const struct pv_model *m, const double *theta, double x, const double *T,
+                     size_t n, double delta, double *ret_dert, double *ret_slope)
 {
+    const struct pv_lifetime *life = m->life;
     const double *phi = theta + 2;
     size_t params = (size_t)life->params + 2;
     double later = 0.0, later_first[PV_LIFE_MAX] = {0.0};
@@ -203,16 +210,18 @@ int pv_life_dert(const struct pv_lifetime *life, const double *theta, double x, 
     return 0;
 }
 
-void pv_life_draw(const struct pv_lifetime *life, const double *theta, double x, double T,
-                  struct pv_rng *rng, struct pv_future *ret_future)
+static void life_draw(const struct pv_model *m, const double *theta, double x, double T,
+                      struct pv_rng *rng, struct pv_future *ret_future)
 {
+    const struct pv_lifetime *life = m->life;
     ret_future->rate = exp(pv_rng_log_gamma(rng, theta[0] + x) - log(theta[1] + T));
     ret_future->life = life->draw(theta + 2, T, rng);
     ret_future->last = false;
 }
 
-double pv_life_pairs(const struct pv_lifetime *life, const double *theta, double v)
+static double life_pairs(const struct pv_model *m, const double *theta, double v)
 {
+    const struct pv_lifetime *life = m->life;
     return theta[0] * (theta[0] + 1.0) / (theta[1] * theta[1]) *
            exp(life->log_survival(theta + 2, v, NULL, NULL));
 }
@@ -287,9 +296,10 @@ static void first_terms(struct grid *g)
 
 /* P(N >= k) = int_0^t f_k(tau) S(T + tau) / S(T) d tau, f_k the density of the k-th purchase of an
  * immortal customer: Gamma mixed over lambda, f_{k+1} / f_k = (rx + k) / k tau / (at + tau). */
-size_t pv_life_tail(const struct pv_lifetime *life, const double *theta, double x, double T,
-                    double t, double least, size_t cap, double *ret_tail)
+static size_t life_tail(const struct pv_model *m, const double *theta, double x, double T, double t,
+                        double least, size_t cap, double *ret_tail)
 {
+    const struct pv_lifetime *life = m->life;
     const double *phi = theta + 2;
     double rx = theta[0] + x, at = theta[1] + T;
     if (cap == 0)
@@ -322,9 +332,10 @@ size_t pv_life_tail(const struct pv_lifetime *life, const double *theta, double 
 /* P(N = k) = NB_k(t) S(T + t) / S(T) + int_0^t NB_k(tau) f(T + tau) / S(T) d tau: Fader & Hardie
  * (2006), Deriving an expression for P(X(t) = x) under the Pareto/NBD model, note 012, for any
  * lifetime. */
-int pv_life_pmf(const struct pv_lifetime *life, const double *theta, double x, double T, double t,
-                size_t n, double *ret_pmf)
+static int life_pmf(const struct pv_model *m, const double *theta, double x, double T, double t,
+                    size_t n, double *ret_pmf)
 {
+    const struct pv_lifetime *life = m->life;
     const double *phi = theta + 2;
     double rx = theta[0] + x, at = theta[1] + T;
     double mean = rx * t / at;
@@ -352,3 +363,18 @@ int pv_life_pmf(const struct pv_lifetime *life, const double *theta, double x, d
     free(g.tau);
     return 0;
 }
+
+const struct pv_buying pv_life_family = {
+    .loglik = life_loglik,
+    .p_alive = life_p_alive,
+    .alive_table = pv_life_alive_table,
+    .alive_from = pv_life_alive_from,
+    .leave = life_leave,
+    .survive = life_survive,
+    .mean = life_mean,
+    .tail = life_tail,
+    .pmf = life_pmf,
+    .dert = life_dert,
+    .draw = life_draw,
+    .pairs = life_pairs,
+};

@@ -35,35 +35,10 @@ extern const double pv_gauss4_node[2], pv_gauss4_weight[2];
 extern const double pv_gauss8_node[4], pv_gauss8_weight[4];
 extern const double pv_gauss16_node[8], pv_gauss16_weight[8];
 
-/* ---- lifetime.c: one customer ---- */
-
-double pv_life_loglik(const struct pv_lifetime *life, const double *theta, double x, double t_x,
-                      double T);
-double pv_life_p_alive(const struct pv_lifetime *life, const double *theta, double x, double t_x,
-                       double T, double *ret_slope);
-double pv_life_leave(const struct pv_lifetime *life, const double *theta, double span);
-double pv_life_survive(const struct pv_lifetime *life, const double *theta, double T, double t);
-double pv_life_mean(const struct pv_lifetime *life, const double *theta, double x, double T,
-                    double t);
-size_t pv_life_tail(const struct pv_lifetime *life, const double *theta, double x, double T,
-                    double t, double least, size_t cap, double *ret_tail);
-int pv_life_pmf(const struct pv_lifetime *life, const double *theta, double x, double T, double t,
-                size_t n, double *ret_pmf);
-int pv_life_dert(const struct pv_lifetime *life, const double *theta, double x, const double *T,
-                 size_t n, double delta, double *ret_dert, double *ret_slope);
-void pv_life_draw(const struct pv_lifetime *life, const double *theta, double x, double T,
-                  struct pv_rng *rng, struct pv_future *ret_future);
-double pv_life_pairs(const struct pv_lifetime *life, const double *theta, double v);
-
-/* ---- lifetime_fit.c: many customers, by day ---- */
-
-size_t pv_life_room(const struct pv_lifetime *life, const struct pv_fit_data *data);
-double pv_life_eval(const struct pv_lifetime *life, const struct pv_fit_data *data,
-                    const double *theta, double *ret_grad, double *ret_hess);
-/* See alive_table and alive_from of struct pv_buying. */
-int pv_life_alive_table(const struct pv_lifetime *life, const double *theta, int32_t x,
+/* lifetime_fit.c; see alive_table and alive_from of struct pv_buying. */
+int pv_life_alive_table(const struct pv_model *model, const double *theta, int32_t x,
                         double unit_days, int32_t from, int32_t to, double **ret_table);
-double pv_life_alive_from(const struct pv_lifetime *life, const double *theta, double rx,
+double pv_life_alive_from(const struct pv_model *model, const double *theta, int32_t x,
                           const double *table, int32_t t_x, int32_t T, double *ret_slope);
 
 #endif

@@ -205,10 +205,10 @@ static void days_of(struct days *d, double rx, int32_t from, int32_t to)
 
 /* ---- The likelihood -------------------------------------------------------------------------- */
 
-size_t pv_life_room(const struct pv_lifetime *life, const struct pv_fit_data *data)
+size_t pv_life_room(const struct pv_model *model, const struct pv_fit_data *data)
 {
     size_t days = (size_t)data->max_day + 1;
-    return days_room(life->params + 2, days) + (days + 1) / 2 + 1;
+    return days_room(model->params, days) + (days + 1) / 2 + 1;
 }
 
 /* Sums over the cells of one x. */
@@ -310,10 +310,12 @@ static void cover(const struct pv_fit_data *data, int32_t *most_x)
             most_x[d] = most_x[d - 1];
 }
 
-double pv_life_eval(const struct pv_lifetime *life, const struct pv_fit_data *data,
-                    const double *theta, double *ret_grad, double *ret_hess)
+double pv_life_eval(const struct pv_model *model, const void *opaque, const double *theta,
+                    double *ret_grad, double *ret_hess)
 {
-    int params = life->params + 2;
+    const struct pv_fit_data *data = opaque;
+    const struct pv_lifetime *life = model->life;
+    int params = model->params;
     struct days d;
     int32_t *most_x =
         (int32_t *)(void *)(data->room + days_room(params, (size_t)data->max_day + 1));
@@ -358,10 +360,11 @@ double pv_life_eval(const struct pv_lifetime *life, const struct pv_fit_data *da
  * A row a day: ln of what a customer alive at d has, M(d), and features of the alive part less
  * M(d). M counts to the end of the table, whatever T is.
  */
-int pv_life_alive_table(const struct pv_lifetime *life, const double *theta, int32_t x,
+int pv_life_alive_table(const struct pv_model *model, const double *theta, int32_t x,
                         double unit_days, int32_t from, int32_t to, double **ret_table)
 {
-    int params = life->params + 2;
+    const struct pv_lifetime *life = model->life;
+    int params = model->params;
     size_t n = (size_t)(to - from) + 1, width = moments_of(params, 1), row = 1 + 2 * width;
     double rx = theta[0] + x;
     double *room = malloc(days_room(params, n) * sizeof *room);
@@ -388,10 +391,11 @@ int pv_life_alive_table(const struct pv_lifetime *life, const double *theta, int
 }
 
 /* table: of the first day; t_x and T count from it. */
-double pv_life_alive_from(const struct pv_lifetime *life, const double *theta, double rx,
+double pv_life_alive_from(const struct pv_model *model, const double *theta, int32_t x,
                           const double *table, int32_t t_x, int32_t T, double *ret_slope)
 {
-    int params = life->params + 2;
+    int params = model->params;
+    double rx = theta[0] + x;
     size_t width = moments_of(params, 1), row = 1 + 2 * width;
     const double *early = table + (size_t)t_x * row, *late = table + (size_t)T * row;
     double e = exp(late[0] - early[0]);

@@ -93,7 +93,7 @@ static enum pv_verdict judge(const struct pv_model *model, const struct pv_optim
 {
     const double *t = o->theta;
     bool can_leave = model->buying->leave != NULL;
-    double leave = can_leave ? model->buying->leave(t, span) : 1.0;
+    double leave = can_leave ? model->buying->leave(model, t, span) : 1.0;
     if (!isfinite(o->value))
         return PV_VERDICT_NOT_CONVERGED;
     if (leave < 1e-4)
@@ -136,7 +136,7 @@ static void choose_starts(const struct pv_model *model, struct pv_fit_data *d, d
     }
     d->stride = d->cells / 4096 + 1;
     for (int s = 0; s < n; s++) {
-        double value = model->eval(d, start[s], NULL, NULL);
+        double value = model->eval(model, d, start[s], NULL, NULL);
         if (!isfinite(value))
             continue;
         int at = TRIES;
@@ -227,7 +227,7 @@ int pv_fit_model(const struct pv_model *model, const struct pv_cells *cells,
     else if (customers < 30 || repeaters < 10)
         fit.verdict = PV_VERDICT_TOO_FEW_CUSTOMERS;
     if (fit.verdict == PV_VERDICT_OK) {
-        d.room = malloc(((model->room ? model->room(&d) : 0) + 1) * sizeof *d.room);
+        d.room = malloc(((model->room ? model->room(model, &d) : 0) + 1) * sizeof *d.room);
         if (!d.room)
             return PV_ERR_NO_MEMORY;
         search(model, &d, purchases / (days / options->unit_days), &fit);
@@ -247,12 +247,12 @@ static bool sensible(const struct pv_model *m, const double *p, double x, double
         if (!(p[i] > 0.0) || !isfinite(p[i]))
             return false;
     return x >= 0.0 && t_x >= 0.0 && T >= t_x && isfinite(T) && isfinite(x) &&
-           (!m->buying->defined || m->buying->defined(p, x));
+           (!m->buying->defined || m->buying->defined(m, p, x));
 }
 
 double pv_predict_loglik(const struct pv_model *m, const double *p, double x, double t_x, double T)
 {
-    return sensible(m, p, x, t_x, T) ? m->buying->loglik(p, x, t_x, T) : NAN;
+    return sensible(m, p, x, t_x, T) ? m->buying->loglik(m, p, x, t_x, T) : NAN;
 }
 
 double pv_predict_alive(const struct pv_model *m, const double *p, double x, double t_x, double T,
@@ -260,8 +260,8 @@ double pv_predict_alive(const struct pv_model *m, const double *p, double x, dou
 {
     if (!sensible(m, p, x, t_x, T) || !(t >= 0.0))
         return NAN;
-    double now = m->buying->p_alive(p, x, t_x, T, NULL);
-    return t > 0.0 ? now * m->buying->survive(p, x, T, t) : now;
+    double now = m->buying->p_alive(m, p, x, t_x, T, NULL);
+    return t > 0.0 ? now * m->buying->survive(m, p, x, T, t) : now;
 }
 
 double pv_predict_expected(const struct pv_model *m, const double *p, double x, double t_x,
@@ -269,7 +269,7 @@ double pv_predict_expected(const struct pv_model *m, const double *p, double x, 
 {
     if (!sensible(m, p, x, t_x, T) || !(t >= 0.0))
         return NAN;
-    return m->buying->p_alive(p, x, t_x, T, NULL) * m->buying->mean(p, x, T, t);
+    return m->buying->p_alive(m, p, x, t_x, T, NULL) * m->buying->mean(m, p, x, T, t);
 }
 
 int pv_predict_pmf(const struct pv_model *m, const double *p, double x, double t_x, double T,
@@ -277,10 +277,10 @@ int pv_predict_pmf(const struct pv_model *m, const double *p, double x, double t
 {
     if (!sensible(m, p, x, t_x, T) || !(t >= 0.0) || n == 0 || n > 100000000)
         return PV_ERR_ARGUMENT;
-    int rc = m->buying->pmf(p, x, T, t, n, ret_pmf);
+    int rc = m->buying->pmf(m, p, x, T, t, n, ret_pmf);
     if (rc)
         return rc;
-    double alive = m->buying->p_alive(p, x, t_x, T, NULL);
+    double alive = m->buying->p_alive(m, p, x, t_x, T, NULL);
     for (size_t k = 0; k < n; k++)
         ret_pmf[k] = alive * ret_pmf[k] + (k == 0 ? 1.0 - alive : 0.0);
     return 0;
@@ -298,9 +298,9 @@ double pv_predict_dert(const struct pv_model *m, const double *p, double x, doub
 {
     double dert;
     if (!sensible(m, p, x, t_x, T) || !(delta > 0.0) ||
-        m->buying->dert(p, x, &T, 1, delta, &dert, NULL))
+        m->buying->dert(m, p, x, &T, 1, delta, &dert, NULL))
         return NAN;
-    return m->buying->p_alive(p, x, t_x, T, NULL) * dert;
+    return m->buying->p_alive(m, p, x, t_x, T, NULL) * dert;
 }
 
 double pv_discount_per_unit(double yearly_rate, double unit_days)

@@ -26,7 +26,7 @@ static bool evaluate(const struct pv_model *model, const void *data, struct poin
     double theta[PV_MAX_PARAMS] = {0.0};
     for (int i = 0; i < n; i++)
         theta[i] = exp(at->log_theta[i]);
-    at->value = model->eval(data, theta, at->grad, at->hess);
+    at->value = model->eval(model, data, theta, at->grad, at->hess);
     bool fine = isfinite(at->value);
     for (int i = 0; i < n; i++) {
         for (int j = 0; j < n; j++) {

@@ -74,99 +74,6 @@ static const struct pv_lifetime life = {
     .draw = draw_life,
 };
 
-/* ---- As a model of purchases ----------------------------------------------------------------- */
-
-static size_t room(const struct pv_fit_data *data)
-{
-    return pv_life_room(&life, data);
-}
-
-static double eval(const void *data, const double *p, double *ret_grad, double *ret_hess)
-{
-    return pv_life_eval(&life, data, p, ret_grad, ret_hess);
-}
-
-static double loglik(const double *p, double x, double t_x, double T)
-{
-    return pv_life_loglik(&life, p, x, t_x, T);
-}
-
-static double p_alive(const double *p, double x, double t_x, double T, double *ret_slope)
-{
-    return pv_life_p_alive(&life, p, x, t_x, T, ret_slope);
-}
-
-static int alive_table(const double *p, int32_t x, double unit_days, int32_t from, int32_t to,
-                       double **ret_table)
-{
-    return pv_life_alive_table(&life, p, x, unit_days, from, to, ret_table);
-}
-
-static double alive_from(const double *p, int32_t x, const double *table, int32_t t_x, int32_t T,
-                         double *ret_slope)
-{
-    return pv_life_alive_from(&life, p, p[R] + x, table, t_x, T, ret_slope);
-}
-
-static double leave(const double *p, double span)
-{
-    return pv_life_leave(&life, p, span);
-}
-
-static double survive(const double *p, double x, double T, double t)
-{
-    (void)x;
-    return pv_life_survive(&life, p, T, t);
-}
-
-static double mean(const double *p, double x, double T, double t)
-{
-    return pv_life_mean(&life, p, x, T, t);
-}
-
-static size_t tail(const double *p, double x, double T, double t, double least, size_t cap,
-                   double *ret_tail)
-{
-    return pv_life_tail(&life, p, x, T, t, least, cap, ret_tail);
-}
-
-static int pmf(const double *p, double x, double T, double t, size_t n, double *ret_pmf)
-{
-    return pv_life_pmf(&life, p, x, T, t, n, ret_pmf);
-}
-
-static int dert(const double *p, double x, const double *T, size_t n, double delta,
-                double *ret_dert, double *ret_slope)
-{
-    return pv_life_dert(&life, p, x, T, n, delta, ret_dert, ret_slope);
-}
-
-static void draw(const double *p, double x, double T, struct pv_rng *rng,
-                 struct pv_future *ret_future)
-{
-    pv_life_draw(&life, p, x, T, rng, ret_future);
-}
-
-static double pairs(const double *p, double v)
-{
-    return pv_life_pairs(&life, p, v);
-}
-
-static const struct pv_buying buying = {
-    .loglik = loglik,
-    .p_alive = p_alive,
-    .alive_table = alive_table,
-    .alive_from = alive_from,
-    .leave = leave,
-    .survive = survive,
-    .mean = mean,
-    .tail = tail,
-    .pmf = pmf,
-    .dert = dert,
-    .draw = draw,
-    .pairs = pairs,
-};
-
 /* Around the overall rate; half of all lifetimes are over within a tenth of the observation, or
  * within all of it. */
 static int starts(const struct pv_fit_data *d, double rate, double (*ret_start)[PV_MAX_PARAMS])
@@ -193,8 +100,9 @@ const struct pv_model pv_model_pareto_nbd = {
     .low = {1e-6, 1e-6, 1e-7, 1e-6},
     .high = {1e6, 1e8, 1e6, 1e8},
     .far = {1e4, 0.0, 1e4, 0.0},
-    .room = room,
-    .eval = eval,
+    .room = pv_life_room,
+    .eval = pv_life_eval,
     .starts = starts,
-    .buying = &buying,
+    .buying = &pv_life_family,
+    .life = &life,
 };

@@ -45,7 +45,7 @@ static void simulate_one(const struct pv_valuer *v, const struct pv_draw *d, dou
 {
     double delta = v->delta, horizon = v->options.horizon;
     struct pv_future f;
-    v->model->buying->draw(d->theta, x, T, rng, &f);
+    v->model->buying->draw(v->model, d->theta, x, T, rng, &f);
     double life = f.life, stay = f.rate;
 
     /* Spend: purchases cost Gamma(p, nu), nu ~ Gamma(p x + q, gamma + x zbar); in units of the

@@ -29,17 +29,17 @@ static double window_pairs(const struct cohort_curve *c, int32_t from, int32_t t
     return 2.0 * sum / unit;
 }
 
-static int fill_curve(const struct pv_buying *m, const double *theta, double unit, int32_t days,
+static int fill_curve(const struct pv_model *m, const double *theta, double unit, int32_t days,
                       struct cohort_curve *c)
 {
     c->mean = malloc(((size_t)days + 1) * sizeof *c->mean);
     c->pairs = malloc(((size_t)days + 1) * sizeof *c->pairs);
     if (!c->mean || !c->pairs)
         return PV_ERR_NO_MEMORY;
-    double alive = m->p_alive(theta, 0.0, 0.0, 0.0, NULL);
+    double alive = m->buying->p_alive(m, theta, 0.0, 0.0, 0.0, NULL);
     for (int32_t d = 0; d <= days; d++) {
-        c->mean[d] = alive * m->mean(theta, 0.0, 0.0, d / unit);
-        c->pairs[d] = m->pairs(theta, d / unit);
+        c->mean[d] = alive * m->buying->mean(m, theta, 0.0, 0.0, d / unit);
+        c->pairs[d] = m->buying->pairs(m, theta, d / unit);
     }
     return 0;
 }
@@ -51,7 +51,7 @@ static int track(const struct pv_history_view *h, const struct pv_model *m,
     int64_t last = (int64_t)from + (int64_t)period * (int64_t)n - 1;
     int32_t cohorts = cohort_end - h->first_day + 1;
     double unit = fit->unit_days;
-    int rc = fill_curve(m->buying, fit->param, unit, (int32_t)(last - h->first_day + 1), curve);
+    int rc = fill_curve(m, fit->param, unit, (int32_t)(last - h->first_day + 1), curve);
     if (rc)
         return rc;
     for (size_t i = 0; i < n; i++)

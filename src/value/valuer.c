@@ -31,16 +31,16 @@ static int fill_means(const struct pv_valuer *v, struct pv_group *g, size_t n)
     double *T = memory, *dert = T + n, *slope = dert + n;
     for (size_t i = 0; i < n; i++)
         T[i] = g[i].T / v->options.unit_days;
-    int rc = buying->dert(v->theta, x, T, n, v->delta, dert, params ? slope : NULL);
+    int rc = buying->dert(v->model, v->theta, x, T, n, v->delta, dert, params ? slope : NULL);
     for (size_t i = 0; i < n && rc == 0; i++) {
         g[i].dert = dert[i];
         memcpy(g[i].dert_slope, slope + i * params, params * sizeof *slope);
-        g[i].mean = buying->mean(v->theta, x, T[i], horizon);
+        g[i].mean = buying->mean(v->model, v->theta, x, T[i], horizon);
         for (size_t k = 0; k < params; k++) {
             double moved[PV_MAX_PARAMS];
             memcpy(moved, v->theta, sizeof moved);
             moved[k] *= exp(PV_STEP);
-            double mean = buying->mean(moved, x, T[i], horizon);
+            double mean = buying->mean(v->model, moved, x, T[i], horizon);
             g[i].mean_slope[k] = (mean / g[i].mean - 1.0) / PV_STEP;
         }
     }
@@ -55,7 +55,7 @@ static int fill_tail(const struct pv_valuer *v, double *work, struct pv_group *g
     double *sum = work, *one = work + TAIL_CAP;
     size_t tails = 0;
     for (size_t s = 0; s < v->sigmas; s++) {
-        size_t n = v->model->buying->tail(v->sigma[s], g->x, T, v->options.horizon,
+        size_t n = v->model->buying->tail(v->model, v->sigma[s], g->x, T, v->options.horizon,
                                           TAIL_LEAST / 4.0, TAIL_CAP, one);
         for (size_t k = 0; k < n; k++)
             sum[k] = k < tails ? sum[k] + one[k] : one[k];
@@ -96,8 +96,8 @@ static int fill_x(void *context, size_t index)
     struct pv_alive *a = &v->alive[index];
     int rc = 0;
     if (a->to > a->from)
-        rc = v->model->buying->alive_table(v->theta, v->x_value[index], v->options.unit_days,
-                                           a->from, a->to, &a->table);
+        rc = v->model->buying->alive_table(v->model, v->theta, v->x_value[index],
+                                           v->options.unit_days, a->from, a->to, &a->table);
     return rc ? rc : fill_groups(v, &v->group[from], to - from);
 }
 
@@ -396,9 +396,11 @@ static double p_alive(const struct pv_valuer *v, const struct pv_customer *row,
 {
     double unit = v->options.unit_days;
     if (table && table->table && row->t_x >= table->from && row->T <= table->to)
-        return v->model->buying->alive_from(v->theta, row->x, table->table, row->t_x - table->from,
-                                            row->T - table->from, ret_slope);
-    return v->model->buying->p_alive(v->theta, row->x, row->t_x / unit, row->T / unit, ret_slope);
+        return v->model->buying->alive_from(v->model, v->theta, row->x, table->table,
+                                            row->t_x - table->from, row->T - table->from,
+                                            ret_slope);
+    return v->model->buying->p_alive(v->model, v->theta, row->x, row->t_x / unit, row->T / unit,
+                                     ret_slope);
 }
 
 static void work_points(const struct pv_valuer *v, const struct pv_customer *row,

@@ -55,7 +55,7 @@ static void check_pmf(const struct pv_model *m, const double *p, const struct cu
     near_relative(sum, 1.0, 1e-11, m->name);
     near_relative(mean, pv_predict_expected(m, p, c->x, c->t_x, c->T, t), 1e-9, "mean of the PMF");
     near_relative(pv_predict_none(m, p, c->x, c->t_x, c->T, t), pmf[0], 1e-14, "no purchase");
-    size_t n = m->buying->tail(p, c->x, c->T, t, 1e-3, MOST, tail);
+    size_t n = m->buying->tail(m, p, c->x, c->T, t, 1e-3, MOST, tail);
     double alive = pv_predict_alive(m, p, c->x, c->t_x, c->T, 0.0), below = pmf[0];
     for (size_t k = 1; k < n; k++) {
         if (!(fabs(alive * tail[k] - (1.0 - below)) < 2e-7))
@@ -147,23 +147,23 @@ static void check_slopes(const struct pv_model *m, const double *p, const struct
 {
     const double T[] = {c->T, c->T + 0.5, c->T + 30.0}, h = 1e-4;
     double slope[PV_MAX_PARAMS], dert[3], dert_slope[3 * PV_MAX_PARAMS];
-    double alive = m->buying->p_alive(p, c->x, c->t_x, c->T, slope);
-    assert_int_equal(m->buying->dert(p, c->x, T, 3, 0.003, dert, dert_slope), 0);
+    double alive = m->buying->p_alive(m, p, c->x, c->t_x, c->T, slope);
+    assert_int_equal(m->buying->dert(m, p, c->x, T, 3, 0.003, dert, dert_slope), 0);
     for (int k = 0; k < m->params; k++) {
         double up[PV_MAX_PARAMS], down[PV_MAX_PARAMS], a[2], d[2];
         memcpy(up, p, sizeof up);
         memcpy(down, p, sizeof down);
         up[k] *= exp(h);
         down[k] *= exp(-h);
-        a[0] = m->buying->p_alive(down, c->x, c->t_x, c->T, NULL);
-        a[1] = m->buying->p_alive(up, c->x, c->t_x, c->T, NULL);
+        a[0] = m->buying->p_alive(m, down, c->x, c->t_x, c->T, NULL);
+        a[1] = m->buying->p_alive(m, up, c->x, c->t_x, c->T, NULL);
         double want = log(a[1] / a[0]) / (2 * h);
         if (!(fabs(slope[k] - want) < 1e-5 * fabs(want) + 1e-7))
             fail_msg("%s: d ln P(alive) / d ln %s %.9g, want %.9g", m->name, m->param[k], slope[k],
                      want);
         for (int i = 0; i < 3; i++) {
-            assert_int_equal(m->buying->dert(down, c->x, &T[i], 1, 0.003, &d[0], NULL), 0);
-            assert_int_equal(m->buying->dert(up, c->x, &T[i], 1, 0.003, &d[1], NULL), 0);
+            assert_int_equal(m->buying->dert(m, down, c->x, &T[i], 1, 0.003, &d[0], NULL), 0);
+            assert_int_equal(m->buying->dert(m, up, c->x, &T[i], 1, 0.003, &d[1], NULL), 0);
             want = log(d[1] / d[0]) / (2 * h);
             if (!(fabs(dert_slope[i * m->params + k] - want) < 1e-4 * fabs(want) + 1e-5))
                 fail_msg("%s: d ln DERT / d ln %s %.9g, want %.9g", m->name, m->param[k],
@@ -173,7 +173,7 @@ static void check_slopes(const struct pv_model *m, const double *p, const struct
     for (int i = 0; i < 3; i++)
         near_relative(alive * dert[i] / alive,
                       pv_predict_dert(m, p, c->x, c->t_x, T[i], 0.003) /
-                          m->buying->p_alive(p, c->x, c->t_x, T[i], NULL),
+                          m->buying->p_alive(m, p, c->x, c->t_x, T[i], NULL),
                       1e-10, "one T or three");
 }
 
@@ -193,9 +193,9 @@ static struct pv_customer live(const struct pv_model *m, const double *p, struct
     struct pv_future f = {0};
     double t = 0.0;
     int32_t last = 0;
-    if (pv_rng_uniform(rng) >= m->buying->p_alive(p, 0.0, 0.0, 0.0, NULL))
+    if (pv_rng_uniform(rng) >= m->buying->p_alive(m, p, 0.0, 0.0, 0.0, NULL))
         return c;
-    m->buying->draw(p, 0.0, 0.0, rng, &f);
+    m->buying->draw(m, p, 0.0, 0.0, rng, &f);
     while (t < f.life) {
         t += pv_rng_exponential(rng) / f.rate;
         if (t >= f.life) {
@@ -285,12 +285,12 @@ static void derivatives_are_right(void **state)
             const double *p = place ? worlds[w].busy : worlds[w].param;
             struct pv_fit_data d = {.stride = 1, .unit_days = 7.0, .max_day = 400};
             d.cell = pv_cells_data(cells, &d.cells);
-            d.room = malloc((m->room(&d) + 1) * sizeof *d.room);
+            d.room = malloc((m->room(m, &d) + 1) * sizeof *d.room);
             assert_non_null(d.room);
             double grad[PV_MAX_PARAMS], hess[PV_MAX_PARAMS * PV_MAX_PARAMS];
-            double value = m->eval(&d, p, grad, hess), h = 1e-4;
+            double value = m->eval(m, &d, p, grad, hess), h = 1e-4;
             near_relative(value, sum_loglik(m, rows, N, p), 1e-11, m->name);
-            near_relative(m->eval(&d, p, NULL, NULL), value, 1e-13, "without derivatives");
+            near_relative(m->eval(m, &d, p, NULL, NULL), value, 1e-13, "without derivatives");
             for (int i = 0; i < m->params; i++) {
                 double q[2][PV_MAX_PARAMS], g[2][PV_MAX_PARAMS], v[2];
                 double junk[PV_MAX_PARAMS * PV_MAX_PARAMS];
@@ -298,7 +298,7 @@ static void derivatives_are_right(void **state)
                     memcpy(q[s], p, sizeof q[s]);
                     q[s][i] += s ? h * p[i] : -h * p[i];
                     v[s] = sum_loglik(m, rows, N, q[s]);
-                    (void)m->eval(&d, q[s], g[s], junk);
+                    (void)m->eval(m, &d, q[s], g[s], junk);
                 }
                 double scale = fabs(value) / p[i];
                 if (!(fabs(grad[i] - (v[1] - v[0]) / (2 * h * p[i])) < 2e-8 * scale))
@@ -396,8 +396,8 @@ static void futures_average_to_the_expectation(void **state)
                 sum += money[i];
                 worth += money[DRAWS + i];
             }
-            assert_int_equal(m->buying->dert(v->theta, xs[k], &T, 1, v->delta, &dert, NULL), 0);
-            near_relative(sum / DRAWS, m->buying->mean(v->theta, xs[k], T, 52), 0.04, m->name);
+            assert_int_equal(m->buying->dert(m, v->theta, xs[k], &T, 1, v->delta, &dert, NULL), 0);
+            near_relative(sum / DRAWS, m->buying->mean(m, v->theta, xs[k], T, 52), 0.04, m->name);
             near_relative(worth / DRAWS, dert, 0.04, m->name);
         }
         pv_valuer_free(v);
@@ -420,8 +420,9 @@ static void tracking_expects_what_happens(void **state)
             int32_t first = (int32_t)(i % 84);
             double t = 0.0;
             assert_int_equal(pv_builder_add(b, i, first, 100), 0);
-            bool alive = pv_rng_uniform(&rng) < m->buying->p_alive(worlds[w].param, 0, 0, 0, NULL);
-            m->buying->draw(worlds[w].param, 0, 0, &rng, &f);
+            bool alive =
+                pv_rng_uniform(&rng) < m->buying->p_alive(m, worlds[w].param, 0, 0, 0, NULL);
+            m->buying->draw(m, worlds[w].param, 0, 0, &rng, &f);
             while (alive && t < f.life) {
                 t += pv_rng_exponential(&rng) / f.rate;
                 if (t > f.life && !f.last)

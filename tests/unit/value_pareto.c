@@ -214,14 +214,15 @@ static void day_tables_hold_at_the_edges(void **state)
     assert_int_equal(pv_cells_from(in, 7, &cells), 0);
     struct pv_fit_data d = {.stride = 1, .unit_days = 7.0, .max_day = 2500};
     d.cell = pv_cells_data(cells, &d.cells);
-    d.room = malloc((model()->room(&d) + 1) * sizeof *d.room);
+    d.room = malloc((model()->room(model(), &d) + 1) * sizeof *d.room);
     assert_non_null(d.room);
     for (int i = 0; i < 5; i++) {
         double want = 0.0, grad[4], hess[16];
         for (int k = 0; k < 7; k++)
             want += in[k].count *
                     pv_predict_loglik(model(), params[i], in[k].x, in[k].t_x / 7.0, in[k].T / 7.0);
-        near_relative(model()->eval(&d, params[i], grad, hess), want, 1e-9, "sum of cells");
+        near_relative(model()->eval(model(), &d, params[i], grad, hess), want, 1e-9,
+                      "sum of cells");
         for (int k = 0; k < 4; k++)
             assert_true(isfinite(grad[k]) && isfinite(hess[k * 5]));
     }

@@ -113,8 +113,8 @@ static void futures_average_to_the_expectation(void **state)
         }
         const struct pv_buying *b = v->model->buying;
         double dert;
-        assert_int_equal(b->dert(v->theta, x, &T, 1, v->delta, &dert, NULL), 0);
-        near_relative(sum / DRAWS, b->mean(v->theta, x, T, 52), 0.03, "horizon");
+        assert_int_equal(b->dert(v->model, v->theta, x, &T, 1, v->delta, &dert, NULL), 0);
+        near_relative(sum / DRAWS, b->mean(v->model, v->theta, x, T, 52), 0.03, "horizon");
         near_relative(worth / DRAWS, dert, 0.03, "residual value");
     }
     free(money);
