@@ -231,6 +231,7 @@ enum pv_verdict {
     PV_VERDICT_CORRELATED_SPEND, /* "correlated-spend": frequent buyers spend differently; usable */
     PV_VERDICT_CONSTANT_SPEND,   /* "constant-spend": no spread in what purchases cost */
     PV_VERDICT_NO_SPEND,         /* "no-spend": no repeat purchase with money */
+    PV_VERDICT_SIMPLER_MODEL, /* "simpler-model": the model has become a simpler one it contains */
     PV_VERDICTS
 };
 

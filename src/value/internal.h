@@ -129,6 +129,9 @@ struct pv_model {
     /* Up to PV_MAX_STARTS starting points around an overall purchase rate. NULL: fitted elsewhere.
      */
     int (*starts)(const struct pv_fit_data *data, double rate, double (*ret_start)[PV_MAX_PARAMS]);
+    /* Whether at theta the model is, for a span of time, a simpler one that is listed, too. NULL:
+     * it contains none. */
+    bool (*simpler)(const double *theta, double span);
     const struct pv_buying *buying; /* NULL for other kinds */
     /* What the models of a family differ in. */
     int first_chances;              /* bg_family.c: chances to leave before the first repeat */
@@ -140,6 +143,8 @@ enum { PV_MAX_STARTS = 32 };
 extern const struct pv_model pv_model_bg_nbd;
 extern const struct pv_model pv_model_mbg_nbd;
 extern const struct pv_model pv_model_pareto_nbd;
+extern const struct pv_model pv_model_ggompertz_nbd;
+extern const struct pv_model pv_model_nbd;
 extern const struct pv_model pv_model_gamma_gamma;
 
 /* A model of repeat purchases by name, or NULL. */

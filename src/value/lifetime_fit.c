@@ -198,6 +198,9 @@ static void days_of(struct days *d, double rx, int32_t from, int32_t to)
     case 15:
         run_moments(d, rx, from, to, 15);
         break;
+    case 21:
+        run_moments(d, rx, from, to, 21);
+        break;
     default:
         run_moments(d, rx, from, to, d->width);
     }
@@ -261,6 +264,9 @@ static size_t add_cells(const struct days *d, const struct pv_fit_data *data, si
     else if (d->params == 4)
         for (; i < data->cells && data->cell[i].x == x; i += data->stride)
             add_cell(d, &data->cell[i], rx, 4, 2, s);
+    else if (d->params == 5)
+        for (; i < data->cells && data->cell[i].x == x; i += data->stride)
+            add_cell(d, &data->cell[i], rx, 5, 2, s);
     else
         for (; i < data->cells && data->cell[i].x == x; i += data->stride)
             add_cell(d, &data->cell[i], rx, d->params, 2, s);

@@ -8,10 +8,8 @@
 #include <string.h>
 
 static const struct pv_model *const models[] = {
-    &pv_model_bg_nbd,
-    &pv_model_mbg_nbd,
-    &pv_model_pareto_nbd,
-    &pv_model_gamma_gamma,
+    &pv_model_bg_nbd,        &pv_model_mbg_nbd, &pv_model_pareto_nbd,
+    &pv_model_ggompertz_nbd, &pv_model_nbd,     &pv_model_gamma_gamma,
 };
 enum { MODELS = sizeof models / sizeof models[0] };
 
@@ -92,12 +90,15 @@ int pv_fit_given(const struct pv_model *model, const double *param, double unit_
 static enum pv_verdict judge(const struct pv_model *model, const struct pv_optimum *o, double span)
 {
     const double *t = o->theta;
-    bool can_leave = model->buying->leave != NULL;
+    /* The parameters after r and alpha say how customers leave. */
+    bool can_leave = model->params > 2 && model->buying->leave;
     double leave = can_leave ? model->buying->leave(model, t, span) : 1.0;
     if (!isfinite(o->value))
         return PV_VERDICT_NOT_CONVERGED;
     if (leave < 1e-4)
         return PV_VERDICT_NOBODY_LEAVES;
+    if (model->simpler && model->simpler(t, span))
+        return PV_VERDICT_SIMPLER_MODEL;
     for (int i = 0; i < model->params; i++) {
         if (!o->at_limit[i])
             continue;
@@ -324,6 +325,7 @@ static const char *const verdict_codes[PV_VERDICTS] = {
     [PV_VERDICT_CORRELATED_SPEND] = "correlated-spend",
     [PV_VERDICT_CONSTANT_SPEND] = "constant-spend",
     [PV_VERDICT_NO_SPEND] = "no-spend",
+    [PV_VERDICT_SIMPLER_MODEL] = "simpler-model",
 };
 
 const char *pv_verdict_code(enum pv_verdict verdict)
