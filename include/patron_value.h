@@ -204,8 +204,10 @@ PV_API PV_WARN_UNUSED int pv_concentration(const double *value, size_t n, size_t
 enum { PV_MAX_PARAMS = 6 };
 
 enum pv_model_kind {
-    PV_KIND_BUYING, /* repeat purchases at any time; customers leave without saying so */
-    PV_KIND_SPEND,  /* what a purchase brings */
+    PV_KIND_BUYING,      /* repeat purchases at any time; customers leave without saying so */
+    PV_KIND_OPPORTUNITY, /* the same at opportunities that can be counted: at most one each */
+    PV_KIND_CONTRACT,    /* renewed or ended, period by period */
+    PV_KIND_SPEND,       /* what a purchase brings */
 };
 
 /* A model: static and const, known by its name. docs/models/ has a page for each. */
@@ -237,7 +239,13 @@ enum pv_verdict {
 
 PV_API const char *pv_verdict_code(enum pv_verdict verdict);
 
-/* Identical (x, t_x, T) with a count: what models see. Days. */
+/*
+ * Identical (x, t_x, T) with a count: what models see.
+ *   BUYING       days
+ *   OPPORTUNITY  x purchases at T opportunities, the last one at t_x: x <= t_x <= T
+ *   CONTRACT     x = 1: ended at the end of period T >= 1; x = 0: still there after T periods.
+ *                t_x is 0
+ */
 struct pv_cell {
     int32_t x, t_x, T;
     uint32_t count;
@@ -282,10 +290,11 @@ struct pv_fit_options {
 };
 
 /*
- * A model of repeat purchases by maximum likelihood on cells. Trust-region Newton in the logarithms
+ * A model by maximum likelihood on cells. Trust-region Newton in the logarithms
  * of the parameters with exact first and second derivatives; standard errors from the observed
  * information. Returns 0 even when the fit must not be trusted: read ret_fit->verdict.
- * PV_ERR_ARGUMENT for models of another kind. O(cells x iterations).
+ * PV_ERR_ARGUMENT for a model of spend and for cells that the kind of model does not allow. For
+ * OPPORTUNITY and CONTRACT unit_days is kept, not used. O(cells x iterations).
  */
 PV_API PV_WARN_UNUSED int pv_fit_model(const struct pv_model *model, const struct pv_cells *cells,
                                        const struct pv_fit_options *options,
@@ -330,6 +339,25 @@ PV_API double pv_predict_dert(const struct pv_model *model, const double *param,
 /* Yearly effective rate to a continuous one per unit of unit_days: ln(1 + rate) / units in a year.
  */
 PV_API double pv_discount_per_unit(double yearly_rate, double unit_days);
+
+/*
+ * The same functions serve models of opportunities: x, t_x, T and t count them and are whole;
+ * P(alive) is that of being there at opportunity T + 1; delta is the logarithm of the discount
+ * factor from one opportunity to the next, and the next one is discounted once.
+ *
+ * Of a model of contracts: P(still there after t periods), P(renewed at the end of period t | there
+ * in it), and discounted expected renewals of a customer in their period-th period (1 is the
+ * first), just before deciding; that renewal itself is not discounted. Whole t; NaN on nonsense.
+ */
+PV_API double pv_contract_survival(const struct pv_model *model, const double *param, double t);
+PV_API double pv_contract_retention(const struct pv_model *model, const double *param, double t);
+PV_API double pv_contract_renewals(const struct pv_model *model, const double *param, double period,
+                                   double delta);
+/* Kaplan-Meier survival after 0 .. n periods, from cells of contracts, with 95 % intervals: n + 1
+ * values each. NaN where nobody was observed that long. */
+PV_API PV_WARN_UNUSED int pv_kaplan_meier(const struct pv_cells *cells, size_t n,
+                                          double *ret_survival, double *ret_low95,
+                                          double *ret_high95);
 
 struct pv_gamma_gamma {
     double p, q, gamma;

@@ -16,26 +16,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-/*
- * 2F1(1, b; c; y), 0 <= y < 1, c > b > 0: one contiguous step and Gauss's continued fraction,
- * [DLMF] 15.7.1 with b = 0, from behind. Its error shrinks by ((1 - s)/(1 + s)), s = sqrt(1 - y), a
- * term.
- */
-static double hyp_one(double b, double c, double y, double one_minus_y)
-{
-    double terms = ceil(20.0 / sqrt(one_minus_y)) + 20.0;
-    int n = terms < 2e6 ? (int)terms : 2000000;
-    double top = c;         /* C - 1 with C = c + 1 */
-    double big_a = b + 1.0; /* F(1, b + 1; c + 1; y) */
-    double tail = top + n;
-    for (int k = n; k >= 1; k--) {
-        double half = (double)(k / 2);
-        double u = (k & 1) ? (big_a + half) * (top + half) : half * (top - big_a + half);
-        tail = (top + k - 1) - u * y / tail;
-    }
-    return 1.0 + b / c * y * (top / tail);
-}
-
 struct table {
     size_t nodes;
     double rx;
@@ -80,7 +60,7 @@ static int table_new(double rx, double a, double bx, double at_low, double at_hi
         double y = lambda / (lambda + delta);
         double rest = delta / (lambda + delta);
         t.lambda[i] = lambda;
-        t.weight[i] = rx * w + log(h * y * hyp_one(bx, a + bx, y, rest));
+        t.weight[i] = rx * w + log(h * y * pv_math_hyp2f1_one(bx, a + bx, y, rest));
     }
     *ret_table = t;
     return 0;

@@ -26,6 +26,8 @@ double pv_math_digamma(double x);
 double pv_math_trigamma(double x);
 /* 2F1(p, q; s; -v) for v >= 0 and p, q > 0, s > q: Pfaff, [DLMF] 15.8.1; positive terms only. */
 double pv_math_hyp2f1_neg(double p, double q, double s, double v);
+/* 2F1(1, b; c; y), 0 <= y < 1, c > b > 0; y and 1 - y. */
+double pv_math_hyp2f1_one(double b, double c, double y, double one_minus_y);
 /* Eigenvalues (ascending) and vectors (columns of ret_vec) of a symmetric n x n matrix, n <= 6, by
  * Jacobi rotations. */
 void pv_math_eigen(int n, const double *matrix, double *ret_val, double *ret_vec);
@@ -111,6 +113,13 @@ struct pv_buying {
     double (*pairs)(const struct pv_model *model, const double *theta, double v);
 };
 
+/* What a model of contracts knows; theta: its parameters. Periods are whole. */
+struct pv_contract {
+    double (*survival)(const double *theta, double t);
+    double (*retention)(const double *theta, double t);
+    double (*renewals)(const double *theta, double period, double delta);
+};
+
 struct pv_lifetime;
 
 struct pv_model {
@@ -132,7 +141,8 @@ struct pv_model {
     /* Whether at theta the model is, for a span of time, a simpler one that is listed, too. NULL:
      * it contains none. */
     bool (*simpler)(const double *theta, double span);
-    const struct pv_buying *buying; /* NULL for other kinds */
+    const struct pv_buying *buying;     /* of repeat purchases; NULL for other kinds */
+    const struct pv_contract *contract; /* of contracts; NULL for other kinds */
     /* What the models of a family differ in. */
     int first_chances;              /* bg_family.c: chances to leave before the first repeat */
     const struct pv_lifetime *life; /* lifetime.c */
@@ -145,6 +155,8 @@ extern const struct pv_model pv_model_mbg_nbd;
 extern const struct pv_model pv_model_pareto_nbd;
 extern const struct pv_model pv_model_ggompertz_nbd;
 extern const struct pv_model pv_model_nbd;
+extern const struct pv_model pv_model_bg_bb;
+extern const struct pv_model pv_model_sbg;
 extern const struct pv_model pv_model_gamma_gamma;
 
 /* A model of repeat purchases by name, or NULL. */

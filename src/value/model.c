@@ -8,8 +8,8 @@
 #include <string.h>
 
 static const struct pv_model *const models[] = {
-    &pv_model_bg_nbd,        &pv_model_mbg_nbd, &pv_model_pareto_nbd,
-    &pv_model_ggompertz_nbd, &pv_model_nbd,     &pv_model_gamma_gamma,
+    &pv_model_bg_nbd, &pv_model_mbg_nbd, &pv_model_pareto_nbd, &pv_model_ggompertz_nbd,
+    &pv_model_nbd,    &pv_model_bg_bb,   &pv_model_sbg,        &pv_model_gamma_gamma,
 };
 enum { MODELS = sizeof models / sizeof models[0] };
 
@@ -29,7 +29,7 @@ const struct pv_model *pv_model_find(const char *name)
 const struct pv_model *pv_buying_find(const char *name)
 {
     const struct pv_model *m = pv_model_find(name);
-    return m && m->buying ? m : NULL;
+    return m && m->kind == PV_KIND_BUYING ? m : NULL;
 }
 
 const char *pv_model_name(const struct pv_model *model)
@@ -91,7 +91,7 @@ static enum pv_verdict judge(const struct pv_model *model, const struct pv_optim
 {
     const double *t = o->theta;
     /* The parameters after r and alpha say how customers leave. */
-    bool can_leave = model->params > 2 && model->buying->leave;
+    bool can_leave = model->params > 2 && model->buying && model->buying->leave;
     double leave = can_leave ? model->buying->leave(model, t, span) : 1.0;
     if (!isfinite(o->value))
         return PV_VERDICT_NOT_CONVERGED;
@@ -197,41 +197,64 @@ static void search(const struct pv_model *model, struct pv_fit_data *d, double r
         keep_buying_block(model, &best, fit);
 }
 
+/* What the data must have before anything is fitted. */
+static enum pv_verdict enough(const struct pv_fit *fit, double days)
+{
+    if (days <= 0.0 && fit->customers > 0)
+        return PV_VERDICT_SAME_DAY;
+    if (fit->repeaters == 0 && fit->customers >= 30)
+        return PV_VERDICT_NO_REPEAT_PURCHASES;
+    if (fit->customers < 30 || fit->repeaters < 10)
+        return PV_VERDICT_TOO_FEW_CUSTOMERS;
+    return PV_VERDICT_OK;
+}
+
+/* x of a contract: 1 when it has ended. */
+static enum pv_verdict enough_contracts(const struct pv_fit *fit, double days)
+{
+    enum pv_verdict verdict = enough(fit, days);
+    return verdict == PV_VERDICT_NO_REPEAT_PURCHASES ? PV_VERDICT_NOBODY_LEAVES : verdict;
+}
+
+/* Whether the model can have made this cell at all. */
+static bool possible(const struct pv_model *model, const struct pv_cell *c)
+{
+    if (model->kind == PV_KIND_OPPORTUNITY)
+        return c->x <= c->t_x;
+    return model->kind != PV_KIND_CONTRACT || c->x == 0 || (c->x == 1 && c->T > 0);
+}
+
 int pv_fit_model(const struct pv_model *model, const struct pv_cells *cells,
                  const struct pv_fit_options *options, struct pv_fit *ret_fit)
 {
-    struct pv_fit_data d = {.stride = 1, .unit_days = options->unit_days};
-    if (!(options->unit_days > 0.0) || !model->starts || !model->buying)
+    bool by_time = model->kind == PV_KIND_BUYING;
+    struct pv_fit_data d = {.stride = 1, .unit_days = by_time ? options->unit_days : 1.0};
+    if (!(options->unit_days > 0.0) || !model->starts)
         return PV_ERR_ARGUMENT;
     d.cell = pv_cells_data(cells, &d.cells);
-    uint64_t customers = 0, repeaters = 0;
+    struct pv_fit fit;
+    pv_fit_blank(model, PV_VERDICT_OK, &fit);
+    fit.unit_days = options->unit_days;
+    fit.cells = d.cells;
     double purchases = 0.0, days = 0.0;
     for (size_t i = 0; i < d.cells; i++) {
         const struct pv_cell *c = &d.cell[i];
-        customers += c->count;
-        repeaters += c->x > 0 ? c->count : 0;
+        if (!possible(model, c))
+            return PV_ERR_ARGUMENT;
+        fit.customers += c->count;
+        fit.repeaters += c->x > 0 ? c->count : 0;
         purchases += (double)c->count * c->x;
         days += (double)c->count * c->T;
         if (c->T > d.max_day)
             d.max_day = c->T;
     }
-    struct pv_fit fit;
-    pv_fit_blank(model, PV_VERDICT_OK, &fit);
-    fit.unit_days = options->unit_days;
-    fit.customers = customers;
-    fit.repeaters = repeaters;
-    fit.cells = d.cells;
-    if (days <= 0.0 && customers > 0)
-        fit.verdict = PV_VERDICT_SAME_DAY;
-    else if (repeaters == 0 && customers >= 30)
-        fit.verdict = PV_VERDICT_NO_REPEAT_PURCHASES;
-    else if (customers < 30 || repeaters < 10)
-        fit.verdict = PV_VERDICT_TOO_FEW_CUSTOMERS;
+    fit.verdict =
+        model->kind == PV_KIND_CONTRACT ? enough_contracts(&fit, days) : enough(&fit, days);
     if (fit.verdict == PV_VERDICT_OK) {
         d.room = malloc(((model->room ? model->room(model, &d) : 0) + 1) * sizeof *d.room);
         if (!d.room)
             return PV_ERR_NO_MEMORY;
-        search(model, &d, purchases / (days / options->unit_days), &fit);
+        search(model, &d, purchases / (days / d.unit_days), &fit);
         free(d.room);
     }
     *ret_fit = fit;
@@ -247,8 +270,17 @@ static bool sensible(const struct pv_model *m, const double *p, double x, double
     for (int i = 0; i < m->params; i++)
         if (!(p[i] > 0.0) || !isfinite(p[i]))
             return false;
+    if (m->kind == PV_KIND_OPPORTUNITY &&
+        (x > t_x || x != floor(x) || t_x != floor(t_x) || T != floor(T) || T > 1e7))
+        return false;
     return x >= 0.0 && t_x >= 0.0 && T >= t_x && isfinite(T) && isfinite(x) &&
            (!m->buying->defined || m->buying->defined(m, p, x));
+}
+
+/* Opportunities are whole, and counted one by one. */
+static bool ahead(const struct pv_model *m, double t)
+{
+    return t >= 0.0 && (m->kind != PV_KIND_OPPORTUNITY || (t == floor(t) && t <= 1e7));
 }
 
 double pv_predict_loglik(const struct pv_model *m, const double *p, double x, double t_x, double T)
@@ -259,7 +291,7 @@ double pv_predict_loglik(const struct pv_model *m, const double *p, double x, do
 double pv_predict_alive(const struct pv_model *m, const double *p, double x, double t_x, double T,
                         double t)
 {
-    if (!sensible(m, p, x, t_x, T) || !(t >= 0.0))
+    if (!sensible(m, p, x, t_x, T) || !ahead(m, t))
         return NAN;
     double now = m->buying->p_alive(m, p, x, t_x, T, NULL);
     return t > 0.0 ? now * m->buying->survive(m, p, x, T, t) : now;
@@ -268,7 +300,7 @@ double pv_predict_alive(const struct pv_model *m, const double *p, double x, dou
 double pv_predict_expected(const struct pv_model *m, const double *p, double x, double t_x,
                            double T, double t)
 {
-    if (!sensible(m, p, x, t_x, T) || !(t >= 0.0))
+    if (!sensible(m, p, x, t_x, T) || !ahead(m, t))
         return NAN;
     return m->buying->p_alive(m, p, x, t_x, T, NULL) * m->buying->mean(m, p, x, T, t);
 }
@@ -276,7 +308,7 @@ double pv_predict_expected(const struct pv_model *m, const double *p, double x, 
 int pv_predict_pmf(const struct pv_model *m, const double *p, double x, double t_x, double T,
                    double t, size_t n, double *ret_pmf)
 {
-    if (!sensible(m, p, x, t_x, T) || !(t >= 0.0) || n == 0 || n > 100000000)
+    if (!sensible(m, p, x, t_x, T) || !ahead(m, t) || n == 0 || n > 100000000)
         return PV_ERR_ARGUMENT;
     int rc = m->buying->pmf(m, p, x, T, t, n, ret_pmf);
     if (rc)

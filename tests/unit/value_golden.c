@@ -191,11 +191,89 @@ static void cdnow_is_fitted_and_forecast(void **state)
     json_decref(root);
 }
 
+static void donations_at_fixed_parameters_and_fitted(void **state)
+{
+    (void)state;
+    json_t *root = golden();
+    const json_t *params = json_object_get(json_object_get(root, "bg_bb"), "params"), *c;
+    const char *const names[] = {"alpha", "beta", "gamma", "delta"};
+    const struct pv_model *m = pv_model_find("bg-bb");
+    struct pv_cell cell[64];
+    double p[4];
+    size_t i;
+    for (int k = 0; k < 4; k++)
+        p[k] = number(params, names[k]);
+    json_array_foreach(json_object_get(json_object_get(root, "bg_bb"), "rows"), i, c)
+    {
+        double x = number(c, "x"), t_x = number(c, "t_x"), n = number(c, "n");
+        near_relative(pv_predict_loglik(m, p, x, t_x, n), number(c, "loglik"), 1e-9, "loglik");
+        near_relative(pv_predict_alive(m, p, x, t_x, n, 0), number(c, "p_alive"), 1e-9, "P(alive)");
+        near_relative(pv_predict_expected(m, p, x, t_x, n, 5), number(c, "cet_5"), 1e-9, "E");
+        near_relative(pv_predict_dert(m, p, x, t_x, n, log(1.1)), number(c, "dert_10pct"), 1e-9,
+                      "DERT");
+        cell[i] = (struct pv_cell){(int32_t)x, (int32_t)t_x, (int32_t)n,
+                                   (uint32_t)number(c, "customers")};
+    }
+    assert_int_equal(i, 22);
+    struct pv_fit_options options = {1.0, 100.0, 1};
+    struct pv_cells *cells;
+    struct pv_fit fit;
+    assert_int_equal(pv_cells_from(cell, i, &cells), 0);
+    assert_int_equal(pv_fit_model(m, cells, &options, &fit), 0);
+    const json_t *fits = json_object_get(json_object_get(root, "fits"), "donations");
+    near_fit(&fit, json_object_get(fits, "bg_bb"), names);
+    pv_cells_free(cells);
+    json_decref(root);
+}
+
+static void contracts_at_fitted_parameters(void **state)
+{
+    (void)state;
+    json_t *root = golden();
+    const char *const segments[] = {"regular_cal7", "high_end_cal7"};
+    const struct pv_model *m = pv_model_find("sbg");
+    for (int k = 0; k < 2; k++) {
+        const json_t *g = json_object_get(json_object_get(root, "sbg"), segments[k]), *v;
+        const json_t *want = json_object_get(g, "params");
+        double p[] = {number(want, "alpha"), number(want, "beta")}, before = 1000.0;
+        const char *key;
+        size_t i;
+        struct pv_cell cell[8];
+        json_array_foreach(json_object_get(g, "survival_0_12"), i, v)
+            near_relative(pv_contract_survival(m, p, (double)i), json_number_value(v), 1e-9, "S");
+        json_array_foreach(json_object_get(g, "retention_1_12"), i, v) near_relative(
+            pv_contract_retention(m, p, (double)i + 1.0), json_number_value(v), 1e-9, "retention");
+        json_object_foreach((json_t *)json_object_get(g, "DERL_after_n_renewals_10pct"), key, v)
+            near_relative(pv_contract_renewals(m, p, strtod(key, NULL), log(1.1)),
+                          json_number_value(v), 1e-9, "DERL");
+        json_array_foreach(json_object_get(g, "actual"), i, v)
+        {
+            double there = round(1000.0 * json_number_value(v));
+            if (i > 0 && i <= 7)
+                cell[i - 1] = (struct pv_cell){1, 0, (int32_t)i, (uint32_t)(before - there)};
+            if (i == 7)
+                cell[7] = (struct pv_cell){0, 0, 7, (uint32_t)there};
+            before = there;
+        }
+        struct pv_fit_options options = {1.0, 100.0, 1};
+        struct pv_cells *cells;
+        struct pv_fit fit;
+        assert_int_equal(pv_cells_from(cell, 8, &cells), 0);
+        assert_int_equal(pv_fit_model(m, cells, &options, &fit), 0);
+        near_relative(fit.param[0], p[0], 1e-6, "alpha");
+        near_relative(fit.param[1], p[1], 1e-6, "beta");
+        pv_cells_free(cells);
+    }
+    json_decref(root);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(quantities_at_fixed_parameters),
         cmocka_unit_test(cdnow_is_fitted_and_forecast),
+        cmocka_unit_test(donations_at_fixed_parameters_and_fitted),
+        cmocka_unit_test(contracts_at_fitted_parameters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
