@@ -456,6 +456,29 @@ PV_API PV_WARN_UNUSED int pv_value_holdout(const struct pv_valuer *valuer,
                                            const struct pv_customer *rows, size_t n,
                                            struct pv_holdout *ret_holdout);
 
+/* ---- Choosing a model ---- */
+
+enum { PV_MAX_CANDIDATES = 16 };
+
+struct pv_candidate {
+    struct pv_fit fit;
+    double bic;                /* params ln(customers) - 2 ln L; NaN when the fit is not usable */
+    struct pv_holdout holdout; /* customers = 0: not tried */
+};
+
+/*
+ * Fits every model of repeat purchases to `rows` and, when holdout_units > 0, tries it on the
+ * x_star of that many units. Of the usable ones within 1 % of the smallest root mean squared error
+ * in the hold-out (of all, without one), the smallest BIC wins: *ret_best, or -1 when none is
+ * usable. *ret_like: the next one when its BIC is less than 2 larger, so that the data cannot tell
+ * the two apart; else -1. ret_candidates: room for PV_MAX_CANDIDATES, in the order of
+ * pv_model_at().
+ */
+PV_API PV_WARN_UNUSED int pv_choose_model(const struct pv_customer *rows, size_t n,
+                                          const struct pv_fit_options *options,
+                                          double holdout_units, struct pv_candidate *ret_candidates,
+                                          size_t *ret_n, int *ret_best, int *ret_like);
+
 /*
  * Density of one customer's residual value: `points` pairs of value and height (of the part of the
  * distribution above zero; it integrates to about *ret_alive). 1 - *ret_alive is the probability

@@ -175,6 +175,41 @@ static void keep_buying_block(const struct pv_model *model, const struct pv_opti
         fit->std_error[i] = i < 2 ? fit->param[i] * sqrt(fit->log_cov[i * n + i]) : NAN;
 }
 
+/* Purchases of a new customer in a span as long as the longest observation, after one. */
+static double next_span(const struct pv_model *model, const double *theta, double span)
+{
+    double alive = model->buying->p_alive(model, theta, 0.0, 0.0, 0.0, NULL);
+    return alive * (model->buying->mean(model, theta, 0.0, 0.0, 2.0 * span) -
+                    model->buying->mean(model, theta, 0.0, 0.0, span));
+}
+
+/*
+ * On a ridge the parameters are not known one by one, but what they predict may well be: a lifetime
+ * that is nearly the same for all leaves s and beta free and s / beta known. Usable when the
+ * purchases of the next span have a standard error under 35 % (delta method).
+ */
+static bool prediction_is_known(const struct pv_model *model, const struct pv_optimum *o,
+                                double span)
+{
+    int n = model->params;
+    double slope[PV_MAX_PARAMS], var = 0.0;
+    if (model->kind != PV_KIND_BUYING || !o->regular || !o->converged)
+        return false;
+    double mean = next_span(model, o->theta, span);
+    for (int i = 0; i < n; i++) {
+        double moved[PV_MAX_PARAMS];
+        if (o->at_limit[i])
+            return false;
+        memcpy(moved, o->theta, sizeof moved);
+        moved[i] *= exp(1e-4);
+        slope[i] = log(next_span(model, moved, span) / mean) / 1e-4;
+    }
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < n; j++)
+            var += slope[i] * slope[j] * o->log_cov[i * n + j];
+    return var < 0.35 * 0.35;
+}
+
 static void search(const struct pv_model *model, struct pv_fit_data *d, double rate,
                    struct pv_fit *fit)
 {
@@ -192,7 +227,8 @@ static void search(const struct pv_model *model, struct pv_fit_data *d, double r
     }
     pv_optim_report(model, &best, fit);
     fit->verdict = judge(model, &best, span);
-    fit->usable = fit->verdict == PV_VERDICT_OK || fit->verdict == PV_VERDICT_NOBODY_LEAVES;
+    fit->usable = fit->verdict == PV_VERDICT_OK || fit->verdict == PV_VERDICT_NOBODY_LEAVES ||
+                  (fit->verdict == PV_VERDICT_RIDGE && prediction_is_known(model, &best, span));
     if (fit->verdict == PV_VERDICT_NOBODY_LEAVES)
         keep_buying_block(model, &best, fit);
 }

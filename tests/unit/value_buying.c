@@ -455,6 +455,45 @@ static void tracking_expects_what_happens(void **state)
     }
 }
 
+/* Each world asks for a model that knows how its customers leave; a world without leaving is NBD's,
+ * and hardly anything tells the others from it. */
+static void the_choice_knows_the_world(void **state)
+{
+    (void)state;
+    static const struct pv_fit_options week = {7.0, 100.0, 1};
+    enum { N = 8000 };
+    for (int w = 0; w < WORLDS; w++) {
+        struct pv_customer *rows = populate(&worlds[w], N, 500, 250);
+        struct pv_candidate c[PV_MAX_CANDIDATES];
+        size_t n;
+        int best, like;
+        for (int tried = 0; tried < 2; tried++) {
+            assert_int_equal(
+                pv_choose_model(rows, N, &week, tried ? 250 / 7.0 : 0.0, c, &n, &best, &like), 0);
+            assert_true(best >= 0 && best != like && n >= WORLDS);
+            bool same = strcmp(c[best].fit.model, worlds[w].model) == 0;
+            bool near = like >= 0 && strcmp(c[like].fit.model, worlds[w].model) == 0;
+            if (!same && !near)
+                fail_msg("%s: chosen %s", worlds[w].model, c[best].fit.model);
+            /* What the parameters of a usable ridge cannot say, its intervals still can. */
+            for (size_t i = 0; tried && i < n; i++)
+                if (c[i].fit.verdict == PV_VERDICT_RIDGE && c[i].fit.usable &&
+                    !(c[i].holdout.coverage95 > 0.94 && c[i].holdout.coverage80 > 0.8))
+                    fail_msg("%s on a ridge: intervals hold %g", c[i].fit.model,
+                             c[i].holdout.coverage95);
+            for (size_t i = 0; i < n; i++)
+                assert_true((c[i].holdout.customers > 0) == (tried && c[i].fit.usable));
+        }
+        free(rows);
+    }
+    struct pv_candidate c[PV_MAX_CANDIDATES];
+    size_t n;
+    int best, like;
+    assert_int_equal(pv_choose_model(NULL, 0, &week, 0.0, c, &n, &best, &like), 0);
+    assert_true(best == -1 && like == -1);
+    assert_int_equal(pv_choose_model(NULL, 0, &week, -1.0, c, &n, &best, &like), PV_ERR_ARGUMENT);
+}
+
 static void models_are_known_by_name(void **state)
 {
     (void)state;
@@ -539,6 +578,7 @@ int main(void)
         cmocka_unit_test(intervals_hold_what_they_promise),
         cmocka_unit_test(futures_average_to_the_expectation),
         cmocka_unit_test(tracking_expects_what_happens),
+        cmocka_unit_test(the_choice_knows_the_world),
         cmocka_unit_test(nobody_leaving_is_named),
         cmocka_unit_test(hopeless_data_is_named),
     };
