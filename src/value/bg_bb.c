@@ -33,7 +33,7 @@ static struct rising risen(double z, double k)
     if (k > 64.0)
         return (struct rising){pv_math_digamma(z + k) - pv_math_digamma(z),
                                pv_math_trigamma(z + k) - pv_math_trigamma(z)};
-    for (double i = 0.0; i < k; i += 1.0)
+    for (int i = 0; i < (int)k; i++)
         rise(&s, z + i);
     return s;
 }
@@ -114,7 +114,7 @@ static double walk(const double *p, double x, double t_x, double n, struct sums 
         ref = fmax(ref, gone.log);
     }
     add_term(p, &alive, ref, s);
-    for (double m = t_x; m < n; m += 1.0) {
+    for (int32_t m = (int32_t)t_x; m < (int32_t)n; m++) {
         add_term(p, &gone, ref, s);
         next_term(p, x, m, &gone);
     }
@@ -201,7 +201,7 @@ static double mean(const struct pv_model *m, const double *p, double x, double n
 {
     double d = p[DELTA] + n + 1.0, s = 1.0, sum = 0.0;
     (void)m;
-    for (double j = 0.0; j < t; j += 1.0) {
+    for (int32_t j = 0; j < (int32_t)t; j++) {
         sum += s;
         s *= (d + j) / (p[GAMMA] + d + j);
     }
@@ -220,7 +220,8 @@ static int pmf(const struct pv_model *m, const double *p, double x, double n, do
         ret_pmf[k] = 0.0;
     if (t < 1.0)
         ret_pmf[0] = 1.0;
-    for (double j = 1.0; j <= t; j += 1.0) {
+    for (int32_t there_for = 1; there_for <= (int32_t)t; there_for++) {
+        double j = there_for;
         double next = s * (d + j - 1.0) / (p[GAMMA] + d + j - 1.0);
         double there = j < t ? s - next : s;
         /* P(k of j), k ascending: (j choose k) B(a + k, b + j - k) / B(a, b). */

@@ -253,12 +253,13 @@ static int grid_new(const struct pv_lifetime *life, const double *phi, double at
     struct grid g = {n, memory, memory + n, memory + 2 * n, memory + 3 * n, memory + 4 * n};
     double half = 0.5 * length * (double)points / (double)n;
     for (size_t i = 0; i < n; i++) {
-        int k = (int)(i % (size_t)points);
+        size_t panel = i / (size_t)points;
+        int k = (int)(i - panel * (size_t)points);
         bool right = 2 * k >= points;
         int from = right ? points - 1 - k : k;
         double node = points == 8 ? pv_gauss8_node[from] : pv_gauss16_node[from];
         double weight = points == 8 ? pv_gauss8_weight[from] : pv_gauss16_weight[from];
-        double v = half * ((double)(2 * (i / (size_t)points)) + 1.0 + (right ? node : -node));
+        double v = half * (2.0 * (double)panel + 1.0 + (right ? node : -node));
         g.tau[i] = m * expm1(v);
         g.weight[i] = weight * half * (m + g.tau[i]);
         g.ratio[i] = g.tau[i] / (at + g.tau[i]);

@@ -230,7 +230,7 @@ static inline __attribute__((always_inline)) void add_cell(const struct days *d,
     size_t t = (size_t)(c->t_x - d->from), T = (size_t)(c->T - d->from);
     double log_alive = d->log_s[T] - rx * d->log_at[T];
     double log_ratio = d->log_s[t] - rx * d->log_at[t] - log_alive; /* >= 0 */
-    double e = exp(-log_ratio), u[MOST], n = c->count;
+    double e = exp(-log_ratio), u[MOST] = {0.0}, n = c->count;
     const double *early = d->moment + t * width, *late = d->moment + T * width;
     const double *alive = d->alive + T * width;
     for (size_t k = 0; k < width; k++)

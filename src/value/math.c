@@ -66,7 +66,8 @@ double pv_math_hyp2f1_neg(double p, double q, double s, double v)
     double term = 1.0;
     double sum = 1.0;
     double scale = 0.0;
-    for (double n = 0.0; n < 1e8; n += 1.0) {
+    for (int i = 0; i < 100000000; i++) {
+        double n = i;
         double ratio = (p + n) * (c + n) / ((s + n) * (n + 1.0)) * z;
         term *= ratio;
         sum += term;
@@ -94,7 +95,8 @@ double pv_math_hyp2f1_one(double b, double c, double y, double one_minus_y)
     double big_a = b + 1.0; /* F(1, b + 1; c + 1; y) */
     double tail = top + n;
     for (int k = n; k >= 1; k--) {
-        double half = (double)(k / 2);
+        int pairs = k / 2;
+        double half = pairs;
         double u = (k & 1) ? (big_a + half) * (top + half) : half * (top - big_a + half);
         tail = (top + k - 1) - u * y / tail;
     }
@@ -167,7 +169,7 @@ void pv_math_eigen(int n, const double *matrix, double *ret_val, double *ret_vec
 
 bool pv_math_spd_inverse(int n, const double *matrix, double *ret_inverse)
 {
-    double val[PV_MAX_PARAMS];
+    double val[PV_MAX_PARAMS] = {0.0};
     double vec[PV_MAX_PARAMS * PV_MAX_PARAMS];
     for (int i = 0; i < n * n; i++)
         if (!isfinite(matrix[i]))

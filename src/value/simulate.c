@@ -119,7 +119,8 @@ static int fill_knot(void *context, size_t index)
 {
     struct pv_valuer *v = context;
     struct pv_knot *k = &v->knot[index];
-    double x = v->knot_x[index / v->knots_T];
+    size_t xi = index / v->knots_T;
+    double x = v->knot_x[xi];
     double T = v->knot_T[index % v->knots_T];
     k->money = malloc(2 * v->draws * sizeof *k->money);
     if (!k->money)
@@ -141,12 +142,12 @@ static int draw_parameters(struct pv_valuer *v)
     if (!v->draw)
         return PV_ERR_NO_MEMORY;
     int n = v->params;
-    double buying[PV_MAX_PARAMS * PV_MAX_PARAMS], gg[GG_PARAMS * GG_PARAMS];
+    double buying[PV_MAX_PARAMS * PV_MAX_PARAMS] = {0.0}, gg[GG_PARAMS * GG_PARAMS] = {0.0};
     pv_math_cholesky(n, v->cov, buying);
     pv_math_cholesky(GG_PARAMS, v->gg_cov, gg);
     for (size_t i = 0; i < v->draws; i++) {
         struct pv_rng rng;
-        double normal[ALL_PARAMS], shift[ALL_PARAMS] = {0.0};
+        double normal[ALL_PARAMS] = {0.0}, shift[ALL_PARAMS] = {0.0};
         pv_rng_start(&rng, v->options.seed ^ UINT64_C(0x70617261), i / 2);
         for (int k = 0; k < n + GG_PARAMS; k++) /* antithetic pairs keep the mean */
             normal[k] = pv_rng_normal(&rng) * (i % 2 ? -1.0 : 1.0);

@@ -54,6 +54,7 @@ static int fill_tail(const struct pv_valuer *v, double *work, struct pv_group *g
     double T = g->T / v->options.unit_days;
     double *sum = work, *one = work + TAIL_CAP;
     size_t tails = 0;
+    sum[0] = 1.0;
     for (size_t s = 0; s < v->sigmas; s++) {
         size_t n = v->model->buying->tail(v->model, v->sigma[s], g->x, T, v->options.horizon,
                                           TAIL_LEAST / 4.0, TAIL_CAP, one);
