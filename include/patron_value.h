@@ -11,20 +11,18 @@
  *   ownership  Whatever comes through `struct x **ret_x` belongs to the caller and is released by
  *              pv_x_free(), which accepts NULL. `const T *` is borrowed. Arrays are the caller's.
  *   time       Days are int32 counts from 1970-01-01, already cut in the company's time zone.
- * Models use a unit of `unit_days` days (7 = week, 1 = day); histories stay exact to the day. money
- * int64 minor units in histories and summaries. Models and predictions use doubles in major units:
- * minor / money_scale (100 for two decimals, 1 for none, 1000 for three). rates      Discount rates
- * are yearly and effective: 0.15 is 15 % a year, whatever the unit. A year has 52 weeks when the
- * unit is the week and 365.25 days otherwise. threads    Functions may be called from any thread;
- * objects are not locked (const ones may be shared by readers). `threads` never changes a single
- * digit of a result. chance     Simulated quantities come from a counter-based generator and a
- * stated seed.
+ *              Models use a unit of `unit_days` days (7 = week, 1 = day); histories stay exact to
+ *              the day.
+ *   money      int64 minor units in histories and summaries. Models and predictions use doubles in
+ *              major units: minor / money_scale (100 for two decimals, 1 for none, 1000 for three).
+ *   rates      Discount rates are yearly and effective: 0.15 is 15 % a year, whatever the unit. A
+ *              year has 52 weeks when the unit is the week and 365.25 days otherwise.
+ *   threads    Functions may be called from any thread; objects are not locked (const ones may be
+ *              shared by readers). `threads` never changes a single digit of a result.
+ *   chance     Simulated quantities come from a counter-based generator and a stated seed.
  *
- * Sources
- *   [FHL05] Fader, Hardie & Lee, "Counting your customers" the easy way, Marketing Science 24
- * (2005). [FH13b] Fader & Hardie, The Gamma-Gamma model of monetary value, note 025 (2013).
- *   [FHL05b] Fader, Hardie & Lee, RFM and CLV: using iso-value curves, JMR 42 (2005).
- *   [DLMF]  NIST Digital Library of Mathematical Functions.
+ * Sources are named by model in docs/models/; in this file
+ *   [FH13b] Fader & Hardie, The Gamma-Gamma model of monetary value, note 025 (2013).
  */
 #ifndef PATRON_VALUE_H
 #define PATRON_VALUE_H
@@ -205,6 +203,22 @@ PV_API PV_WARN_UNUSED int pv_concentration(const double *value, size_t n, size_t
 
 enum { PV_MAX_PARAMS = 6 };
 
+enum pv_model_kind {
+    PV_KIND_BUYING,      /* repeat purchases at any time; customers leave without saying so */
+    PV_KIND_OPPORTUNITY, /* the same at opportunities that can be counted: at most one each */
+    PV_KIND_CONTRACT,    /* renewed or ended, period by period */
+    PV_KIND_SPEND,       /* what a purchase brings */
+};
+
+/* A model: static and const, known by its name. docs/models/ has a page for each. */
+struct pv_model;
+PV_API const struct pv_model *pv_model_find(const char *name); /* NULL: no such model */
+PV_API const struct pv_model *pv_model_at(size_t index);       /* NULL after the last one */
+PV_API const char *pv_model_name(const struct pv_model *model);
+PV_API enum pv_model_kind pv_model_kind(const struct pv_model *model);
+PV_API int pv_model_params(const struct pv_model *model);
+PV_API const char *pv_model_param(const struct pv_model *model, int index);
+
 /* Whether a fit may be trusted. `usable` says whether predictions from it make sense at all. */
 enum pv_verdict {
     PV_VERDICT_OK,                  /* "ok" */
@@ -219,12 +233,19 @@ enum pv_verdict {
     PV_VERDICT_CORRELATED_SPEND, /* "correlated-spend": frequent buyers spend differently; usable */
     PV_VERDICT_CONSTANT_SPEND,   /* "constant-spend": no spread in what purchases cost */
     PV_VERDICT_NO_SPEND,         /* "no-spend": no repeat purchase with money */
+    PV_VERDICT_SIMPLER_MODEL, /* "simpler-model": the model has become a simpler one it contains */
     PV_VERDICTS
 };
 
 PV_API const char *pv_verdict_code(enum pv_verdict verdict);
 
-/* Identical (x, t_x, T) with a count: what models see. Days. */
+/*
+ * Identical (x, t_x, T) with a count: what models see.
+ *   BUYING       days
+ *   OPPORTUNITY  x purchases at T opportunities, the last one at t_x: x <= t_x <= T
+ *   CONTRACT     x = 1: ended at the end of period T >= 1; x = 0: still there after T periods.
+ *                t_x is 0
+ */
 struct pv_cell {
     int32_t x, t_x, T;
     uint32_t count;
@@ -243,7 +264,7 @@ PV_API void pv_cells_free(struct pv_cells *cells);
 PV_API const struct pv_cell *pv_cells_data(const struct pv_cells *cells, size_t *ret_n);
 
 struct pv_fit {
-    const char *model; /* "bg-nbd" or "gamma-gamma"; static */
+    const char *model; /* name; static */
     int params;
     const char *name[PV_MAX_PARAMS]; /* static */
     double param[PV_MAX_PARAMS];
@@ -269,14 +290,20 @@ struct pv_fit_options {
 };
 
 /*
- * BG/NBD [FHL05] by maximum likelihood on cells: r, alpha, a, b. Trust-region Newton in the
- * logarithms of the parameters with exact first and second derivatives; standard errors from the
- * observed information. Returns 0 even when the fit must not be trusted: read ret_fit->verdict.
- * O(cells x iterations).
+ * A model by maximum likelihood on cells. Trust-region Newton in the logarithms
+ * of the parameters with exact first and second derivatives; standard errors from the observed
+ * information. Returns 0 even when the fit must not be trusted: read ret_fit->verdict.
+ * PV_ERR_ARGUMENT for a model of spend and for cells that the kind of model does not allow. For
+ * OPPORTUNITY and CONTRACT unit_days is kept, not used. O(cells x iterations).
  */
-PV_API PV_WARN_UNUSED int pv_fit_bg_nbd(const struct pv_cells *cells,
-                                        const struct pv_fit_options *options,
-                                        struct pv_fit *ret_fit);
+PV_API PV_WARN_UNUSED int pv_fit_model(const struct pv_model *model, const struct pv_cells *cells,
+                                       const struct pv_fit_options *options,
+                                       struct pv_fit *ret_fit);
+
+/* A usable fit with these parameters, as if they were certain: for figures of a paper, or a plan.
+ */
+PV_API PV_WARN_UNUSED int pv_fit_given(const struct pv_model *model, const double *param,
+                                       double unit_days, struct pv_fit *ret_fit);
 
 /* Gamma-Gamma [FH13b] on customers with x > 0 and spend > 0: p, q, gamma (major money units). */
 PV_API PV_WARN_UNUSED int pv_fit_gamma_gamma(const struct pv_customer *rows, size_t n,
@@ -285,42 +312,57 @@ PV_API PV_WARN_UNUSED int pv_fit_gamma_gamma(const struct pv_customer *rows, siz
 
 /* ---- Quantities at given parameters ---------------------------------------------------------- */
 
-/* Times in model units; x may be any real >= 0 (x > 0 counts as "has come back"). NaN on nonsense.
+/*
+ * Of a model of repeat purchases at its parameters (fit.param). Times in model units, x may be any
+ * real >= 0 (x > 0 counts as "has come back"); a new customer is x = t_x = T = 0. NaN on nonsense,
+ * such as parameters that are not above zero or a model of another kind.
  */
-struct pv_bg_nbd {
-    double r, alpha, a, b;
-};
-struct pv_gamma_gamma {
-    double p, q, gamma;
-};
-
-PV_API struct pv_bg_nbd pv_bg_nbd_of(const struct pv_fit *fit);
-PV_API struct pv_gamma_gamma pv_gamma_gamma_of(const struct pv_fit *fit);
-
-/* Log-likelihood of one customer, [FHL05] eq. 6. */
-PV_API double pv_bg_nbd_loglik(const struct pv_bg_nbd *m, double x, double t_x, double T);
-/* P(still a customer at T). 1 for one-time buyers: a property of BG/NBD, which lets nobody leave
+PV_API double pv_predict_loglik(const struct pv_model *model, const double *param, double x,
+                                double t_x, double T);
+/* P(still a customer at T + t). At t = 0, BG/NBD says 1 of one-time buyers: it lets nobody leave
  * before a second purchase. */
-PV_API double pv_bg_nbd_p_alive(const struct pv_bg_nbd *m, double x, double t_x, double T);
-/* E[purchases in (T, T + t]], [FHL05] eq. 10, summed so that a = 1 is an ordinary value. */
-PV_API double pv_bg_nbd_expected(const struct pv_bg_nbd *m, double x, double t_x, double T,
-                                 double t);
-/* E[X(t)] of a new customer, [FHL05] eq. 9: repeat purchases in (0, t]. */
-PV_API double pv_bg_nbd_expected_new(const struct pv_bg_nbd *m, double t);
-/* P(X(t) = k) of a new customer, [FHL05] eq. 8; ret_pmf: n values for k = 0 .. n - 1. */
-PV_API PV_WARN_UNUSED int pv_bg_nbd_pmf_new(const struct pv_bg_nbd *m, double t, size_t n,
-                                            double *ret_pmf);
-/* P(k purchases in (T, T + t]) of a given customer; ret_pmf as above. */
-PV_API PV_WARN_UNUSED int pv_bg_nbd_pmf(const struct pv_bg_nbd *m, double x, double t_x, double T,
-                                        double t, size_t n, double *ret_pmf);
+PV_API double pv_predict_alive(const struct pv_model *model, const double *param, double x,
+                               double t_x, double T, double t);
+/* E[purchases in (T, T + t]]. */
+PV_API double pv_predict_expected(const struct pv_model *model, const double *param, double x,
+                                  double t_x, double T, double t);
+/* P(k purchases in (T, T + t]); ret_pmf: n values for k = 0 .. n - 1. */
+PV_API PV_WARN_UNUSED int pv_predict_pmf(const struct pv_model *model, const double *param,
+                                         double x, double t_x, double T, double t, size_t n,
+                                         double *ret_pmf);
+/* P(no purchase in (T, T + t]). */
+PV_API double pv_predict_none(const struct pv_model *model, const double *param, double x,
+                              double t_x, double T, double t);
+/* Discounted expected residual transactions; delta > 0 per unit. Relative error < 1e-10. */
+PV_API double pv_predict_dert(const struct pv_model *model, const double *param, double x,
+                              double t_x, double T, double delta);
 /* Yearly effective rate to a continuous one per unit of unit_days: ln(1 + rate) / units in a year.
  */
 PV_API double pv_discount_per_unit(double yearly_rate, double unit_days);
-/* Discounted expected residual transactions; delta > 0 per unit. Quadrature, relative error <
- * 1e-10. */
-PV_API double pv_bg_nbd_dert(const struct pv_bg_nbd *m, double x, double t_x, double T,
-                             double delta);
 
+/*
+ * The same functions serve models of opportunities: x, t_x, T and t count them and are whole;
+ * P(alive) is that of being there at opportunity T + 1; delta is the logarithm of the discount
+ * factor from one opportunity to the next, and the next one is discounted once.
+ *
+ * Of a model of contracts: P(still there after t periods), P(renewed at the end of period t | there
+ * in it), and discounted expected renewals of a customer in their period-th period (1 is the
+ * first), just before deciding; that renewal itself is not discounted. Whole t; NaN on nonsense.
+ */
+PV_API double pv_contract_survival(const struct pv_model *model, const double *param, double t);
+PV_API double pv_contract_retention(const struct pv_model *model, const double *param, double t);
+PV_API double pv_contract_renewals(const struct pv_model *model, const double *param, double period,
+                                   double delta);
+/* Kaplan-Meier survival after 0 .. n periods, from cells of contracts, with 95 % intervals: n + 1
+ * values each. NaN where nobody was observed that long. */
+PV_API PV_WARN_UNUSED int pv_kaplan_meier(const struct pv_cells *cells, size_t n,
+                                          double *ret_survival, double *ret_low95,
+                                          double *ret_high95);
+
+struct pv_gamma_gamma {
+    double p, q, gamma;
+};
+PV_API struct pv_gamma_gamma pv_gamma_gamma_of(const struct pv_fit *fit);
 /* Log-likelihood of a mean spend zbar over x purchases, [FH13b] eq. 1. */
 PV_API double pv_gamma_gamma_loglik(const struct pv_gamma_gamma *m, double x, double zbar);
 /* E[spend per purchase | x, zbar], [FH13b] eq. 5; x = 0: of the base. NaN when p x + q <= 1. */
@@ -336,6 +378,9 @@ struct pv_valuer_options {
     uint64_t seed;
     int draws;   /* simulated futures per knot; 0 = 1024 */
     int threads; /* 0 or 1: this thread only */
+    /* Expectations only, in less than half the time: every interval is NaN; no equity, no hold-out,
+     * no density. */
+    bool points;
 };
 
 /* A central interval pair. */
@@ -378,10 +423,10 @@ struct pv_equity {
  * Holds what customers share: tables by (x, T), and quantiles of simulated futures on knots of (x,
  * T) between which it interpolates. rows: the customers to be valued later (any superset). Tables
  * grow with distinct (x, T), not with customers. gamma_gamma may be NULL (no usable spend model):
- * money is then NaN. PV_ERR_ARGUMENT when bg_nbd is not usable.
+ * money is then NaN. PV_ERR_ARGUMENT when `buying` is not a usable fit of repeat purchases.
  */
 struct pv_valuer;
-PV_API PV_WARN_UNUSED int pv_valuer_new(const struct pv_fit *bg_nbd,
+PV_API PV_WARN_UNUSED int pv_valuer_new(const struct pv_fit *buying,
                                         const struct pv_fit *gamma_gamma,
                                         const struct pv_valuer_options *options,
                                         const struct pv_customer *rows, size_t n,
@@ -411,6 +456,29 @@ PV_API PV_WARN_UNUSED int pv_value_holdout(const struct pv_valuer *valuer,
                                            const struct pv_customer *rows, size_t n,
                                            struct pv_holdout *ret_holdout);
 
+/* ---- Choosing a model ---- */
+
+enum { PV_MAX_CANDIDATES = 16 };
+
+struct pv_candidate {
+    struct pv_fit fit;
+    double bic;                /* params ln(customers) - 2 ln L; NaN when the fit is not usable */
+    struct pv_holdout holdout; /* customers = 0: not tried */
+};
+
+/*
+ * Fits every model of repeat purchases to `rows` and, when holdout_units > 0, tries it on the
+ * x_star of that many units. Of the usable ones within 1 % of the smallest root mean squared error
+ * in the hold-out (of all, without one), the smallest BIC wins: *ret_best, or -1 when none is
+ * usable. *ret_like: the next one when its BIC is less than 2 larger, so that the data cannot tell
+ * the two apart; else -1. ret_candidates: room for PV_MAX_CANDIDATES, in the order of
+ * pv_model_at().
+ */
+PV_API PV_WARN_UNUSED int pv_choose_model(const struct pv_customer *rows, size_t n,
+                                          const struct pv_fit_options *options,
+                                          double holdout_units, struct pv_candidate *ret_candidates,
+                                          size_t *ret_n, int *ret_best, int *ret_like);
+
 /*
  * Density of one customer's residual value: `points` pairs of value and height (of the part of the
  * distribution above zero; it integrates to about *ret_alive). 1 - *ret_alive is the probability
@@ -423,9 +491,9 @@ PV_API PV_WARN_UNUSED int pv_value_density(const struct pv_valuer *valuer,
 
 /* P(alive) on each of n ascending dates from the customer's own ascending purchase days; NaN before
  * the first purchase. */
-PV_API PV_WARN_UNUSED int pv_value_alive_curve(const struct pv_bg_nbd *m, double unit_days,
-                                               const int32_t *day, size_t days, const int32_t *date,
-                                               size_t n, double *ret_p);
+PV_API PV_WARN_UNUSED int pv_value_alive_curve(const struct pv_fit *buying, const int32_t *day,
+                                               size_t days, const int32_t *date, size_t n,
+                                               double *ret_p);
 
 enum pv_reason {
     PV_REASON_FREQUENCY,
@@ -467,12 +535,12 @@ struct pv_track {
 /*
  * Expected against actual repeat transactions in periods of `period` days from `from`: n periods.
  * The cohorts are all customers first seen on or before `cohort_end`; the expectation is the
- * unconditional one of [FHL05] eq. 9 by day of first purchase, so that it can be read across the
+ * unconditional one of new customers by day of first purchase, so that it can be read across the
  * end of the calibration. O(transactions + cohorts x n).
  */
 PV_API PV_WARN_UNUSED int pv_track_periods(const struct pv_history *history,
-                                           const struct pv_bg_nbd *m, double unit_days,
-                                           int32_t from, int32_t period, int32_t cohort_end,
-                                           size_t n, struct pv_track *ret_periods);
+                                           const struct pv_fit *buying, int32_t from,
+                                           int32_t period, int32_t cohort_end, size_t n,
+                                           struct pv_track *ret_periods);
 
 #endif

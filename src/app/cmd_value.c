@@ -18,7 +18,7 @@ struct options {
     int32_t until, calibrate_to;
     double unit_days, horizon_days, discount;
     bool json, help;
-    const char *out;
+    const char *out, *model; /* NULL: choose one */
     int threads;
     enum lang lang;
 };
@@ -38,6 +38,7 @@ static const char usage_en[] =
     "  --until DATE             last day of the observation (default: the last order in the file)\n"
     "  --calibrate-to DATE      fit to this day, test on the rest\n"
     "  --unit week|day          time unit of the models (week)\n"
+    "  --model NAME|auto        model of purchases (bg-nbd); auto: by hold-out error, then BIC\n"
     "  --horizon 52w            how far to forecast: weeks (w) or days (d)\n"
     "  --discount 0.15          yearly effective rate of discount\n"
     "  --returns net|drop|error what to do with amounts of zero or less (net)\n"
@@ -52,6 +53,7 @@ static const char usage_zh[] =
     "  --until 日期             观察截止日（默认：文件中最后一笔订单的日期）\n"
     "  --calibrate-to 日期      用此日之前的数据拟合，其后的数据检验\n"
     "  --unit week|day          模型的时间单位（week）\n"
+    "  --model 名称|auto        购买模型（bg-nbd）；auto：先比留出误差，再比 BIC\n"
     "  --horizon 52w            预测多远：周（w）或天（d）\n"
     "  --discount 0.15          年有效折现率\n"
     "  --returns net|drop|error 零元及负数金额的处理（net）\n"
@@ -109,6 +111,28 @@ static int read_mapping(struct options *o, const char *text)
                            "字段必须是 customer、date 或 amount"));
 }
 
+/* Models of purchases by name. */
+static int read_model(struct options *o, const char *text)
+{
+    const struct pv_model *m = pv_model_find(text);
+    char known[512];
+    int n = 0;
+    o->model = text;
+    if (strcmp(text, "auto") == 0)
+        o->model = NULL;
+    if (!o->model || (m && pv_model_kind(m) == PV_KIND_BUYING))
+        return 0;
+    for (size_t i = 0; (m = pv_model_at(i)) && n < (int)sizeof known; i++)
+        if (pv_model_kind(m) == PV_KIND_BUYING)
+            n += snprintf(known + n, sizeof known - (size_t)n, "%s%s", n ? ", " : "",
+                          pv_model_name(m));
+    fprintf(stderr,
+            say(o->lang, "patron value: --model: %s is not one of %s, auto\n",
+                "patron value：--model：%s 不在 %s、auto 之中\n"),
+            text, known);
+    return 2;
+}
+
 static int read_option(struct options *o, const char *name, const char *value)
 {
     const char *bad = say(o->lang, "not understood", "无法理解");
@@ -164,6 +188,8 @@ static int read_option(struct options *o, const char *name, const char *value)
         o->out = value;
         return *value ? 0 : usage_error(o, name, bad);
     }
+    if (strcmp(name, "--model") == 0)
+        return read_model(o, value);
     if (strcmp(name, "--map") == 0)
         return read_mapping(o, value);
     return usage_error(o, name, say(o->lang, "unknown option", "未知选项"));
@@ -181,6 +207,7 @@ static int read_options(int argc, char **argv, struct options *o)
                           .unit_days = 7.0,
                           .horizon_days = 364.0,
                           .discount = 0.15,
+                          .model = "bg-nbd",
                           .threads = 1,
                           .lang = lang && strncmp(lang, "zh", 2) == 0 ? LANG_ZH : LANG_EN};
     o->input.mapping = o->mapping;
@@ -251,22 +278,58 @@ static int settle_dates(const struct options *o, const struct pv_history_view *h
     return 0;
 }
 
-static int fit_models(const struct options *o, const struct pv_customer *rows, size_t n,
-                      struct value_result *r)
+/* The last third of a history of 26 weeks and more is long enough to try the models on. */
+static int32_t part_of(const struct pv_history_view *h, int32_t until)
+{
+    int32_t span = until - h->first_day;
+    return span >= 182 ? until - span / 3 / 7 * 7 : PV_NO_DAY;
+}
+
+static int choose_model(const struct options *o, const struct work *w,
+                        const struct pv_history *history, struct value_result *r)
+{
+    struct pv_history_view h = pv_history_columns(history);
+    struct pv_fit_options fit = {o->unit_days, r->money_scale, o->threads};
+    struct pv_customer *part = NULL;
+    const struct pv_customer *rows = w->calibration ? w->calibration : w->now;
+    double held_out = w->calibration ? r->holdout_units : 0.0;
+    int rc = 0;
+    r->tried_from = w->calibration ? r->calibrate_to : part_of(&h, r->until);
+    if (!w->calibration && r->tried_from != PV_NO_DAY) {
+        part = malloc((r->n + 1) * sizeof *part);
+        rc = part ? pv_summarise(history, r->tried_from, r->until, part) : PV_ERR_NO_MEMORY;
+        rows = part;
+        held_out = (r->until - r->tried_from) / o->unit_days;
+    }
+    if (rc == 0)
+        rc = pv_choose_model(rows, r->n, &fit, held_out, r->candidate, &r->candidates, &r->best,
+                             &r->like);
+    free(part);
+    return rc;
+}
+
+static int fit_models(const struct options *o, const struct pv_customer *rows, const struct work *w,
+                      const struct pv_history *history, struct value_result *r)
 {
     struct pv_fit_options fit = {o->unit_days, r->money_scale, o->threads};
+    const char *model = o->model;
     struct pv_cells *cells;
-    int rc = pv_cells_new(rows, n, &cells);
+    int rc = model ? 0 : choose_model(o, w, history, r);
     if (rc)
         return rc;
-    rc = pv_fit_bg_nbd(cells, &fit, &r->bg_nbd);
+    if (!model)
+        model = r->best >= 0 ? r->candidate[r->best].fit.model : "bg-nbd";
+    rc = pv_cells_new(rows, r->n, &cells);
+    if (rc)
+        return rc;
+    rc = pv_fit_model(pv_model_find(model), cells, &fit, &r->buying);
     pv_cells_free(cells);
-    return rc ? rc : pv_fit_gamma_gamma(rows, n, &fit, &r->gamma_gamma);
+    return rc ? rc : pv_fit_gamma_gamma(rows, r->n, &fit, &r->gamma_gamma);
 }
 
 static int value_base(const struct options *o, const struct work *w, struct value_result *r)
 {
-    if (!r->bg_nbd.usable)
+    if (!r->buying.usable)
         return 0;
     struct pv_valuer_options options = {.unit_days = o->unit_days,
                                         .money_scale = r->money_scale,
@@ -279,7 +342,7 @@ static int value_base(const struct options *o, const struct work *w, struct valu
     if (w->calibration) {
         options.horizon = r->holdout_units;
         /* Numbers of purchases only: no spend model, so nothing is simulated. */
-        rc = pv_valuer_new(&r->bg_nbd, NULL, &options, w->calibration, r->n, &valuer);
+        rc = pv_valuer_new(&r->buying, NULL, &options, w->calibration, r->n, &valuer);
         if (rc)
             return rc;
         rc = pv_value_holdout(valuer, w->calibration, r->n, &r->holdout);
@@ -289,7 +352,7 @@ static int value_base(const struct options *o, const struct work *w, struct valu
         r->has_holdout = true;
         options.horizon = r->horizon;
     }
-    rc = pv_valuer_new(&r->bg_nbd, &r->gamma_gamma, &options, w->now, r->n, &valuer);
+    rc = pv_valuer_new(&r->buying, &r->gamma_gamma, &options, w->now, r->n, &valuer);
     if (rc)
         return rc;
     r->values = malloc((r->n + 1) * sizeof *r->values);
@@ -372,7 +435,7 @@ static int run(const struct options *o, const struct value_data *data, struct wo
         r->holdout_units = (r->until - r->calibrate_to) / o->unit_days;
         fit_rows = w->calibration;
     }
-    rc = fit_models(o, fit_rows, r->n, r);
+    rc = fit_models(o, fit_rows, w, data->history, r);
     if (rc == 0)
         rc = value_base(o, w, r);
     if (rc == 0)

@@ -114,6 +114,44 @@ static void put_equity(struct jw *w, const struct value_result *r)
     jw_obj_end(w);
 }
 
+/* Only when there was a choice. */
+static void put_candidates(struct jw *w, const struct value_result *r)
+{
+    char text[32];
+    if (r->candidates == 0)
+        return;
+    jw_key(w, "choice");
+    jw_obj(w);
+    jw_key(w, "fitted_to");
+    if (r->tried_from == PV_NO_DAY)
+        jw_null(w);
+    else
+        jw_cstr(w, date_text(r->tried_from, text, sizeof text));
+    jw_key(w, "as_good");
+    if (r->like < 0)
+        jw_null(w);
+    else
+        jw_cstr(w, r->candidate[r->like].fit.model);
+    jw_key(w, "candidates");
+    jw_arr(w);
+    for (size_t i = 0; i < r->candidates; i++) {
+        const struct pv_candidate *c = &r->candidate[i];
+        bool tried = c->holdout.customers > 0;
+        jw_obj(w);
+        jw_kcstr(w, "model", c->fit.model);
+        jw_kcstr(w, "verdict", pv_verdict_code(c->fit.verdict));
+        jw_kf64(w, "loglik", c->fit.loglik);
+        jw_kf64(w, "bic", c->bic);
+        jw_kf64(w, "predicted", tried ? c->holdout.predicted : NAN);
+        jw_kf64(w, "actual", tried ? c->holdout.actual : NAN);
+        jw_kf64(w, "rmse", tried ? c->holdout.rmse : NAN);
+        jw_kbool(w, "chosen", (int)i == r->best);
+        jw_obj_end(w);
+    }
+    jw_arr_end(w);
+    jw_obj_end(w);
+}
+
 int value_report_json(const struct value_result *r)
 {
     char text[32];
@@ -132,9 +170,11 @@ int value_report_json(const struct value_result *r)
     jw_kcstr(&w, "unit", r->unit_days == 7.0 ? "week" : "day");
     jw_kf64(&w, "horizon", r->horizon);
     jw_kf64(&w, "discount", r->discount);
+    jw_kcstr(&w, "model", r->buying.model);
+    put_candidates(&w, r);
     jw_key(&w, "models");
     jw_obj(&w);
-    put_fit(&w, &r->bg_nbd);
+    put_fit(&w, &r->buying);
     put_fit(&w, &r->gamma_gamma);
     jw_obj_end(&w);
     jw_key(&w, "holdout");
@@ -279,6 +319,53 @@ static void show_fit(const struct pv_fit *fit, enum lang lang, const struct mess
     }
 }
 
+static void cell(const char *text, size_t width)
+{
+    for (size_t w = width_of(text); w < width; w++)
+        putchar(' ');
+    fputs(text, stdout);
+}
+
+static void number_cell(double value, int decimals, size_t width)
+{
+    char text[64];
+    snprintf(text, sizeof text, "%.*f", decimals, value);
+    cell(isfinite(value) ? text : "–", width);
+}
+
+/* The table of what was compared, the chosen one with an arrow. */
+static void show_candidates(const struct value_result *r, enum lang lang)
+{
+    static const char *const head[LANGS][5] = {
+        [LANG_EN] = {"ln L", "BIC", "held out", "RMSE", "verdict"},
+        [LANG_ZH] = {"对数似然", "BIC", "留出误差", "均方根误差", "判定"}};
+    char text[64];
+    if (r->candidates == 0)
+        return;
+    printf("  %-16s", "");
+    for (int i = 0; i < 5; i++)
+        cell(head[lang][i], i < 4 ? 14 : 14 + 4);
+    putchar('\n');
+    for (size_t i = 0; i < r->candidates; i++) {
+        const struct pv_candidate *c = &r->candidate[i];
+        const struct pv_holdout *h = &c->holdout;
+        bool tried = h->customers > 0;
+        printf("%s%-16s", (int)i == r->best ? "→ " : "  ", c->fit.model);
+        number_cell(c->fit.loglik, 1, 14);
+        number_cell(c->bic, 1, 14);
+        snprintf(text, sizeof text, "%+.1f %%", 100.0 * (h->predicted / h->actual - 1.0));
+        cell(tried && h->actual > 0.0 ? text : "–", 14);
+        number_cell(tried ? h->rmse : NAN, 4, 14);
+        cell(pv_verdict_code(c->fit.verdict), 18);
+        putchar('\n');
+    }
+    if (r->like >= 0)
+        printf(lang == LANG_ZH ? "  这些数据分不清 %s 与 %s。\n"
+                               : "  These data cannot tell %s from %s.\n",
+               r->candidate[r->best].fit.model, r->candidate[r->like].fit.model);
+    putchar('\n');
+}
+
 static void show_money(const char *label, double amount, const struct pv_interval *range,
                        enum lang lang)
 {
@@ -339,7 +426,8 @@ int value_report_text(const struct value_result *r, const char *path, enum lang 
     if (r->calibrate_to != PV_NO_DAY)
         printf(" (%s %s)", t->calibrated, date_text(r->calibrate_to, a, sizeof a));
     printf("\n\n");
-    show_fit(&r->bg_nbd, lang, messages, arena);
+    show_candidates(r, lang);
+    show_fit(&r->buying, lang, messages, arena);
     show_fit(&r->gamma_gamma, lang, messages, arena);
     printf("\n");
     if (r->has_values)

@@ -15,7 +15,11 @@ struct value_result {
     double unit_days, horizon, discount, money_scale;
     uint64_t customers, orders;
     int64_t revenue;
-    struct pv_fit bg_nbd, gamma_gamma;
+    struct pv_fit buying, gamma_gamma;
+    struct pv_candidate candidate[PV_MAX_CANDIDATES]; /* when the model was chosen */
+    size_t candidates;
+    int best, like;     /* among them; -1: none */
+    int32_t tried_from; /* they were fitted to this day; PV_NO_DAY: no hold-out */
     bool has_values, has_money, has_holdout;
     struct pv_value *values; /* n, NULL without a usable model */
     struct pv_equity equity;

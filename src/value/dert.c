@@ -1,5 +1,6 @@
 /*
- * dert.c - discounted expected residual transactions of a BG/NBD customer who is alive at T.
+ * dert.c - discounted expected residual transactions where customers leave after purchases, of one
+ * who is alive at T.
  *
  * Given lambda, the k-th future purchase of an immortal customer is discounted by y^k on average,
  * y = lambda / (lambda + delta), and it happens when k - 1 purchases were survived, so that
@@ -15,28 +16,17 @@
 #include <math.h>
 #include <stdlib.h>
 
-/*
- * 2F1(1, b; c; y), 0 <= y < 1, c > b > 0: one contiguous step and Gauss's continued fraction,
- * [DLMF] 15.7.1 with b = 0, from behind. Its error shrinks by ((1 - s)/(1 + s)), s = sqrt(1 - y), a
- * term.
- */
-static double hyp_one(double b, double c, double y, double one_minus_y)
-{
-    double terms = ceil(20.0 / sqrt(one_minus_y)) + 20.0;
-    int n = terms < 2e6 ? (int)terms : 2000000;
-    double top = c;         /* C - 1 with C = c + 1 */
-    double big_a = b + 1.0; /* F(1, b + 1; c + 1; y) */
-    double tail = top + n;
-    for (int k = n; k >= 1; k--) {
-        double half = floor(k / 2.0);
-        double u = (k & 1) ? (big_a + half) * (top + half) : half * (top - big_a + half);
-        tail = (top + k - 1) - u * y / tail;
-    }
-    return 1.0 + b / c * y * (top / tail);
-}
+struct table {
+    size_t nodes;
+    double rx;
+    double *lambda; /* nodes */
+    double *weight; /* nodes: logarithms */
+    double lgamma_rx;
+};
 
-int pv_dert_table_new(double rx, double a, double bx, double at_low, double at_high, double delta,
-                      struct pv_dert_table *ret_table)
+/* Nodes for one rx = r + x and all at = alpha + T within [at_low, at_high]. */
+static int table_new(double rx, double a, double bx, double at_low, double at_high, double delta,
+                     struct table *ret_table)
 {
     /* Peak of the gamma density in w at ln(rx / at); it falls like exp(rx (d - e^d + 1)). */
     double k = rx + 1.0;
@@ -56,34 +46,28 @@ int pv_dert_table_new(double rx, double a, double bx, double at_low, double at_h
         low_gamma = log(rx / at_high) - deep;
     }
     low = fmax(low, low_gamma);
-    double h = fmin(0.25, 0.7 / sqrt(k));
+    double h = fmin(0.25, 0.65 / sqrt(k));
     size_t nodes = (size_t)ceil((high - low) / h) + 1;
     if (nodes > 10000000)
         return PV_ERR_ARGUMENT;
     double *memory = malloc(2 * nodes * sizeof *memory);
     if (!memory)
         return PV_ERR_NO_MEMORY;
-    struct pv_dert_table t = {nodes, rx, memory, memory + nodes, pv_math_lgamma(rx)};
+    struct table t = {nodes, rx, memory, memory + nodes, pv_math_lgamma(rx)};
     for (size_t i = 0; i < nodes; i++) {
         double w = low + h * (double)i;
         double lambda = exp(w);
         double y = lambda / (lambda + delta);
         double rest = delta / (lambda + delta);
         t.lambda[i] = lambda;
-        t.weight[i] = rx * w + log(h * y * hyp_one(bx, a + bx, y, rest));
+        t.weight[i] = rx * w + log(h * y * pv_math_hyp2f1_one(bx, a + bx, y, rest));
     }
     *ret_table = t;
     return 0;
 }
 
-void pv_dert_table_free(struct pv_dert_table *table)
-{
-    free(table->lambda);
-    table->lambda = NULL;
-    table->weight = NULL;
-}
-
-double pv_dert_at(const struct pv_dert_table *table, double at)
+/* Of a customer known to be alive. */
+static double table_at(const struct table *table, double at)
 {
     double shift = table->rx * log(at) - table->lgamma_rx;
     double sum = 0.0;
@@ -93,4 +77,39 @@ double pv_dert_at(const struct pv_dert_table *table, double at)
             sum += exp(e);
     }
     return sum;
+}
+
+enum { R, ALPHA, A, B, PARAMS };
+
+int pv_bg_dert(const struct pv_model *m, const double *p, double x, const double *T, size_t n,
+               double delta, double *ret_dert, double *ret_slope)
+{
+    double chances = x + m->first_chances;
+    struct table t;
+    double low = p[ALPHA] + T[0], high = p[ALPHA] + T[n - 1];
+    int rc = table_new(p[R] + x, p[A], p[B] + chances, low, high, delta, &t);
+    if (rc)
+        return rc;
+    for (size_t i = 0; i < n; i++) {
+        ret_dert[i] = table_at(&t, p[ALPHA] + T[i]);
+        /* alpha enters through the point of evaluation only. */
+        if (ret_slope)
+            ret_slope[i * PARAMS + ALPHA] =
+                (table_at(&t, p[ALPHA] * exp(PV_STEP) + T[i]) / ret_dert[i] - 1.0) / PV_STEP;
+    }
+    free(t.lambda);
+    for (size_t k = 0; ret_slope && k < PARAMS; k++) {
+        double q[PARAMS] = {p[R], p[ALPHA], p[A], p[B]};
+        if (k == ALPHA)
+            continue;
+        q[k] *= exp(PV_STEP);
+        rc = table_new(q[R] + x, q[A], q[B] + chances, low, high, delta, &t);
+        if (rc)
+            return rc;
+        for (size_t i = 0; i < n; i++)
+            ret_slope[i * PARAMS + k] =
+                (table_at(&t, p[ALPHA] + T[i]) / ret_dert[i] - 1.0) / PV_STEP;
+        free(t.lambda);
+    }
+    return 0;
 }

@@ -52,11 +52,13 @@ int pv_value_density(const struct pv_valuer *v, const struct pv_customer *row, s
                      double *ret_value, double *ret_height, double *ret_alive)
 {
     enum { DRAWS = 4096 };
-    if (points < 2 || points > 100000 || row->T < 0 || row->x < 0 || !v->has_spend)
+    if (points < 2 || points > 100000 || row->T < 0 || row->x < 0 || !v->has_spend ||
+        v->options.points)
         return PV_ERR_ARGUMENT;
     double unit = v->options.unit_days, x = row->x;
     double spend = row->x > 0 ? (double)row->spend / v->options.money_scale : 0.0;
-    double alive = pv_bg_nbd_p_alive(&v->bg, x, row->t_x / unit, row->T / unit);
+    double alive =
+        v->model->buying->p_alive(v->model, v->theta, x, row->t_x / unit, row->T / unit, NULL);
     double mean = v->gg.p * (v->gg.gamma + spend) / (v->gg.p * x + v->gg.q - 1.0);
     double *money = malloc(2 * DRAWS * sizeof *money);
     if (!money)
@@ -90,10 +92,12 @@ int pv_value_density(const struct pv_valuer *v, const struct pv_customer *row, s
     return rc;
 }
 
-int pv_value_alive_curve(const struct pv_bg_nbd *m, double unit_days, const int32_t *day,
-                         size_t days, const int32_t *date, size_t n, double *ret_p)
+int pv_value_alive_curve(const struct pv_fit *buying, const int32_t *day, size_t days,
+                         const int32_t *date, size_t n, double *ret_p)
 {
-    if (!(unit_days > 0.0) || days == 0)
+    const struct pv_model *m = pv_buying_find(buying->model);
+    double unit = buying->unit_days;
+    if (!m || !(unit > 0.0) || days == 0)
         return PV_ERR_ARGUMENT;
     size_t seen = 0;
     for (size_t i = 0; i < n; i++) {
@@ -103,8 +107,8 @@ int pv_value_alive_curve(const struct pv_bg_nbd *m, double unit_days, const int3
             ret_p[i] = NAN;
             continue;
         }
-        ret_p[i] = pv_bg_nbd_p_alive(m, (double)(seen - 1), (day[seen - 1] - day[0]) / unit_days,
-                                     (date[i] - day[0]) / unit_days);
+        ret_p[i] = pv_predict_alive(m, buying->param, (double)(seen - 1),
+                                    (day[seen - 1] - day[0]) / unit, (date[i] - day[0]) / unit, 0);
     }
     return 0;
 }
@@ -129,16 +133,17 @@ static void predict(const struct pv_valuer *v, const struct inputs *in, double *
                     double *ret_money)
 {
     double t_x = in->x > 0.0 ? fmax(in->T - in->silence, 0.0) : 0.0;
-    *ret_purchases = pv_bg_nbd_expected(&v->bg, in->x, t_x, in->T, v->options.horizon);
-    double dert = pv_bg_nbd_dert(&v->bg, in->x, t_x, in->T, v->delta);
+    *ret_purchases = pv_predict_expected(v->model, v->theta, in->x, t_x, in->T, v->options.horizon);
+    double dert = pv_predict_dert(v->model, v->theta, in->x, t_x, in->T, v->delta);
     *ret_money = v->has_spend ? dert * pv_gamma_gamma_mean(&v->gg, in->x, in->zbar) : NAN;
 }
 
-/* Between no and one repeat purchase b + x - 1 may be negative for b < 1: the average customer is
- * moved to the next x at which the model is defined. */
+/* Between no and one repeat purchase a model may have nothing to say (BG/NBD with b + x < 1): the
+ * average customer is then moved to one. */
 static double sensible_x(const struct pv_valuer *v, double x)
 {
-    return x > 0.0 && v->bg.b + x <= 1.0 ? 1.0 : x;
+    const struct pv_buying *buying = v->model->buying;
+    return buying->defined && !buying->defined(v->model, v->theta, x) ? 1.0 : x;
 }
 
 int pv_value_reasons(const struct pv_valuer *v, const struct pv_customer *row,

@@ -30,8 +30,10 @@ struct gg_data {
     double *spend; /* x zbar of each customer, grouped by x */
 };
 
-static double gg_eval(const void *opaque, const double *theta, double *ret_grad, double *ret_hess)
+static double gg_eval(const struct pv_model *model, const void *opaque, const double *theta,
+                      double *ret_grad, double *ret_hess)
 {
+    (void)model;
     const struct gg_data *d = opaque;
     double p = theta[P], q = theta[Q], gamma = theta[GAMMA];
     double log_gamma = log(gamma);
@@ -74,8 +76,9 @@ static double gg_eval(const void *opaque, const double *theta, double *ret_grad,
     return total;
 }
 
-static const struct pv_model gamma_gamma = {
+const struct pv_model pv_model_gamma_gamma = {
     .name = "gamma-gamma",
+    .kind = PV_KIND_SPEND,
     .params = PARAMS,
     .param = {"p", "q", "gamma"},
     .low = {1e-4, 1e-4, 1e-8},
@@ -229,7 +232,7 @@ int pv_fit_gamma_gamma(const struct pv_customer *rows, size_t n,
     if (used < 0)
         return PV_ERR_NO_MEMORY;
     struct pv_fit fit;
-    pv_fit_blank(&gamma_gamma, PV_VERDICT_OK, &fit);
+    pv_fit_blank(&pv_model_gamma_gamma, PV_VERDICT_OK, &fit);
     fit.unit_days = options->unit_days;
     fit.customers = fit.repeaters = (uint64_t)used;
     fit.cells = d.groups;
@@ -250,7 +253,7 @@ int pv_fit_gamma_gamma(const struct pv_customer *rows, size_t n,
                 /* [FH13b] eq. 4: the mean of the base is p gamma / (q - 1). */
                 double theta[PARAMS] = {ps[i], qs[j], mean * (qs[j] - 1.0) / ps[i]};
                 double grad[PARAMS], hess[PARAMS * PARAMS];
-                double value = gg_eval(&d, theta, grad, hess);
+                double value = gg_eval(&pv_model_gamma_gamma, &d, theta, grad, hess);
                 if (value > best_value) {
                     best_value = value;
                     memcpy(start, theta, sizeof start);
@@ -258,8 +261,8 @@ int pv_fit_gamma_gamma(const struct pv_customer *rows, size_t n,
             }
         }
         struct pv_optimum best;
-        pv_optim_maximise(&gamma_gamma, &d, start, &best);
-        pv_optim_report(&gamma_gamma, &best, &fit);
+        pv_optim_maximise(&pv_model_gamma_gamma, &d, start, &best);
+        pv_optim_report(&pv_model_gamma_gamma, &best, &fit);
         fit.verdict = judge(&best, correlation, (double)used);
         fit.usable = fit.verdict == PV_VERDICT_OK || fit.verdict == PV_VERDICT_CORRELATED_SPEND ||
                      (fit.verdict == PV_VERDICT_RIDGE && mean_is_known(&best));

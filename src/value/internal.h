@@ -2,7 +2,8 @@
  * internal.h - what the files of the value library share. Not installed.
  *
  * A model is one const `struct pv_model` (name, parameters with limits, log-likelihood with its
- * first and second derivatives, starting points): a new model is one file and one such row.
+ * first and second derivatives, starting points, predictions): a new model is one file and one such
+ * row. Nothing else in the library knows a model by name.
  */
 #ifndef PATRON_VALUE_INTERNAL_H
 #define PATRON_VALUE_INTERNAL_H
@@ -14,6 +15,7 @@
 
 #define PV_Z80 1.2815515655446004
 #define PV_Z95 1.9599639845400545
+#define PV_STEP 1e-5 /* of a logarithm, for slopes by difference */
 
 /* ---- math.c ---- */
 
@@ -24,6 +26,8 @@ double pv_math_digamma(double x);
 double pv_math_trigamma(double x);
 /* 2F1(p, q; s; -v) for v >= 0 and p, q > 0, s > q: Pfaff, [DLMF] 15.8.1; positive terms only. */
 double pv_math_hyp2f1_neg(double p, double q, double s, double v);
+/* 2F1(1, b; c; y), 0 <= y < 1, c > b > 0; y and 1 - y. */
+double pv_math_hyp2f1_one(double b, double c, double y, double one_minus_y);
 /* Eigenvalues (ascending) and vectors (columns of ret_vec) of a symmetric n x n matrix, n <= 6, by
  * Jacobi rotations. */
 void pv_math_eigen(int n, const double *matrix, double *ret_val, double *ret_vec);
@@ -46,17 +50,121 @@ double pv_rng_gamma(struct pv_rng *rng, double shape);     /* scale 1 */
 double pv_rng_log_gamma(struct pv_rng *rng, double shape); /* its logarithm, safe for tiny shapes */
 uint64_t pv_rng_poisson(struct pv_rng *rng, double mean);
 
-/* ---- optim.c ---- */
+/* ---- Models: one const row each, listed in model.c ---- */
+
+/* What a fit looks at: cells and room to work in. */
+struct pv_fit_data {
+    const struct pv_cell *cell; /* sorted by x, T, t_x */
+    size_t cells;
+    size_t stride; /* look at every stride-th cell: for comparing starting points */
+    double unit_days;
+    int32_t max_day;
+    double *room; /* as many doubles as the model's room() asked for */
+};
+
+/* One customer's future, given all that is unknown: purchases come at random at `rate` until `life`
+ * is over; `last`: leaving is itself a purchase. */
+struct pv_future {
+    double rate, life;
+    bool last;
+};
+
+/*
+ * What a model of repeat purchases knows. theta: its parameters; their first two are always r and
+ * alpha of Gamma-distributed rates. Times in model units. What follows T depends on t_x through
+ * P(alive) alone: all from `survive` on hold for a customer who is alive at T.
+ */
+struct pv_buying {
+    /* Whether x is in the model's range. NULL: every x >= 0. */
+    bool (*defined)(const struct pv_model *model, const double *theta, double x);
+    double (*loglik)(const struct pv_model *model, const double *theta, double x, double t_x,
+                     double T);
+    /* ret_slope (may be NULL): d ln P(alive) / d ln parameter. */
+    double (*p_alive)(const struct pv_model *model, const double *theta, double x, double t_x,
+                      double T, double *ret_slope);
+    /*
+     * Optional, where p_alive is dear: all that is needed of one x, by day from .. to (to be freed
+     * by the caller), and P(alive) from it; t_x and T are days after `from`.
+     */
+    int (*alive_table)(const struct pv_model *model, const double *theta, int32_t x,
+                       double unit_days, int32_t from, int32_t to, double **ret_table);
+    double (*alive_from)(const struct pv_model *model, const double *theta, int32_t x,
+                         const double *table, int32_t t_x, int32_t T, double *ret_slope);
+    /* Share of all customers who leave (of purchases, or within a span): 0 says nobody does. NULL
+     * when nobody can. */
+    double (*leave)(const struct pv_model *model, const double *theta, double span);
+
+    double (*survive)(const struct pv_model *model, const double *theta, double x, double T,
+                      double t);
+    double (*mean)(const struct pv_model *model, const double *theta, double x, double T, double t);
+    /* ret_tail[k] = P(N >= k), k = 0 .. returned count - 1, stopping after the first value below
+     * `least` or at `cap`. */
+    size_t (*tail)(const struct pv_model *model, const double *theta, double x, double T, double t,
+                   double least, size_t cap, double *ret_tail);
+    int (*pmf)(const struct pv_model *model, const double *theta, double x, double T, double t,
+               size_t n, double *ret_pmf);
+    /* Discounted expected residual transactions at n ascending T; ret_slope (may be NULL): n x
+     * params, d ln DERT / d ln parameter. */
+    int (*dert)(const struct pv_model *model, const double *theta, double x, const double *T,
+                size_t n, double delta, double *ret_dert, double *ret_slope);
+    void (*draw)(const struct pv_model *model, const double *theta, double x, double T,
+                 struct pv_rng *rng, struct pv_future *ret_future);
+    /* Of a new customer: density of a purchase at v after one at any given earlier time. */
+    double (*pairs)(const struct pv_model *model, const double *theta, double v);
+};
+
+/* What a model of contracts knows; theta: its parameters. Periods are whole. */
+struct pv_contract {
+    double (*survival)(const double *theta, double t);
+    double (*retention)(const double *theta, double t);
+    double (*renewals)(const double *theta, double period, double delta);
+};
+
+struct pv_lifetime;
 
 struct pv_model {
     const char *name;
+    enum pv_model_kind kind;
     int params;
     const char *param[PV_MAX_PARAMS];
     double low[PV_MAX_PARAMS]; /* limits of the parameters, > 0 */
     double high[PV_MAX_PARAMS];
+    double far[PV_MAX_PARAMS]; /* beyond it a parameter has run off: a ridge; 0: never */
+    /* Doubles that eval needs in data->room. NULL: none. */
+    size_t (*room)(const struct pv_model *model, const struct pv_fit_data *data);
     /* Log-likelihood at theta; grad (params) and hess (params x params) when not NULL. */
-    double (*eval)(const void *data, const double *theta, double *ret_grad, double *ret_hess);
+    double (*eval)(const struct pv_model *model, const void *data, const double *theta,
+                   double *ret_grad, double *ret_hess);
+    /* Up to PV_MAX_STARTS starting points around an overall purchase rate. NULL: fitted elsewhere.
+     */
+    int (*starts)(const struct pv_fit_data *data, double rate, double (*ret_start)[PV_MAX_PARAMS]);
+    /* Whether at theta the model is, for a span of time, a simpler one that is listed, too. NULL:
+     * it contains none. */
+    bool (*simpler)(const double *theta, double span);
+    const struct pv_buying *buying;     /* of repeat purchases; NULL for other kinds */
+    const struct pv_contract *contract; /* of contracts; NULL for other kinds */
+    /* What the models of a family differ in. */
+    int first_chances;              /* bg_family.c: chances to leave before the first repeat */
+    const struct pv_lifetime *life; /* lifetime.c */
 };
+
+enum { PV_MAX_STARTS = 32 };
+
+extern const struct pv_model pv_model_bg_nbd;
+extern const struct pv_model pv_model_mbg_nbd;
+extern const struct pv_model pv_model_pareto_nbd;
+extern const struct pv_model pv_model_ggompertz_nbd;
+extern const struct pv_model pv_model_nbd;
+extern const struct pv_model pv_model_bg_bb;
+extern const struct pv_model pv_model_sbg;
+extern const struct pv_model pv_model_gamma_gamma;
+
+/* A model of repeat purchases by name, or NULL. */
+const struct pv_model *pv_buying_find(const char *name);
+/* A fit of this model without numbers (NaN parameters) and with a verdict. */
+void pv_fit_blank(const struct pv_model *model, enum pv_verdict verdict, struct pv_fit *ret_fit);
+
+/* ---- optim.c ---- */
 
 struct pv_optimum {
     double theta[PV_MAX_PARAMS];
@@ -76,20 +184,26 @@ void pv_optim_maximise(const struct pv_model *model, const void *data, const dou
 /* Copies an optimum into a fit: parameters, covariance, standard errors. */
 void pv_optim_report(const struct pv_model *model, const struct pv_optimum *optimum,
                      struct pv_fit *ret_fit);
-/* A fit of this model without numbers (NaN parameters) and with a verdict. */
-void pv_fit_blank(const struct pv_model *model, enum pv_verdict verdict, struct pv_fit *ret_fit);
 
-/* ---- bg_nbd.c: customers known to be alive at T have lambda ~ Gamma(rx, at), p ~ Beta(a, bx) ----
- */
+/* ---- Families of models ---- */
 
-/* E[purchases in t] of such a customer. */
-double pv_bg_nbd_alive_mean(double rx, double at, double a, double bx, double t);
 /*
- * Tails of the number of purchases: ret_tail[k] = P(N >= k), k = 0 .. returned count - 1, stopping
- * after the first value below `least` or at `cap` values.
+ * bg_family.c: leaving after a purchase with probability p ~ Beta(a, b). Its models differ in the
+ * chances to leave of a customer with x repeat purchases: x + model->first_chances.
  */
-size_t pv_bg_nbd_alive_tail(double rx, double at, double a, double bx, double t, double least,
-                            size_t cap, double *ret_tail);
+extern const struct pv_buying pv_bg_family;
+size_t pv_bg_room(const struct pv_model *model, const struct pv_fit_data *data);
+double pv_bg_eval(const struct pv_model *model, const void *data, const double *theta,
+                  double *ret_grad, double *ret_hess);
+int pv_bg_starts(const struct pv_fit_data *data, double rate, double (*ret_start)[PV_MAX_PARAMS]);
+int pv_bg_dert(const struct pv_model *model, const double *theta, double x, const double *T,
+               size_t n, double delta, double *ret_dert, double *ret_slope); /* dert.c */
+
+/* lifetime.c, lifetime_fit.c: a lifetime of its own; its models differ in model->life. */
+extern const struct pv_buying pv_life_family;
+size_t pv_life_room(const struct pv_model *model, const struct pv_fit_data *data);
+double pv_life_eval(const struct pv_model *model, const void *data, const double *theta,
+                    double *ret_grad, double *ret_hess);
 
 /* ---- parallel.c ---- */
 
@@ -97,21 +211,5 @@ typedef int pv_chunk_fn(void *context, size_t chunk);
 /* Runs work(context, 0 .. chunks - 1) on up to `threads` threads; the first error stops the rest.
  */
 int pv_parallel_run(int threads, size_t chunks, pv_chunk_fn *work, void *context);
-
-/* ---- dert.c ---- */
-
-struct pv_dert_table {
-    size_t nodes;
-    double rx;
-    double *lambda; /* nodes */
-    double *weight; /* nodes: logarithms */
-    double lgamma_rx;
-};
-/* Nodes for one rx = r + x and all at = alpha + T within [at_low, at_high]. */
-int pv_dert_table_new(double rx, double a, double bx, double at_low, double at_high, double delta,
-                      struct pv_dert_table *ret_table);
-void pv_dert_table_free(struct pv_dert_table *table);
-/* Discounted expected residual transactions of a customer known to be alive. */
-double pv_dert_at(const struct pv_dert_table *table, double at);
 
 #endif

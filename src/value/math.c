@@ -82,6 +82,27 @@ double pv_math_hyp2f1_neg(double p, double q, double s, double v)
     return exp(log_lead + scale + log(sum));
 }
 
+/*
+ * 2F1(1, b; c; y), 0 <= y < 1, c > b > 0: one contiguous step and Gauss's continued fraction,
+ * [DLMF] 15.7.1 with b = 0, from behind. Its error shrinks by ((1 - s)/(1 + s)), s = sqrt(1 - y), a
+ * term.
+ */
+double pv_math_hyp2f1_one(double b, double c, double y, double one_minus_y)
+{
+    double terms = ceil(20.0 / sqrt(one_minus_y)) + 20.0;
+    int n = terms < 2e6 ? (int)terms : 2000000;
+    double top = c;         /* C - 1 with C = c + 1 */
+    double big_a = b + 1.0; /* F(1, b + 1; c + 1; y) */
+    double tail = top + n;
+    for (int k = n; k >= 1; k--) {
+        int pairs = k / 2;
+        double half = pairs;
+        double u = (k & 1) ? (big_a + half) * (top + half) : half * (top - big_a + half);
+        tail = (top + k - 1) - u * y / tail;
+    }
+    return 1.0 + b / c * y * (top / tail);
+}
+
 void pv_math_eigen(int n, const double *matrix, double *ret_val, double *ret_vec)
 {
     double a[PV_MAX_PARAMS][PV_MAX_PARAMS];

@@ -26,7 +26,7 @@ static bool evaluate(const struct pv_model *model, const void *data, struct poin
     double theta[PV_MAX_PARAMS] = {0.0};
     for (int i = 0; i < n; i++)
         theta[i] = exp(at->log_theta[i]);
-    at->value = model->eval(data, theta, at->grad, at->hess);
+    at->value = model->eval(model, data, theta, at->grad, at->hess);
     bool fine = isfinite(at->value);
     for (int i = 0; i < n; i++) {
         for (int j = 0; j < n; j++) {
@@ -194,7 +194,7 @@ void pv_optim_maximise(const struct pv_model *model, const void *data, const dou
         /* Gains below the rounding of the sum cannot be seen any more: the last step is taken on
          * trust, since Newton's error is then the square of an already invisible one. */
         double noise = 1e-15 * fabs(at.value) + 1e-12;
-        bool last = decrement < 1e-13 + 1e-20 * fabs(at.value);
+        bool last = decrement < noise;
         bool fine = evaluate(model, data, &next);
         double gain = fine ? next.value - at.value : -INFINITY;
         if (last) {
@@ -231,54 +231,4 @@ void pv_optim_report(const struct pv_model *model, const struct pv_optimum *opti
         ret_fit->param[i] = optimum->theta[i];
         ret_fit->std_error[i] = optimum->theta[i] * optimum->log_sd[i];
     }
-}
-
-void pv_fit_blank(const struct pv_model *model, enum pv_verdict verdict, struct pv_fit *ret_fit)
-{
-    memset(ret_fit, 0, sizeof *ret_fit);
-    ret_fit->model = model->name;
-    ret_fit->params = model->params;
-    ret_fit->verdict = verdict;
-    ret_fit->loglik = NAN;
-    for (int i = 0; i < model->params; i++) {
-        ret_fit->name[i] = model->param[i];
-        ret_fit->param[i] = NAN;
-        ret_fit->std_error[i] = NAN;
-    }
-}
-
-static const char *const verdict_codes[PV_VERDICTS] = {
-    [PV_VERDICT_OK] = "ok",
-    [PV_VERDICT_NO_REPEAT_PURCHASES] = "no-repeat-purchases",
-    [PV_VERDICT_TOO_FEW_CUSTOMERS] = "too-few-customers",
-    [PV_VERDICT_SAME_DAY] = "everybody-same-day",
-    [PV_VERDICT_NOT_CONVERGED] = "not-converged",
-    [PV_VERDICT_BOUNDARY] = "boundary",
-    [PV_VERDICT_RIDGE] = "ridge",
-    [PV_VERDICT_NOBODY_LEAVES] = "nobody-leaves",
-    [PV_VERDICT_Q_AT_MOST_ONE] = "q-at-most-one",
-    [PV_VERDICT_CORRELATED_SPEND] = "correlated-spend",
-    [PV_VERDICT_CONSTANT_SPEND] = "constant-spend",
-    [PV_VERDICT_NO_SPEND] = "no-spend",
-};
-
-const char *pv_verdict_code(enum pv_verdict verdict)
-{
-    return (unsigned)verdict < PV_VERDICTS ? verdict_codes[verdict] : "unknown";
-}
-
-const char *pv_error_code(int error)
-{
-    static const char *const codes[] = {
-        [-PV_OK] = "ok",
-        [-PV_ERR_NO_MEMORY] = "no-memory",
-        [-PV_ERR_ARGUMENT] = "argument",
-        [-PV_ERR_OVERFLOW] = "overflow",
-        [-PV_ERR_RETURN] = "return-not-allowed",
-        [-PV_ERR_ORDER] = "out-of-order",
-        [-PV_ERR_EMPTY] = "empty",
-    };
-    if (error > 0 || error < -(int)(sizeof codes / sizeof codes[0]) + 1)
-        return "unknown";
-    return codes[-error];
 }

@@ -1,12 +1,11 @@
 /*
  * simulate.c - futures of a customer who is alive at T, in money.
  *
- * Given (lambda, p), the purchase at which the customer leaves comes at rate lambda p and the other
- * ones form an independent Poisson process of rate lambda (1 - p) until then (thinning), so that
- * one exponential gives the lifetime and nothing is simulated purchase by purchase when there are
- * many. What follows T depends on (x, T) only; t_x enters through P(alive). Hence knots over (x,
- * alpha + T), each with sorted draws, between which quantiles are interpolated. The same streams of
- * chance serve every knot: quantiles move smoothly from knot to knot.
+ * Given all that is unknown of a customer, the model draws a lifetime and the rate of purchases
+ * until then, so that nothing is simulated purchase by purchase when there are many. What follows T
+ * depends on (x, T) only; t_x enters through P(alive). Hence knots over (x, alpha + T), each with
+ * sorted draws, between which quantiles are interpolated. The same streams of chance serve every
+ * knot: quantiles move smoothly from knot to knot.
  */
 #include "valuer.h"
 
@@ -45,13 +44,9 @@ static void simulate_one(const struct pv_valuer *v, const struct pv_draw *d, dou
                          double share, struct pv_rng *rng, double *ret_money, double *ret_worth)
 {
     double delta = v->delta, horizon = v->options.horizon;
-    double log_lambda = pv_rng_log_gamma(rng, d->bg.r + x) - log(d->bg.alpha + T);
-    double lambda = exp(log_lambda);
-    double ga = pv_rng_log_gamma(rng, d->bg.a);
-    double gb = pv_rng_log_gamma(rng, d->bg.b + x);
-    double p = 1.0 / (1.0 + exp(gb - ga));
-    double life = pv_rng_exponential(rng) / (lambda * p);
-    double stay = lambda * (1.0 - p);
+    struct pv_future f;
+    v->model->buying->draw(v->model, d->theta, x, T, rng, &f);
+    double life = f.life, stay = f.rate;
 
     /* Spend: purchases cost Gamma(p, nu), nu ~ Gamma(p x + q, gamma + x zbar); in units of the
      * point estimate's expected spend (gamma + x zbar) p / (p x + q - 1). */
@@ -60,7 +55,7 @@ static void simulate_one(const struct pv_valuer *v, const struct pv_draw *d, dou
     double unit =
         moved * (v->gg.p * x + v->gg.q - 1.0) / v->gg.p / pv_rng_gamma(rng, g->p * x + g->q);
 
-    bool leaves_soon = life <= horizon;
+    bool leaves_soon = f.last && life <= horizon;
     double count =
         (double)pv_rng_poisson(rng, stay * fmin(life, horizon)) + (leaves_soon ? 1.0 : 0.0);
     *ret_money = count > 0.0 ? unit * pv_rng_gamma(rng, g->p * count) : 0.0;
@@ -80,9 +75,9 @@ static void simulate_one(const struct pv_valuer *v, const struct pv_draw *d, dou
             squares += w * w;
         }
     }
-    if (!leaves_soon) {
+    if (life > horizon) {
         discounted_sum(rng, stay, horizon, life, delta, &sum, &squares);
-        double w = exp(-delta * life);
+        double w = f.last ? exp(-delta * life) : 0.0;
         if (w > 1e-12) {
             sum += w;
             squares += w * w;
@@ -124,9 +119,9 @@ static int fill_knot(void *context, size_t index)
 {
     struct pv_valuer *v = context;
     struct pv_knot *k = &v->knot[index];
-    size_t row = index / v->knots_T, column = index % v->knots_T;
-    double x = v->knot_x[row];
-    double T = v->knot_at[column] - v->bg.alpha;
+    size_t xi = index / v->knots_T;
+    double x = v->knot_x[xi];
+    double T = v->knot_T[index % v->knots_T];
     k->money = malloc(2 * v->draws * sizeof *k->money);
     if (!k->money)
         return PV_ERR_NO_MEMORY;
@@ -146,25 +141,26 @@ static int draw_parameters(struct pv_valuer *v)
     v->draw = malloc(v->draws * sizeof *v->draw);
     if (!v->draw)
         return PV_ERR_NO_MEMORY;
-    double bg[BG_PARAMS * BG_PARAMS], gg[GG_PARAMS * GG_PARAMS];
-    pv_math_cholesky(BG_PARAMS, v->bg_cov, bg);
+    int n = v->params;
+    double buying[PV_MAX_PARAMS * PV_MAX_PARAMS] = {0.0}, gg[GG_PARAMS * GG_PARAMS] = {0.0};
+    pv_math_cholesky(n, v->cov, buying);
     pv_math_cholesky(GG_PARAMS, v->gg_cov, gg);
     for (size_t i = 0; i < v->draws; i++) {
         struct pv_rng rng;
-        double normal[ALL_PARAMS], shift[ALL_PARAMS] = {0.0};
+        double normal[ALL_PARAMS] = {0.0}, shift[ALL_PARAMS] = {0.0};
         pv_rng_start(&rng, v->options.seed ^ UINT64_C(0x70617261), i / 2);
-        for (int k = 0; k < ALL_PARAMS; k++) /* antithetic pairs keep the mean */
+        for (int k = 0; k < n + GG_PARAMS; k++) /* antithetic pairs keep the mean */
             normal[k] = pv_rng_normal(&rng) * (i % 2 ? -1.0 : 1.0);
-        for (int r = 0; r < BG_PARAMS; r++)
+        for (int r = 0; r < n; r++)
             for (int c = 0; c <= r; c++)
-                shift[r] += bg[r * BG_PARAMS + c] * normal[c];
+                shift[r] += buying[r * n + c] * normal[c];
         for (int r = 0; r < GG_PARAMS; r++)
             for (int c = 0; c <= r; c++)
-                shift[BG_PARAMS + r] += gg[r * GG_PARAMS + c] * normal[BG_PARAMS + c];
-        v->draw[i].bg = (struct pv_bg_nbd){v->bg.r * exp(shift[0]), v->bg.alpha * exp(shift[1]),
-                                           v->bg.a * exp(shift[2]), v->bg.b * exp(shift[3])};
-        v->draw[i].gg = (struct pv_gamma_gamma){v->gg.p * exp(shift[4]), v->gg.q * exp(shift[5]),
-                                                v->gg.gamma * exp(shift[6])};
+                shift[n + r] += gg[r * GG_PARAMS + c] * normal[n + c];
+        for (int r = 0; r < n; r++)
+            v->draw[i].theta[r] = v->theta[r] * exp(shift[r]);
+        v->draw[i].gg = (struct pv_gamma_gamma){
+            v->gg.p * exp(shift[n]), v->gg.q * exp(shift[n + 1]), v->gg.gamma * exp(shift[n + 2])};
     }
     return 0;
 }
@@ -181,21 +177,23 @@ int pv_knots_new(struct pv_valuer *v, int32_t max_x, int32_t min_T, int32_t max_
         at = at < 8 ? at + 1 : at + at / 4;
     }
     v->knot_x = malloc(n * sizeof *v->knot_x);
-    double low = v->bg.alpha + min_T / v->options.unit_days;
-    double high = v->bg.alpha + max_T / v->options.unit_days;
+    double alpha = v->theta[1];
+    double low = alpha + min_T / v->options.unit_days;
+    double high = alpha + max_T / v->options.unit_days;
     size_t steps = (size_t)ceil(log(high / low) / log(1.6));
     if (steps > 64)
         steps = 64;
     v->knots_T = steps + 1;
-    v->knot_at = malloc(v->knots_T * sizeof *v->knot_at);
+    v->knot_T = malloc(v->knots_T * sizeof *v->knot_T);
     v->knot = calloc(n * v->knots_T, sizeof *v->knot);
-    if (!v->knot_x || !v->knot_at || !v->knot)
+    if (!v->knot_x || !v->knot_T || !v->knot)
         return PV_ERR_NO_MEMORY;
     for (size_t i = 0; i < n; i++)
         v->knot_x[i] = x[i];
     v->knots_x = n;
     for (size_t i = 0; i < v->knots_T; i++)
-        v->knot_at[i] = steps == 0 ? low : low * pow(high / low, (double)i / (double)steps);
+        v->knot_T[i] =
+            (steps == 0 ? low : low * pow(high / low, (double)i / (double)steps)) - alpha;
     int rc = draw_parameters(v);
     return rc ? rc : pv_parallel_run(v->options.threads, n * v->knots_T, fill_knot, v);
 }
@@ -206,7 +204,7 @@ void pv_knots_free(struct pv_valuer *v)
         free(v->knot[i].money);
     free(v->knot);
     free(v->knot_x);
-    free(v->knot_at);
+    free(v->knot_T);
     free(v->draw);
 }
 
@@ -227,10 +225,9 @@ void pv_knot_find(const struct pv_valuer *v, double x, double T, struct pv_knot_
         fx = fmin(fmax(fx, 0.0), 1.0);
     }
     if (v->knots_T > 1) {
-        double at = v->bg.alpha + T;
-        while (j + 2 < v->knots_T && v->knot_at[j + 1] <= at)
+        while (j + 2 < v->knots_T && v->knot_T[j + 1] <= T)
             j++;
-        ft = (at - v->knot_at[j]) / (v->knot_at[j + 1] - v->knot_at[j]);
+        ft = (T - v->knot_T[j]) / (v->knot_T[j + 1] - v->knot_T[j]);
         ft = fmin(fmax(ft, 0.0), 1.0);
     }
     size_t i2 = fx > 0.0 ? i + 1 : i, j2 = ft > 0.0 ? j + 1 : j;

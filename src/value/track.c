@@ -1,12 +1,11 @@
 /*
  * track.c - expected against actual repeat purchases through time.
  *
- * The expectation of a cohort is that of new customers, [FHL05] eq. 9, shifted by the day of the
- * first purchase. The band is that of the number, given the parameters: with Delta a customer's
- * purchases in a window (s, s + w) after the first one, Var Delta = E Delta + E Delta(Delta - 1) -
- * (E Delta)^2, E Delta(Delta - 1) = 2 int_0^w u E[lambda^2 (1 - p) e^(-lambda p (s + u))] du = 2 r
- * (r + 1) / alpha^2 b / (a + b) int_0^w u 2F1(r + 2, a; a + b + 1; -(s + u)/alpha) du: a purchase,
- * survival of it, and a second one u later at most, summed over pairs.
+ * The expectation of a cohort is that of new customers, shifted by the day of the first purchase.
+ * The band is that of the number, given the parameters: with Delta a customer's purchases in a
+ * window (s, s + w) after the first one, Var Delta = E Delta + E Delta(Delta - 1) - (E Delta)^2,
+ * E Delta(Delta - 1) = 2 int_0^w u pairs(s + u) du: a purchase, survival of it, and a second one u
+ * later at most, summed over pairs; the density of a pair depends on the later one's time alone.
  */
 #include "internal.h"
 
@@ -15,7 +14,7 @@
 
 struct cohort_curve {
     double *mean;  /* [d]: E[purchases up to d days after the first] */
-    double *pairs; /* [d]: E[lambda^2 (1 - p) e^(-lambda p d / unit)] */
+    double *pairs; /* [d]: density of a purchase d days after the first and one before it */
 };
 
 static double window_pairs(const struct cohort_curve *c, int32_t from, int32_t to, double unit)
@@ -30,28 +29,29 @@ static double window_pairs(const struct cohort_curve *c, int32_t from, int32_t t
     return 2.0 * sum / unit;
 }
 
-static int fill_curve(const struct pv_bg_nbd *m, double unit, int32_t days, struct cohort_curve *c)
+static int fill_curve(const struct pv_model *m, const double *theta, double unit, int32_t days,
+                      struct cohort_curve *c)
 {
     c->mean = calloc((size_t)days + 1, sizeof *c->mean);
     c->pairs = calloc((size_t)days + 1, sizeof *c->pairs);
     if (!c->mean || !c->pairs)
         return PV_ERR_NO_MEMORY;
-    double lead = m->r * (m->r + 1.0) / (m->alpha * m->alpha) * m->b / (m->a + m->b);
+    double alive = m->buying->p_alive(m, theta, 0.0, 0.0, 0.0, NULL);
     for (int32_t d = 0; d <= days; d++) {
-        c->mean[d] = pv_bg_nbd_expected_new(m, d / unit);
-        c->pairs[d] =
-            lead * pv_math_hyp2f1_neg(m->r + 2.0, m->a, m->a + m->b + 1.0, d / unit / m->alpha);
+        c->mean[d] = alive * m->buying->mean(m, theta, 0.0, 0.0, d / unit);
+        c->pairs[d] = m->buying->pairs(m, theta, d / unit);
     }
     return 0;
 }
 
-static int track(const struct pv_history_view *h, const struct pv_bg_nbd *m, double unit,
-                 int32_t from, int32_t period, int32_t cohort_end, size_t n, double *cohort,
-                 struct cohort_curve *curve, struct pv_track *ret)
+static int track(const struct pv_history_view *h, const struct pv_model *m,
+                 const struct pv_fit *fit, int32_t from, int32_t period, int32_t cohort_end,
+                 size_t n, double *cohort, struct cohort_curve *curve, struct pv_track *ret)
 {
     int64_t last = (int64_t)from + (int64_t)period * (int64_t)n - 1;
     int32_t cohorts = cohort_end - h->first_day + 1;
-    int rc = fill_curve(m, unit, (int32_t)(last - h->first_day + 1), curve);
+    double unit = fit->unit_days;
+    int rc = fill_curve(m, fit->param, unit, (int32_t)(last - h->first_day + 1), curve);
     if (rc)
         return rc;
     for (size_t i = 0; i < n; i++)
@@ -91,25 +91,27 @@ static int track(const struct pv_history_view *h, const struct pv_bg_nbd *m, dou
     return 0;
 }
 
-int pv_track_periods(const struct pv_history *history, const struct pv_bg_nbd *m, double unit_days,
-                     int32_t from, int32_t period, int32_t cohort_end, size_t n,
-                     struct pv_track *ret_periods)
+int pv_track_periods(const struct pv_history *history, const struct pv_fit *buying, int32_t from,
+                     int32_t period, int32_t cohort_end, size_t n, struct pv_track *ret_periods)
 {
     struct pv_history_view h = pv_history_columns(history);
     if (h.transactions == 0)
         return PV_ERR_EMPTY;
     int64_t last = (int64_t)from + (int64_t)period * (int64_t)n - 1;
-    if (period <= 0 || n == 0 || n > 1000000 || !(unit_days > 0.0) || cohort_end < h.first_day ||
-        from < h.first_day || last > INT32_MAX || last - h.first_day > 1000000 ||
-        (int64_t)cohort_end - h.first_day > 1000000 || !(m->r > 0.0) || !(m->alpha > 0.0) ||
-        !(m->a > 0.0) || !(m->b > 0.0))
+    const struct pv_model *m = pv_buying_find(buying->model);
+    if (!m || period <= 0 || n == 0 || n > 1000000 || !(buying->unit_days > 0.0) ||
+        cohort_end < h.first_day || from < h.first_day || last > INT32_MAX ||
+        last - h.first_day > 1000000 || (int64_t)cohort_end - h.first_day > 1000000)
         return PV_ERR_ARGUMENT;
+    for (int i = 0; i < m->params; i++)
+        if (!(buying->param[i] > 0.0))
+            return PV_ERR_ARGUMENT;
     struct cohort_curve curve = {0};
     double *cohort = calloc((size_t)(cohort_end - h.first_day) + 1, sizeof *cohort);
     struct pv_track *periods = calloc(n, sizeof *periods);
     int rc = PV_ERR_NO_MEMORY;
     if (cohort && periods)
-        rc = track(&h, m, unit_days, from, period, cohort_end, n, cohort, &curve, periods);
+        rc = track(&h, m, buying, from, period, cohort_end, n, cohort, &curve, periods);
     for (size_t i = 0; rc == 0 && i < n; i++)
         ret_periods[i] = periods[i];
     free(curve.mean);

@@ -14,72 +14,50 @@
 
 enum { CHUNK = 4096, TAIL_CAP = 1 << 16 };
 static const double TAIL_LEAST = 0.02; /* a 95 % interval asks for tails of 0.025 and more */
-static const double STEP = 1e-5;       /* of a logarithm, for slopes */
-
-static struct pv_bg_nbd moved(const struct pv_bg_nbd *m, int param, double shift)
-{
-    struct pv_bg_nbd out = *m;
-    double *field[BG_PARAMS] = {&out.r, &out.alpha, &out.a, &out.b};
-    *field[param] *= exp(shift);
-    return out;
-}
 
 /* ---- Groups ---------------------------------------------------------------------------------- */
 
-struct x_tables {
-    struct pv_dert_table base;
-    struct pv_dert_table shifted[BG_PARAMS];
-};
-
-static void tables_free(struct x_tables *t)
+/* All groups of one x: what does not need the purchases one by one. */
+static int fill_means(const struct pv_valuer *v, struct pv_group *g, size_t n)
 {
-    pv_dert_table_free(&t->base);
-    for (int i = 0; i < BG_PARAMS; i++)
-        pv_dert_table_free(&t->shifted[i]);
-}
-
-static int tables_new(const struct pv_valuer *v, int32_t x, int32_t low_T, int32_t high_T,
-                      struct x_tables *ret)
-{
-    struct x_tables t = {0};
-    double low = v->bg.alpha + low_T / v->options.unit_days;
-    double high = v->bg.alpha + high_T / v->options.unit_days;
-    int rc = pv_dert_table_new(v->bg.r + x, v->bg.a, v->bg.b + x, low, high, v->delta, &t.base);
-    for (int i = 0; i < BG_PARAMS && rc == 0; i++) {
-        struct pv_bg_nbd m = moved(&v->bg, i, STEP);
-        if (i == 1)
-            continue; /* alpha enters through the point of evaluation only */
-        rc = pv_dert_table_new(m.r + x, m.a, m.b + x, low, high, v->delta, &t.shifted[i]);
+    const struct pv_buying *buying = v->model->buying;
+    double horizon = v->options.horizon, x = g->x;
+    size_t params = (size_t)v->params;
+    if (v->options.points)
+        params = 0;
+    double *memory = calloc(n * (2 + params), sizeof *memory);
+    if (!memory)
+        return PV_ERR_NO_MEMORY;
+    double *T = memory, *dert = T + n, *slope = dert + n;
+    for (size_t i = 0; i < n; i++)
+        T[i] = g[i].T / v->options.unit_days;
+    int rc = buying->dert(v->model, v->theta, x, T, n, v->delta, dert, params ? slope : NULL);
+    for (size_t i = 0; i < n && rc == 0; i++) {
+        g[i].dert = dert[i];
+        memcpy(g[i].dert_slope, slope + i * params, params * sizeof *slope);
+        g[i].mean = buying->mean(v->model, v->theta, x, T[i], horizon);
+        for (size_t k = 0; k < params; k++) {
+            double moved[PV_MAX_PARAMS];
+            memcpy(moved, v->theta, sizeof moved);
+            moved[k] *= exp(PV_STEP);
+            double mean = buying->mean(v->model, moved, x, T[i], horizon);
+            g[i].mean_slope[k] = (mean / g[i].mean - 1.0) / PV_STEP;
+        }
     }
-    if (rc) {
-        tables_free(&t);
-        return rc;
-    }
-    *ret = t;
-    return 0;
+    free(memory);
+    return rc;
 }
 
 /* work: 2 x TAIL_CAP doubles */
-static int fill_group(const struct pv_valuer *v, const struct x_tables *t, double *work,
-                      struct pv_group *g)
+static int fill_tail(const struct pv_valuer *v, double *work, struct pv_group *g)
 {
-    double T = g->T / v->options.unit_days, x = g->x, horizon = v->options.horizon;
-    const struct pv_bg_nbd *m = &v->bg;
-    g->mean = pv_bg_nbd_alive_mean(m->r + x, m->alpha + T, m->a, m->b + x, horizon);
-    g->dert = pv_dert_at(&t->base, m->alpha + T);
-    for (int i = 0; i < BG_PARAMS; i++) {
-        struct pv_bg_nbd s = moved(m, i, STEP);
-        double mean = pv_bg_nbd_alive_mean(s.r + x, s.alpha + T, s.a, s.b + x, horizon);
-        double dert = pv_dert_at(i == 1 ? &t->base : &t->shifted[i], s.alpha + T);
-        g->mean_slope[i] = (mean / g->mean - 1.0) / STEP;
-        g->dert_slope[i] = (dert / g->dert - 1.0) / STEP;
-    }
+    double T = g->T / v->options.unit_days;
     double *sum = work, *one = work + TAIL_CAP;
     size_t tails = 0;
+    sum[0] = 1.0;
     for (size_t s = 0; s < v->sigmas; s++) {
-        const struct pv_bg_nbd *q = &v->sigma[s];
-        size_t n = pv_bg_nbd_alive_tail(q->r + x, q->alpha + T, q->a, q->b + x, horizon,
-                                        TAIL_LEAST / 4.0, TAIL_CAP, one);
+        size_t n = v->model->buying->tail(v->model, v->sigma[s], g->x, T, v->options.horizon,
+                                          TAIL_LEAST / 4.0, TAIL_CAP, one);
         for (size_t k = 0; k < n; k++)
             sum[k] = k < tails ? sum[k] + one[k] : one[k];
         if (n > tails)
@@ -98,22 +76,49 @@ static int fill_group(const struct pv_valuer *v, const struct x_tables *t, doubl
     return 0;
 }
 
+static int fill_groups(const struct pv_valuer *v, struct pv_group *g, size_t n)
+{
+    int rc = fill_means(v, g, n);
+    if (rc || v->options.points)
+        return rc;
+    double *work = malloc(2 * TAIL_CAP * sizeof *work);
+    if (!work)
+        return PV_ERR_NO_MEMORY;
+    for (size_t i = 0; i < n && rc == 0; i++)
+        rc = fill_tail(v, work, &g[i]);
+    free(work);
+    return rc;
+}
+
 static int fill_x(void *context, size_t index)
 {
     struct pv_valuer *v = context;
     size_t from = v->x_begin[index], to = v->x_begin[index + 1];
-    struct x_tables t;
-    double *work = malloc(2 * TAIL_CAP * sizeof *work);
-    if (!work)
-        return PV_ERR_NO_MEMORY;
-    int rc = tables_new(v, v->x_value[index], v->group[from].T, v->group[to - 1].T, &t);
-    if (rc == 0) {
-        for (size_t i = from; i < to && rc == 0; i++)
-            rc = fill_group(v, &t, work, &v->group[i]);
-        tables_free(&t);
+    struct pv_alive *a = &v->alive[index];
+    int rc = 0;
+    if (a->to > a->from)
+        rc = v->model->buying->alive_table(v->model, v->theta, v->x_value[index],
+                                           v->options.unit_days, a->from, a->to, &a->table);
+    return rc ? rc : fill_groups(v, &v->group[from], to - from);
+}
+
+/* A table by day pays when there are customers enough for its days. */
+static void plan_alive(struct pv_valuer *v, const struct pv_cell *cell, size_t cells)
+{
+    size_t i = 0;
+    if (!v->model->buying->alive_table)
+        return;
+    for (size_t k = 0; k < v->xs; k++) {
+        struct pv_alive a = {.from = INT32_MAX, .to = 0};
+        uint64_t customers = 0;
+        for (; i < cells && cell[i].x == v->x_value[k]; i++) {
+            a.from = cell[i].t_x < a.from ? cell[i].t_x : a.from;
+            a.to = cell[i].T > a.to ? cell[i].T : a.to;
+            customers += cell[i].count;
+        }
+        if (4 * customers > (uint64_t)(a.to - a.from))
+            v->alive[k] = a;
     }
-    free(work);
-    return rc;
 }
 
 /* Cells are sorted by x, T: distinct pairs are runs. */
@@ -128,7 +133,8 @@ static int build_groups(struct pv_valuer *v, const struct pv_cell *cell, size_t 
     v->group = calloc(groups + 1, sizeof *v->group);
     v->x_begin = calloc(xs + 1, sizeof *v->x_begin);
     v->x_value = calloc(xs + 1, sizeof *v->x_value);
-    if (!v->group || !v->x_begin || !v->x_value)
+    v->alive = calloc(xs + 1, sizeof *v->alive);
+    if (!v->group || !v->x_begin || !v->x_value || !v->alive)
         return PV_ERR_NO_MEMORY;
     for (size_t i = 0; i < cells; i++) {
         bool new_x = i == 0 || cell[i].x != cell[i - 1].x;
@@ -140,32 +146,37 @@ static int build_groups(struct pv_valuer *v, const struct pv_cell *cell, size_t 
             v->group[v->groups++] = (struct pv_group){.x = cell[i].x, .T = cell[i].T};
     }
     v->x_begin[v->xs] = v->groups;
+    plan_alive(v, cell, cells);
     return pv_parallel_run(v->options.threads, v->xs, fill_x, v);
 }
 
-static const struct pv_group *find_group(const struct pv_valuer *v, int32_t x, int32_t T)
+/* v->xs when there is none. */
+static size_t find_x(const struct pv_valuer *v, int32_t x)
 {
     size_t low = 0, high = v->xs;
-    if ((size_t)x < v->xs && v->x_value[x] == x) {
-        low = (size_t)x;
-    } else {
-        while (low < high) {
-            size_t mid = (low + high) / 2;
-            if (v->x_value[mid] < x)
-                low = mid + 1;
-            else
-                high = mid;
-        }
-        if (low == v->xs || v->x_value[low] != x)
-            return NULL;
+    if ((size_t)x < v->xs && v->x_value[x] == x)
+        return (size_t)x;
+    while (low < high) {
+        size_t mid = (low + high) / 2;
+        if (v->x_value[mid] < x)
+            low = mid + 1;
+        else
+            high = mid;
     }
-    size_t from = v->x_begin[low], to = v->x_begin[low + 1];
+    return low < v->xs && v->x_value[low] == x ? low : v->xs;
+}
+
+static const struct pv_group *find_group(const struct pv_valuer *v, size_t xi, int32_t T)
+{
+    if (xi == v->xs)
+        return NULL;
+    size_t from = v->x_begin[xi], to = v->x_begin[xi + 1];
     if (T < v->group[from].T || T > v->group[to - 1].T)
         return NULL;
     size_t guess = from + (size_t)(T - v->group[from].T);
     if (guess < to && v->group[guess].T == T)
         return &v->group[guess];
-    high = guess < to ? guess : to;
+    size_t high = guess < to ? guess : to;
     while (from < high) {
         size_t mid = (from + high) / 2;
         if (v->group[mid].T < T)
@@ -180,25 +191,24 @@ static const struct pv_group *find_group(const struct pv_valuer *v, int32_t x, i
 
 static void sigma_points(struct pv_valuer *v)
 {
-    double lower[BG_PARAMS * BG_PARAMS];
-    pv_math_cholesky(BG_PARAMS, v->bg_cov, lower);
+    int n = v->params;
+    double lower[PV_MAX_PARAMS * PV_MAX_PARAMS];
+    pv_math_cholesky(n, v->cov, lower);
     v->sigmas = 0;
-    for (int c = 0; c < BG_PARAMS; c++) {
+    for (int c = 0; c < n; c++) {
         double size = 0.0;
-        for (int r = 0; r < BG_PARAMS; r++)
-            size = fmax(size, fabs(lower[r * BG_PARAMS + c]));
+        for (int r = 0; r < n; r++)
+            size = fmax(size, fabs(lower[r * n + c]));
         if (size == 0.0)
             continue;
         for (int sign = -1; sign <= 1; sign += 2) {
-            struct pv_bg_nbd m = v->bg;
-            double *field[BG_PARAMS] = {&m.r, &m.alpha, &m.a, &m.b};
-            for (int r = 0; r < BG_PARAMS; r++)
-                *field[r] *= exp(sign * sqrt((double)BG_PARAMS) * lower[r * BG_PARAMS + c]);
-            v->sigma[v->sigmas++] = m;
+            double *point = v->sigma[v->sigmas++];
+            for (int r = 0; r < n; r++)
+                point[r] = v->theta[r] * exp(sign * sqrt((double)n) * lower[r * n + c]);
         }
     }
     if (v->sigmas == 0)
-        v->sigma[v->sigmas++] = v->bg;
+        memcpy(v->sigma[v->sigmas++], v->theta, sizeof v->theta);
 }
 
 static void average_customer(struct pv_valuer *v, const struct pv_customer *rows, size_t n)
@@ -224,14 +234,14 @@ static void average_customer(struct pv_valuer *v, const struct pv_customer *rows
     v->mean_zbar = came_back > 0.0 ? z / came_back : 0.0;
 }
 
-int pv_valuer_new(const struct pv_fit *bg_nbd, const struct pv_fit *gamma_gamma,
+int pv_valuer_new(const struct pv_fit *buying, const struct pv_fit *gamma_gamma,
                   const struct pv_valuer_options *options, const struct pv_customer *rows, size_t n,
                   struct pv_valuer **ret_valuer)
 {
-    if (!bg_nbd->usable || bg_nbd->params != BG_PARAMS || !(options->unit_days > 0.0) ||
-        !(options->money_scale > 0.0) || !(options->horizon > 0.0) || !(options->discount > 0.0) ||
-        !isfinite(options->horizon) || !isfinite(options->discount) || options->draws < 0 ||
-        options->draws > 1 << 20)
+    const struct pv_model *model = pv_buying_find(buying->model);
+    if (!model || !buying->usable || !(options->unit_days > 0.0) || !(options->money_scale > 0.0) ||
+        !(options->horizon > 0.0) || !(options->discount > 0.0) || !isfinite(options->horizon) ||
+        !isfinite(options->discount) || options->draws < 0 || options->draws > 1 << 20)
         return PV_ERR_ARGUMENT;
     struct pv_valuer *v = calloc(1, sizeof *v);
     if (!v)
@@ -239,8 +249,10 @@ int pv_valuer_new(const struct pv_fit *bg_nbd, const struct pv_fit *gamma_gamma,
     v->options = *options;
     v->draws = options->draws ? (size_t)options->draws : 1024;
     v->delta = pv_discount_per_unit(options->discount, options->unit_days);
-    v->bg = pv_bg_nbd_of(bg_nbd);
-    memcpy(v->bg_cov, bg_nbd->log_cov, sizeof v->bg_cov);
+    v->model = model;
+    v->params = model->params;
+    memcpy(v->theta, buying->param, sizeof v->theta);
+    memcpy(v->cov, buying->log_cov, sizeof v->cov);
     if (gamma_gamma && gamma_gamma->usable) {
         v->has_spend = true;
         v->gg = pv_gamma_gamma_of(gamma_gamma);
@@ -255,7 +267,7 @@ int pv_valuer_new(const struct pv_fit *bg_nbd, const struct pv_fit *gamma_gamma,
         size_t count;
         const struct pv_cell *cell = pv_cells_data(cells, &count);
         rc = build_groups(v, cell, count);
-        if (rc == 0 && v->has_spend) {
+        if (rc == 0 && v->has_spend && !options->points) {
             int32_t min_T = INT32_MAX, max_T = 0;
             for (size_t i = 0; i < count; i++) {
                 min_T = cell[i].T < min_T ? cell[i].T : min_T;
@@ -282,6 +294,9 @@ void pv_valuer_free(struct pv_valuer *v)
     free(v->group);
     free(v->x_begin);
     free(v->x_value);
+    for (size_t i = 0; v->alive && i < v->xs; i++)
+        free(v->alive[i].table);
+    free(v->alive);
     pv_knots_free(v);
     free(v);
 }
@@ -290,7 +305,7 @@ void pv_valuer_free(struct pv_valuer *v)
 
 struct worked {
     struct pv_value value;
-    double order_slope[BG_PARAMS]; /* of expected_orders by ln parameter */
+    double order_slope[PV_MAX_PARAMS]; /* of expected_orders by ln parameter */
     double clv_slope[ALL_PARAMS];
     double money_slope[ALL_PARAMS];
     double clv_var, money_var; /* chance of this customer, given the parameters */
@@ -348,13 +363,13 @@ static void work_money(const struct pv_valuer *v, const struct pv_customer *row,
     r->clv = r->dert * mean;
     double spend_slope[GG_PARAMS] = {1.0 - v->gg.p * x / shape, -v->gg.q / shape,
                                      v->gg.gamma / (v->gg.gamma + spend)};
-    for (int i = 0; i < BG_PARAMS; i++) {
+    for (int i = 0; i < v->params; i++) {
         w->clv_slope[i] = r->clv * (alive_slope[i] + g->dert_slope[i]);
         w->money_slope[i] = r->expected_money * (alive_slope[i] + g->mean_slope[i]);
     }
     for (int i = 0; i < GG_PARAMS; i++) {
-        w->clv_slope[BG_PARAMS + i] = r->clv * spend_slope[i];
-        w->money_slope[BG_PARAMS + i] = r->expected_money * spend_slope[i];
+        w->clv_slope[PV_MAX_PARAMS + i] = r->clv * spend_slope[i];
+        w->money_slope[PV_MAX_PARAMS + i] = r->expected_money * spend_slope[i];
     }
     struct pv_knot_mix mix;
     pv_knot_find(v, x, row->T / v->options.unit_days, &mix);
@@ -373,37 +388,56 @@ static void work_money(const struct pv_valuer *v, const struct pv_customer *row,
                                         mean * money_quantile(v, &mix, true, alive, 0.975)};
     r->clv_median = mean * money_quantile(v, &mix, true, alive, 0.5);
     r->clv_mean_of =
-        log_normal(r->clv, quadratic(BG_PARAMS, w->clv_slope, v->bg_cov) +
-                               quadratic(GG_PARAMS, w->clv_slope + BG_PARAMS, v->gg_cov));
+        log_normal(r->clv, quadratic(v->params, w->clv_slope, v->cov) +
+                               quadratic(GG_PARAMS, w->clv_slope + PV_MAX_PARAMS, v->gg_cov));
+}
+
+static double p_alive(const struct pv_valuer *v, const struct pv_customer *row,
+                      const struct pv_alive *table, double *ret_slope)
+{
+    double unit = v->options.unit_days;
+    if (table && table->table && row->t_x >= table->from && row->T <= table->to)
+        return v->model->buying->alive_from(v->model, v->theta, row->x, table->table,
+                                            row->t_x - table->from, row->T - table->from,
+                                            ret_slope);
+    return v->model->buying->p_alive(v->model, v->theta, row->x, row->t_x / unit, row->T / unit,
+                                     ret_slope);
+}
+
+static void work_points(const struct pv_valuer *v, const struct pv_customer *row,
+                        struct pv_value *r)
+{
+    double x = row->x, spend = row->x > 0 ? (double)row->spend / v->options.money_scale : 0.0;
+    r->expected_spend =
+        v->has_spend ? v->gg.p * (v->gg.gamma + spend) / (v->gg.p * x + v->gg.q - 1.0) : NAN;
+    r->expected_money = r->expected_orders * r->expected_spend;
+    r->clv = r->dert * r->expected_spend;
+    r->clv_median = NAN;
+    r->orders = r->money = r->clv_range = r->orders_mean_of = r->clv_mean_of = NO_INTERVAL;
 }
 
 static void work_customer(const struct pv_valuer *v, const struct pv_customer *row,
-                          const struct pv_group *g, struct worked *w)
+                          const struct pv_group *g, const struct pv_alive *table, struct worked *w)
 {
     memset(w, 0, sizeof *w);
     struct pv_value *r = &w->value;
-    double unit = v->options.unit_days;
-    double T = row->T / unit, t_x = row->t_x / unit, x = row->x;
-    double alive = pv_bg_nbd_p_alive(&v->bg, x, t_x, T);
+    double alive_slope[PV_MAX_PARAMS];
+    bool points = v->options.points;
+    double alive = p_alive(v, row, table, points ? NULL : alive_slope);
     r->p_alive = alive;
     r->expected_orders = alive * g->mean;
     r->dert = alive * g->dert;
+    if (points) {
+        work_points(v, row, r);
+        return;
+    }
     r->orders =
         (struct pv_interval){count_quantile(g, alive, 0.10), count_quantile(g, alive, 0.90),
                              count_quantile(g, alive, 0.025), count_quantile(g, alive, 0.975)};
-    /* d ln P(alive) = -(1 - P) d(log odds of having left). */
-    double alive_slope[BG_PARAMS] = {0.0};
-    if (row->x > 0) {
-        double gone = -(1.0 - alive), a = v->bg.alpha;
-        alive_slope[0] = gone * v->bg.r * log1p((T - t_x) / (a + t_x));
-        alive_slope[1] = gone * a * (v->bg.r + x) * (1.0 / (a + T) - 1.0 / (a + t_x));
-        alive_slope[2] = gone;
-        alive_slope[3] = -gone * v->bg.b / (v->bg.b + x - 1.0);
-    }
-    for (int i = 0; i < BG_PARAMS; i++)
+    for (int i = 0; i < v->params; i++)
         w->order_slope[i] = r->expected_orders * (alive_slope[i] + g->mean_slope[i]);
     r->orders_mean_of =
-        log_normal(r->expected_orders, quadratic(BG_PARAMS, w->order_slope, v->bg_cov));
+        log_normal(r->expected_orders, quadratic(v->params, w->order_slope, v->cov));
     if (v->has_spend) {
         work_money(v, row, g, alive_slope, w);
     } else {
@@ -420,26 +454,18 @@ static int with_group(const struct pv_valuer *v, const struct pv_customer *row, 
         w->value.p_alive = NAN;
         return 0;
     }
-    const struct pv_group *g = find_group(v, row->x, row->T);
+    size_t xi = find_x(v, row->x);
+    const struct pv_group *g = find_group(v, xi, row->T);
     if (g) {
-        work_customer(v, row, g, w);
+        work_customer(v, row, g, &v->alive[xi], w);
         return 0;
     }
     struct pv_group own = {.x = row->x, .T = row->T};
-    struct x_tables t;
     if (row->x < 0 || row->t_x < 0 || row->t_x > row->T)
         return PV_ERR_ARGUMENT;
-    double *work = malloc(2 * TAIL_CAP * sizeof *work);
-    if (!work)
-        return PV_ERR_NO_MEMORY;
-    int rc = tables_new(v, row->x, row->T, row->T, &t);
-    if (rc == 0) {
-        rc = fill_group(v, &t, work, &own);
-        tables_free(&t);
-    }
-    free(work);
+    int rc = fill_groups(v, &own, 1);
     if (rc == 0)
-        work_customer(v, row, &own, w);
+        work_customer(v, row, &own, NULL, w);
     free(own.tail);
     return rc;
 }
@@ -513,6 +539,8 @@ int pv_value_customers(const struct pv_valuer *valuer, const struct pv_customer 
 int pv_value_equity(const struct pv_valuer *v, const struct pv_customer *rows, size_t n,
                     struct pv_equity *ret_equity)
 {
+    if (v->options.points)
+        return PV_ERR_ARGUMENT;
     size_t chunks = (n + CHUNK - 1) / CHUNK;
     struct batch b = {.v = v, .rows = rows, .n = n};
     b.part = calloc(chunks + 1, sizeof *b.part);
@@ -541,10 +569,10 @@ int pv_value_equity(const struct pv_valuer *v, const struct pv_customer *rows, s
         }
     }
     if (v->has_spend) {
-        clv_var += quadratic(BG_PARAMS, clv_slope, v->bg_cov) +
-                   quadratic(GG_PARAMS, clv_slope + BG_PARAMS, v->gg_cov);
-        money_var += quadratic(BG_PARAMS, money_slope, v->bg_cov) +
-                     quadratic(GG_PARAMS, money_slope + BG_PARAMS, v->gg_cov);
+        clv_var += quadratic(v->params, clv_slope, v->cov) +
+                   quadratic(GG_PARAMS, clv_slope + PV_MAX_PARAMS, v->gg_cov);
+        money_var += quadratic(v->params, money_slope, v->cov) +
+                     quadratic(GG_PARAMS, money_slope + PV_MAX_PARAMS, v->gg_cov);
         e.range = log_normal(e.amount, clv_var);
         e.money_range = log_normal(e.money, money_var);
     } else {
@@ -561,6 +589,8 @@ out:
 int pv_value_holdout(const struct pv_valuer *v, const struct pv_customer *rows, size_t n,
                      struct pv_holdout *ret_holdout)
 {
+    if (v->options.points)
+        return PV_ERR_ARGUMENT;
     size_t chunks = (n + CHUNK - 1) / CHUNK;
     struct batch b = {.v = v, .rows = rows, .n = n};
     b.holdout = calloc(chunks + 1, sizeof *b.holdout);

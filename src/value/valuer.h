@@ -6,17 +6,24 @@
 
 #include "internal.h"
 
-enum { BG_PARAMS = 4, GG_PARAMS = 3, ALL_PARAMS = BG_PARAMS + GG_PARAMS };
+enum { GG_PARAMS = 3, ALL_PARAMS = PV_MAX_PARAMS + GG_PARAMS };
 
 /* What all customers with the same (x, T) share, given that they are alive at T. */
 struct pv_group {
     int32_t x, T;
-    double mean;                  /* E[purchases in the horizon] */
-    double dert;                  /* discounted expected residual transactions */
-    double mean_slope[BG_PARAMS]; /* d ln mean / d ln parameter */
-    double dert_slope[BG_PARAMS];
+    double mean;                      /* E[purchases in the horizon] */
+    double dert;                      /* discounted expected residual transactions */
+    double mean_slope[PV_MAX_PARAMS]; /* d ln mean / d ln parameter */
+    double dert_slope[PV_MAX_PARAMS];
     float *tail; /* P(N >= k), averaged over the uncertainty of the parameters */
     size_t tails;
+};
+
+/* What P(alive) of all customers of one x needs, by day from .. to; NULL where it is computed one
+ * by one. */
+struct pv_alive {
+    int32_t from, to;
+    double *table;
 };
 
 /* Simulated futures of a customer alive at T on one knot, in units of the expected spend. */
@@ -29,28 +36,30 @@ struct pv_knot {
 
 /* One draw of the parameters from their approximate posterior. */
 struct pv_draw {
-    struct pv_bg_nbd bg;
+    double theta[PV_MAX_PARAMS];
     struct pv_gamma_gamma gg;
 };
 
 struct pv_valuer {
-    struct pv_bg_nbd bg;
+    const struct pv_model *model; /* of purchases */
+    int params;
+    double theta[PV_MAX_PARAMS];               /* the first two are r and alpha */
+    double cov[PV_MAX_PARAMS * PV_MAX_PARAMS]; /* params x params */
     struct pv_gamma_gamma gg;
     bool has_spend;
-    double bg_cov[BG_PARAMS * BG_PARAMS];
     double gg_cov[GG_PARAMS * GG_PARAMS];
     struct pv_valuer_options options;
     double delta;
     double gg_base_mean;
 
-    struct pv_bg_nbd
-        sigma[2 * BG_PARAMS]; /* equally weighted points with the posterior's moments */
+    double sigma[2 * PV_MAX_PARAMS][PV_MAX_PARAMS]; /* equal weights, the posterior's moments */
     size_t sigmas;
 
     struct pv_group *group; /* sorted by x, T */
     size_t groups;
     size_t *x_begin; /* xs + 1: groups of the i-th distinct x */
     int32_t *x_value;
+    struct pv_alive *alive; /* xs */
     size_t xs;
     struct pv_group empty;
 
@@ -58,7 +67,7 @@ struct pv_valuer {
     struct pv_draw *draw;
     int32_t *knot_x;
     size_t knots_x;
-    double *knot_at; /* alpha + T of the T knots, ascending */
+    double *knot_T; /* ascending, even in ln(alpha + T) */
     size_t knots_T;
     struct pv_knot *knot; /* knots_x x knots_T */
 

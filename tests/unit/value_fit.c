@@ -4,7 +4,7 @@
 static const struct pv_gamma_gamma spend_world = {6.25, 3.74, 15.44};
 static const struct pv_fit_options week = {7.0, 100.0, 1};
 
-static struct pv_customer *world(size_t n, const struct pv_bg_nbd *m, int32_t T, int32_t holdout)
+static struct pv_customer *world(size_t n, const struct bg_nbd *m, int32_t T, int32_t holdout)
 {
     struct pv_customer *rows = malloc(n * sizeof *rows);
     assert_non_null(rows);
@@ -21,17 +21,17 @@ static struct pv_fit fit_rows(const struct pv_customer *rows, size_t n)
     struct pv_cells *cells;
     struct pv_fit fit;
     assert_int_equal(pv_cells_new(rows, n, &cells), 0);
-    assert_int_equal(pv_fit_bg_nbd(cells, &week, &fit), 0);
+    assert_int_equal(pv_fit_model(bg_model(), cells, &week, &fit), 0);
     pv_cells_free(cells);
     return fit;
 }
 
 static double sum_loglik(const struct pv_customer *rows, size_t n, const double *theta)
 {
-    struct pv_bg_nbd m = {theta[0], theta[1], theta[2], theta[3]};
+    struct bg_nbd m = {theta[0], theta[1], theta[2], theta[3]};
     double sum = 0.0;
     for (size_t i = 0; i < n; i++)
-        sum += pv_bg_nbd_loglik(&m, rows[i].x, rows[i].t_x / 7.0, rows[i].T / 7.0);
+        sum += bg_loglik(&m, rows[i].x, rows[i].t_x / 7.0, rows[i].T / 7.0);
     return sum;
 }
 
@@ -41,7 +41,7 @@ static void known_parameters_come_back(void **state)
 {
     (void)state;
     /* Rare buyers: hardly two purchases on one day, so rounding to days does no harm. */
-    const struct pv_bg_nbd truth = {0.8, 20.0, 0.8, 2.5};
+    const struct bg_nbd truth = {0.8, 20.0, 0.8, 2.5};
     size_t n = 40000;
     struct pv_customer *rows = world(n, &truth, 700, 0);
     struct pv_fit fit = fit_rows(rows, n);
@@ -107,7 +107,7 @@ static void days_and_weeks_agree(void **state)
     struct pv_cells *cells;
     struct pv_fit_options day = {1.0, 100.0, 1};
     assert_int_equal(pv_cells_new(rows, n, &cells), 0);
-    assert_int_equal(pv_fit_bg_nbd(cells, &day, &days), 0);
+    assert_int_equal(pv_fit_model(bg_model(), cells, &day, &days), 0);
     near_relative(days.param[0], weeks.param[0], 1e-6, "r");
     near_relative(days.param[1], 7.0 * weeks.param[1], 1e-6, "alpha");
     near_relative(days.param[2], weeks.param[2], 1e-6, "a");
@@ -176,7 +176,7 @@ static void a_ridge_is_named(void **state)
     assert_true(v == PV_VERDICT_RIDGE || v == PV_VERDICT_NOBODY_LEAVES || v == PV_VERDICT_BOUNDARY);
     assert_int_not_equal(v, PV_VERDICT_OK);
     /* Rates differ, nobody leaves: a pure NBD world. */
-    const struct pv_bg_nbd stay = {1.0, 10.0, 1e-7, 1.0};
+    const struct bg_nbd stay = {1.0, 10.0, 1e-7, 1.0};
     free(rows);
     rows = world(N, &stay, 600, 0);
     struct pv_fit fit = fit_rows(rows, N);

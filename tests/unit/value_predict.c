@@ -18,7 +18,7 @@ static void make_world(struct world *w, size_t n, int32_t T, int32_t holdout)
     w->n = n;
     w->rows = malloc(n * sizeof *w->rows);
     assert_non_null(w->rows);
-    const struct pv_bg_nbd truth = {0.8, 12.0, 0.8, 2.5};
+    const struct bg_nbd truth = {0.8, 12.0, 0.8, 2.5};
     for (size_t i = 0; i < n; i++) {
         struct pv_rng rng;
         pv_rng_start(&rng, 17, i);
@@ -26,7 +26,7 @@ static void make_world(struct world *w, size_t n, int32_t T, int32_t holdout)
     }
     struct pv_cells *cells;
     assert_int_equal(pv_cells_new(w->rows, n, &cells), 0);
-    assert_int_equal(pv_fit_bg_nbd(cells, &options, &w->bg), 0);
+    assert_int_equal(pv_fit_model(bg_model(), cells, &options, &w->bg), 0);
     assert_int_equal(pv_fit_gamma_gamma(w->rows, n, &options, &w->gg), 0);
     assert_int_equal(w->bg.verdict, PV_VERDICT_OK);
     assert_int_equal(w->gg.verdict, PV_VERDICT_OK);
@@ -111,15 +111,11 @@ static void futures_average_to_the_expectation(void **state)
             sum += money[i];
             worth += money[DRAWS + i];
         }
-        const struct pv_bg_nbd *m = &v->bg;
-        struct pv_dert_table t;
-        assert_int_equal(
-            pv_dert_table_new(m->r + x, m->a, m->b + x, m->alpha + T, m->alpha + T, v->delta, &t),
-            0);
-        near_relative(sum / DRAWS, pv_bg_nbd_alive_mean(m->r + x, m->alpha + T, m->a, m->b + x, 52),
-                      0.03, "horizon");
-        near_relative(worth / DRAWS, pv_dert_at(&t, m->alpha + T), 0.03, "residual value");
-        pv_dert_table_free(&t);
+        const struct pv_buying *b = v->model->buying;
+        double dert;
+        assert_int_equal(b->dert(v->model, v->theta, x, &T, 1, v->delta, &dert, NULL), 0);
+        near_relative(sum / DRAWS, b->mean(v->model, v->theta, x, T, 52), 0.03, "horizon");
+        near_relative(worth / DRAWS, dert, 0.03, "residual value");
     }
     free(money);
     free(w.rows);
@@ -155,17 +151,17 @@ static void values_are_the_public_formulas(void **state)
     struct world w;
     make_world(&w, 2000, 300, 0);
     struct pv_valuer *v = make_valuer(&w, 52.0, 1);
-    struct pv_bg_nbd m = pv_bg_nbd_of(&w.bg);
+    struct bg_nbd m = bg_of(&w.bg);
     struct pv_gamma_gamma g = pv_gamma_gamma_of(&w.gg);
     for (size_t i = 0; i < w.n; i += 41) {
         const struct pv_customer *c = &w.rows[i];
         struct pv_value value;
         double t_x = c->t_x / 7.0, T = c->T / 7.0;
         assert_int_equal(pv_value_customers(v, c, 1, &value), 0);
-        near_relative(value.p_alive, pv_bg_nbd_p_alive(&m, c->x, t_x, T), 1e-14, "P(alive)");
-        near_relative(value.expected_orders, pv_bg_nbd_expected(&m, c->x, t_x, T, 52), 1e-12, "E");
-        near_relative(value.dert, pv_bg_nbd_dert(&m, c->x, t_x, T, pv_discount_per_unit(0.15, 7.0)),
-                      1e-10, "DERT");
+        near_relative(value.p_alive, bg_p_alive(&m, c->x, t_x, T), 1e-14, "P(alive)");
+        near_relative(value.expected_orders, bg_expected(&m, c->x, t_x, T, 52), 1e-12, "E");
+        near_relative(value.dert, bg_dert(&m, c->x, t_x, T, pv_discount_per_unit(0.15, 7.0)), 1e-10,
+                      "DERT");
         double z = c->x ? (double)c->spend / 100.0 / c->x : 0.0;
         near_relative(value.clv, value.dert * pv_gamma_gamma_mean(&g, c->x, z), 1e-12, "CLV");
         assert_true(value.orders.high95 >= value.orders.high80);
@@ -173,8 +169,8 @@ static void values_are_the_public_formulas(void **state)
         struct pv_customer odd = *c;
         odd.T += 1000;
         assert_int_equal(pv_value_customers(v, &odd, 1, &value), 0);
-        near_relative(value.expected_orders, pv_bg_nbd_expected(&m, odd.x, t_x, odd.T / 7.0, 52),
-                      1e-12, "E of a stranger");
+        near_relative(value.expected_orders, bg_expected(&m, odd.x, t_x, odd.T / 7.0, 52), 1e-12,
+                      "E of a stranger");
     }
     struct pv_customer none = {.T = -1};
     struct pv_value value;
@@ -187,6 +183,19 @@ static void values_are_the_public_formulas(void **state)
     assert_int_equal(pv_valuer_new(&w.bg, NULL, &options, w.rows, w.n, &v), 0);
     assert_int_equal(pv_value_customers(v, w.rows, 1, &value), 0);
     assert_true(value.expected_orders > 0.0 && isnan(value.clv) && isnan(value.money.high95));
+    pv_valuer_free(v);
+    /* Points only: the same expectations, no intervals. */
+    struct pv_value whole, point;
+    struct pv_equity equity;
+    v = make_valuer(&w, 52.0, 1);
+    assert_int_equal(pv_value_customers(v, &w.rows[7], 1, &whole), 0);
+    pv_valuer_free(v);
+    options.points = true;
+    assert_int_equal(pv_valuer_new(&w.bg, &w.gg, &options, w.rows, w.n, &v), 0);
+    assert_int_equal(pv_value_customers(v, &w.rows[7], 1, &point), 0);
+    assert_true(point.p_alive == whole.p_alive && point.clv == whole.clv);
+    assert_true(point.expected_money == whole.expected_money && isnan(point.orders.high95));
+    assert_int_equal(pv_value_equity(v, w.rows, w.n, &equity), PV_ERR_ARGUMENT);
     pv_valuer_free(v);
     w.bg.usable = false;
     assert_int_equal(pv_valuer_new(&w.bg, NULL, &options, w.rows, w.n, &v), PV_ERR_ARGUMENT);
@@ -208,8 +217,8 @@ static void interval_of_the_expectation_is_the_delta_method(void **state)
             for (int s = 0; s < 2; s++) {
                 struct pv_fit f = w.bg;
                 f.param[k] *= exp(s ? h : -h);
-                struct pv_bg_nbd m = pv_bg_nbd_of(&f);
-                at[s] = pv_bg_nbd_expected(&m, c->x, c->t_x / 7.0, c->T / 7.0, 52);
+                struct bg_nbd m = bg_of(&f);
+                at[s] = bg_expected(&m, c->x, c->t_x / 7.0, c->T / 7.0, 52);
             }
             slope[k] = (at[1] - at[0]) / (2 * h);
         }
@@ -278,11 +287,12 @@ static void alive_falls_in_silence_and_recovers(void **state)
     const int32_t days[] = {100, 130, 160, 300};
     const int32_t dates[] = {90, 100, 129, 160, 200, 299, 300, 400};
     double p[8];
-    assert_int_equal(pv_value_alive_curve(&published, 7.0, days, 4, dates, 8, p), 0);
+    struct pv_fit fit = bg_fit(&published);
+    assert_int_equal(pv_value_alive_curve(&fit, days, 4, dates, 8, p), 0);
     assert_true(isnan(p[0]));
     assert_true(p[1] == 1.0 && p[2] == 1.0);
     assert_true(p[3] > p[4] && p[4] > p[5] && p[6] > p[5] && p[7] < p[6]);
-    near_relative(p[7], pv_bg_nbd_p_alive(&published, 3, 200 / 7.0, 300 / 7.0), 1e-14, "P(alive)");
+    near_relative(p[7], bg_p_alive(&published, 3, 200 / 7.0, 300 / 7.0), 1e-14, "P(alive)");
 }
 
 static void tracking_expects_what_happens(void **state)
@@ -291,7 +301,7 @@ static void tracking_expects_what_happens(void **state)
     struct pv_builder *b;
     struct pv_history *h;
     assert_int_equal(pv_builder_new_ordered(PV_RETURNS_NET, &b), 0);
-    const struct pv_bg_nbd truth = {0.8, 30.0, 0.8, 2.5};
+    const struct bg_nbd truth = {0.8, 30.0, 0.8, 2.5};
     const uint32_t n = 30000;
     for (uint32_t i = 0; i < n; i++) {
         struct pv_rng rng;
@@ -313,7 +323,8 @@ static void tracking_expects_what_happens(void **state)
     assert_int_equal(pv_builder_finish(b, 0, &h, NULL), 0);
     pv_builder_free(b);
     struct pv_track track[60];
-    assert_int_equal(pv_track_periods(h, &truth, 7.0, 0, 7, 83, 60, track), 0);
+    struct pv_fit fit = bg_fit(&truth);
+    assert_int_equal(pv_track_periods(h, &fit, 0, 7, 83, 60, track), 0);
     double actual = 0.0, expected = 0.0;
     int in95 = 0;
     for (int i = 0; i < 60; i++) {
@@ -324,7 +335,7 @@ static void tracking_expects_what_happens(void **state)
     }
     near_relative(expected, actual, 0.03, "purchases of the cohorts");
     assert_true(in95 >= 50);
-    assert_int_equal(pv_track_periods(h, &truth, 7.0, 0, 0, 83, 60, track), PV_ERR_ARGUMENT);
+    assert_int_equal(pv_track_periods(h, &fit, 0, 0, 83, 60, track), PV_ERR_ARGUMENT);
     pv_history_free(h);
 }
 

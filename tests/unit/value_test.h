@@ -25,10 +25,64 @@ static inline void near_relative(double got, double want, double tolerance, cons
                  fabs(got - want) / scale, tolerance);
 }
 
-static const struct pv_bg_nbd published = {0.243, 4.414, 0.793, 2.426}; /* [FHL05] table 2 */
+/* BG/NBD by the names of its paper, on top of what every model has. */
+struct bg_nbd {
+    double r, alpha, a, b;
+};
+
+static inline const struct pv_model *bg_model(void)
+{
+    return pv_model_find("bg-nbd");
+}
+
+static inline struct bg_nbd bg_of(const struct pv_fit *fit)
+{
+    return (struct bg_nbd){fit->param[0], fit->param[1], fit->param[2], fit->param[3]};
+}
+
+static inline struct pv_fit bg_fit(const struct bg_nbd *m)
+{
+    const double param[] = {m->r, m->alpha, m->a, m->b};
+    struct pv_fit fit;
+    assert_int_equal(pv_fit_given(bg_model(), param, 7.0, &fit), 0);
+    return fit;
+}
+
+static inline double bg_loglik(const struct bg_nbd *m, double x, double t_x, double T)
+{
+    return pv_predict_loglik(bg_model(), &m->r, x, t_x, T);
+}
+
+static inline double bg_p_alive(const struct bg_nbd *m, double x, double t_x, double T)
+{
+    return pv_predict_alive(bg_model(), &m->r, x, t_x, T, 0.0);
+}
+
+static inline double bg_expected(const struct bg_nbd *m, double x, double t_x, double T, double t)
+{
+    return pv_predict_expected(bg_model(), &m->r, x, t_x, T, t);
+}
+
+static inline double bg_expected_new(const struct bg_nbd *m, double t)
+{
+    return pv_predict_expected(bg_model(), &m->r, 0.0, 0.0, 0.0, t);
+}
+
+static inline int bg_pmf(const struct bg_nbd *m, double x, double t_x, double T, double t, size_t n,
+                         double *ret_pmf)
+{
+    return pv_predict_pmf(bg_model(), &m->r, x, t_x, T, t, n, ret_pmf);
+}
+
+static inline double bg_dert(const struct bg_nbd *m, double x, double t_x, double T, double delta)
+{
+    return pv_predict_dert(bg_model(), &m->r, x, t_x, T, delta);
+}
+
+static const struct bg_nbd published = {0.243, 4.414, 0.793, 2.426}; /* [FHL05] table 2 */
 
 /* A customer of a BG/NBD and Gamma-Gamma world, to the day, with what happens in a hold-out. */
-static inline struct pv_customer simulate_customer(struct pv_rng *rng, const struct pv_bg_nbd *m,
+static inline struct pv_customer simulate_customer(struct pv_rng *rng, const struct bg_nbd *m,
                                                    const struct pv_gamma_gamma *g, int32_t T,
                                                    int32_t holdout)
 {

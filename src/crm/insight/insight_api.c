@@ -339,8 +339,7 @@ static int write_curve(struct api_call *c, struct db_conn *conn, const struct mo
             dates[i] = days[0] + (int32_t)((int64_t)span * i / (CURVE - 1));
         for (int i = 0; i < AHEAD; i++)
             dates[CURVE + i] = r->as_of + (i + 1) * 2 * UNIT_DAYS;
-        struct pv_bg_nbd bg = pv_bg_nbd_of(&m->bg);
-        if (pv_value_alive_curve(&bg, UNIT_DAYS, days, n, dates, CURVE + AHEAD, p) == 0) {
+        if (pv_value_alive_curve(&m->bg, days, n, dates, CURVE + AHEAD, p) == 0) {
             for (int i = 0; i < CURVE + AHEAD; i++) {
                 char date[DATE_TEXT];
                 date_format(dates[i], date);

@@ -71,20 +71,21 @@ void fit_to_json(const struct pv_fit *f, const struct tenant *t, enum lang lang,
     jw_obj_end(w);
 }
 
-static const char *const bg_names[] = {"r", "alpha", "a", "b"};
-static const char *const gg_names[] = {"p", "q", "gamma"};
-
-static void fit_from_json(const json_t *in, const char *model, const char *const *names, int n,
-                          struct pv_fit *f)
+static void fit_from_json(const json_t *in, const char *otherwise, struct pv_fit *f)
 {
+    const char *name = json_string_value(json_object_get(in, "name"));
+    const struct pv_model *model = name ? pv_model_find(name) : NULL;
+    if (!model)
+        model = pv_model_find(otherwise);
+    int n = pv_model_params(model);
     const json_t *params = json_object_get(in, "params"),
                  *errors = json_object_get(in, "std_errors");
     const json_t *cov = json_object_get(in, "log_cov");
-    *f = (struct pv_fit){.model = model, .params = n};
+    *f = (struct pv_fit){.model = pv_model_name(model), .params = n};
     for (int i = 0; i < n; i++) {
-        f->name[i] = names[i];
-        f->param[i] = json_number_value(json_object_get(params, names[i]));
-        f->std_error[i] = json_number_value(json_object_get(errors, names[i]));
+        f->name[i] = pv_model_param(model, i);
+        f->param[i] = json_number_value(json_object_get(params, f->name[i]));
+        f->std_error[i] = json_number_value(json_object_get(errors, f->name[i]));
     }
     for (int i = 0; i < n * n; i++)
         f->log_cov[i] = json_number_value(json_array_get(cov, (size_t)i));
@@ -168,8 +169,8 @@ static int build(struct db_conn *c, struct tenant *t, struct model *m, json_t *m
     struct pv_customer *base = NULL;
     size_t n = 0;
     const struct currency *currency = currency_find(tenant_company(t)->currency);
-    fit_from_json(json_array_get(models, 0), "bg-nbd", bg_names, 4, &m->bg);
-    fit_from_json(json_array_get(models, 1), "gamma-gamma", gg_names, 3, &m->gg);
+    fit_from_json(json_array_get(models, 0), "bg-nbd", &m->bg);
+    fit_from_json(json_array_get(models, 1), "gamma-gamma", &m->gg);
     m->decimals = currency ? currency->decimals : 2;
     m->scale = pow(10.0, m->decimals);
     int rc = read_base(c, m->as_of, &base, &n, e);

@@ -258,9 +258,8 @@ static void write_tracking(const struct valuation *v, struct jw *w)
     }
     size_t n = (size_t)(v->as_of - h.first_day + 1) / UNIT_DAYS;
     struct pv_track *track = calloc(n + 1, sizeof *track);
-    struct pv_bg_nbd m = pv_bg_nbd_of(&v->past_bg);
-    if (!track || pv_track_periods(v->history, &m, UNIT_DAYS, h.first_day, UNIT_DAYS,
-                                   v->calibrate_to, n, track) != 0) {
+    if (!track || pv_track_periods(v->history, &v->past_bg, h.first_day, UNIT_DAYS, v->calibrate_to,
+                                   n, track) != 0) {
         free(track);
         jw_null(w);
         return;

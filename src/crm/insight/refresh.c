@@ -51,7 +51,7 @@ static int fit(const struct valuation *v, const struct pv_customer *rows, struct
     struct pv_cells *cells = NULL;
     int rc = pv_cells_new(rows, v->n, &cells);
     if (rc == 0)
-        rc = pv_fit_bg_nbd(cells, &o, bg);
+        rc = pv_fit_model(pv_model_find("bg-nbd"), cells, &o, bg);
     pv_cells_free(cells);
     return rc || !gg ? rc : pv_fit_gamma_gamma(rows, v->n, &o, gg);
 }

@@ -1,0 +1,418 @@
+/*
+ * model.c - the list of models, and what works on any of them: fitting, verdicts, predictions.
+ */
+#include "internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct pv_model *const models[] = {
+    &pv_model_bg_nbd, &pv_model_mbg_nbd, &pv_model_pareto_nbd, &pv_model_ggompertz_nbd,
+    &pv_model_nbd,    &pv_model_bg_bb,   &pv_model_sbg,        &pv_model_gamma_gamma,
+};
+enum { MODELS = sizeof models / sizeof models[0] };
+
+const struct pv_model *pv_model_at(size_t index)
+{
+    return index < MODELS ? models[index] : NULL;
+}
+
+const struct pv_model *pv_model_find(const char *name)
+{
+    for (size_t i = 0; i < MODELS; i++)
+        if (strcmp(models[i]->name, name) == 0)
+            return models[i];
+    return NULL;
+}
+
+const struct pv_model *pv_buying_find(const char *name)
+{
+    const struct pv_model *m = pv_model_find(name);
+    return m && m->kind == PV_KIND_BUYING ? m : NULL;
+}
+
+const char *pv_model_name(const struct pv_model *model)
+{
+    return model->name;
+}
+
+enum pv_model_kind pv_model_kind(const struct pv_model *model)
+{
+    return model->kind;
+}
+
+int pv_model_params(const struct pv_model *model)
+{
+    return model->params;
+}
+
+const char *pv_model_param(const struct pv_model *model, int index)
+{
+    return index >= 0 && index < model->params ? model->param[index] : NULL;
+}
+
+/* ---- Fitting --------------------------------------------------------------------------------- */
+
+void pv_fit_blank(const struct pv_model *model, enum pv_verdict verdict, struct pv_fit *ret_fit)
+{
+    memset(ret_fit, 0, sizeof *ret_fit);
+    ret_fit->model = model->name;
+    ret_fit->params = model->params;
+    ret_fit->verdict = verdict;
+    ret_fit->loglik = NAN;
+    for (int i = 0; i < model->params; i++) {
+        ret_fit->name[i] = model->param[i];
+        ret_fit->param[i] = NAN;
+        ret_fit->std_error[i] = NAN;
+    }
+}
+
+int pv_fit_given(const struct pv_model *model, const double *param, double unit_days,
+                 struct pv_fit *ret_fit)
+{
+    struct pv_fit fit;
+    if (!(unit_days > 0.0))
+        return PV_ERR_ARGUMENT;
+    pv_fit_blank(model, PV_VERDICT_OK, &fit);
+    for (int i = 0; i < model->params; i++) {
+        if (!(param[i] > 0.0) || !isfinite(param[i]))
+            return PV_ERR_ARGUMENT;
+        fit.param[i] = param[i];
+        fit.std_error[i] = 0.0;
+    }
+    fit.unit_days = unit_days;
+    fit.usable = true;
+    *ret_fit = fit;
+    return 0;
+}
+
+static enum pv_verdict judge(const struct pv_model *model, const struct pv_optimum *o, double span)
+{
+    const double *t = o->theta;
+    /* The parameters after r and alpha say how customers leave. */
+    bool can_leave = model->params > 2 && model->buying && model->buying->leave;
+    double leave = can_leave ? model->buying->leave(model, t, span) : 1.0;
+    if (!isfinite(o->value))
+        return PV_VERDICT_NOT_CONVERGED;
+    if (leave < 1e-4)
+        return PV_VERDICT_NOBODY_LEAVES;
+    if (model->simpler && model->simpler(t, span))
+        return PV_VERDICT_SIMPLER_MODEL;
+    for (int i = 0; i < model->params; i++) {
+        if (!o->at_limit[i])
+            continue;
+        for (int k = 0; k < model->params; k++)
+            if (model->far[k] > 0.0 && t[k] > 0.1 * model->far[k])
+                return PV_VERDICT_RIDGE;
+        return PV_VERDICT_BOUNDARY;
+    }
+    for (int i = 0; i < model->params; i++)
+        if (model->far[i] > 0.0 && t[i] > model->far[i])
+            return PV_VERDICT_RIDGE;
+    if (!o->converged)
+        return PV_VERDICT_NOT_CONVERGED;
+    if (!o->regular)
+        return PV_VERDICT_RIDGE;
+    /* A parameter known only to within a factor of ten either way is not known. */
+    for (int i = 0; i < model->params; i++)
+        if (!(o->log_sd[i] < 2.3 / PV_Z95))
+            return leave < 0.01 ? PV_VERDICT_NOBODY_LEAVES : PV_VERDICT_RIDGE;
+    return PV_VERDICT_OK;
+}
+
+enum { TRIES = 3 };
+
+/* The best starting points by likelihood, best first. */
+static void choose_starts(const struct pv_model *model, struct pv_fit_data *d, double rate,
+                          double (*ret_start)[PV_MAX_PARAMS])
+{
+    double start[PV_MAX_STARTS][PV_MAX_PARAMS] = {{0.0}};
+    double best[TRIES];
+    int n = model->starts(d, rate, start);
+    for (int k = 0; k < TRIES; k++) {
+        best[k] = -INFINITY;
+        for (int i = 0; i < model->params; i++)
+            ret_start[k][i] = 1.0;
+    }
+    d->stride = d->cells / 4096 + 1;
+    for (int s = 0; s < n; s++) {
+        double value = model->eval(model, d, start[s], NULL, NULL);
+        if (!isfinite(value))
+            continue;
+        int at = TRIES;
+        while (at > 0 && value > best[at - 1])
+            at--;
+        for (int k = TRIES - 1; k > at; k--) {
+            best[k] = best[k - 1];
+            memcpy(ret_start[k], ret_start[k - 1], sizeof ret_start[k]);
+        }
+        if (at < TRIES) {
+            best[at] = value;
+            memcpy(ret_start[at], start[s], sizeof start[s]);
+        }
+    }
+    d->stride = 1;
+}
+
+/* How people leave is unknown here; what is known is how they buy: that block of the covariance is
+ * kept. */
+static void keep_buying_block(const struct pv_model *model, const struct pv_optimum *o,
+                              struct pv_fit *fit)
+{
+    int n = model->params;
+    double info[4] = {-o->hess[0], -o->hess[1], -o->hess[n], -o->hess[n + 1]};
+    double cov[4] = {0.0};
+    memset(fit->log_cov, 0, sizeof fit->log_cov);
+    if (pv_math_spd_inverse(2, info, cov)) {
+        for (int i = 0; i < 2; i++)
+            for (int j = 0; j < 2; j++)
+                fit->log_cov[i * n + j] = cov[i * 2 + j];
+    } else {
+        fit->usable = false;
+    }
+    for (int i = 0; i < n; i++)
+        fit->std_error[i] = i < 2 ? fit->param[i] * sqrt(fit->log_cov[i * n + i]) : NAN;
+}
+
+/* Purchases of a new customer in a span as long as the longest observation, after one. */
+static double next_span(const struct pv_model *model, const double *theta, double span)
+{
+    double alive = model->buying->p_alive(model, theta, 0.0, 0.0, 0.0, NULL);
+    return alive * (model->buying->mean(model, theta, 0.0, 0.0, 2.0 * span) -
+                    model->buying->mean(model, theta, 0.0, 0.0, span));
+}
+
+/*
+ * On a ridge the parameters are not known one by one, but what they predict may well be: a lifetime
+ * that is nearly the same for all leaves s and beta free and s / beta known. Usable when the
+ * purchases of the next span have a standard error under 35 % (delta method).
+ */
+static bool prediction_is_known(const struct pv_model *model, const struct pv_optimum *o,
+                                double span)
+{
+    int n = model->params;
+    double slope[PV_MAX_PARAMS], var = 0.0;
+    if (model->kind != PV_KIND_BUYING || !o->regular || !o->converged)
+        return false;
+    double mean = next_span(model, o->theta, span);
+    for (int i = 0; i < n; i++) {
+        double moved[PV_MAX_PARAMS];
+        if (o->at_limit[i])
+            return false;
+        memcpy(moved, o->theta, sizeof moved);
+        moved[i] *= exp(1e-4);
+        slope[i] = log(next_span(model, moved, span) / mean) / 1e-4;
+    }
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < n; j++)
+            var += slope[i] * slope[j] * o->log_cov[i * n + j];
+    return var < 0.35 * 0.35;
+}
+
+static void search(const struct pv_model *model, struct pv_fit_data *d, double rate,
+                   struct pv_fit *fit)
+{
+    double start[TRIES][PV_MAX_PARAMS], span = d->max_day / d->unit_days;
+    struct pv_optimum best;
+    choose_starts(model, d, rate, start);
+    pv_optim_maximise(model, d, start[0], &best);
+    for (int i = 1; i < TRIES && judge(model, &best, span) != PV_VERDICT_OK; i++) {
+        struct pv_optimum other;
+        pv_optim_maximise(model, d, start[i], &other);
+        if (isfinite(other.value) &&
+            (!isfinite(best.value) || other.value > best.value + 1e-6 ||
+             (judge(model, &other, span) == PV_VERDICT_OK && other.value > best.value - 1e-6)))
+            best = other;
+    }
+    pv_optim_report(model, &best, fit);
+    fit->verdict = judge(model, &best, span);
+    fit->usable = fit->verdict == PV_VERDICT_OK || fit->verdict == PV_VERDICT_NOBODY_LEAVES ||
+                  (fit->verdict == PV_VERDICT_RIDGE && prediction_is_known(model, &best, span));
+    if (fit->verdict == PV_VERDICT_NOBODY_LEAVES)
+        keep_buying_block(model, &best, fit);
+}
+
+/* What the data must have before anything is fitted. */
+static enum pv_verdict enough(const struct pv_fit *fit, double days)
+{
+    if (days <= 0.0 && fit->customers > 0)
+        return PV_VERDICT_SAME_DAY;
+    if (fit->repeaters == 0 && fit->customers >= 30)
+        return PV_VERDICT_NO_REPEAT_PURCHASES;
+    if (fit->customers < 30 || fit->repeaters < 10)
+        return PV_VERDICT_TOO_FEW_CUSTOMERS;
+    return PV_VERDICT_OK;
+}
+
+/* x of a contract: 1 when it has ended. */
+static enum pv_verdict enough_contracts(const struct pv_fit *fit, double days)
+{
+    enum pv_verdict verdict = enough(fit, days);
+    return verdict == PV_VERDICT_NO_REPEAT_PURCHASES ? PV_VERDICT_NOBODY_LEAVES : verdict;
+}
+
+/* Whether the model can have made this cell at all. */
+static bool possible(const struct pv_model *model, const struct pv_cell *c)
+{
+    if (model->kind == PV_KIND_OPPORTUNITY)
+        return c->x <= c->t_x;
+    return model->kind != PV_KIND_CONTRACT || c->x == 0 || (c->x == 1 && c->T > 0);
+}
+
+int pv_fit_model(const struct pv_model *model, const struct pv_cells *cells,
+                 const struct pv_fit_options *options, struct pv_fit *ret_fit)
+{
+    bool by_time = model->kind == PV_KIND_BUYING;
+    struct pv_fit_data d = {.stride = 1, .unit_days = by_time ? options->unit_days : 1.0};
+    if (!(options->unit_days > 0.0) || !model->starts)
+        return PV_ERR_ARGUMENT;
+    d.cell = pv_cells_data(cells, &d.cells);
+    struct pv_fit fit;
+    pv_fit_blank(model, PV_VERDICT_OK, &fit);
+    fit.unit_days = options->unit_days;
+    fit.cells = d.cells;
+    double purchases = 0.0, days = 0.0;
+    for (size_t i = 0; i < d.cells; i++) {
+        const struct pv_cell *c = &d.cell[i];
+        if (!possible(model, c))
+            return PV_ERR_ARGUMENT;
+        fit.customers += c->count;
+        fit.repeaters += c->x > 0 ? c->count : 0;
+        purchases += (double)c->count * c->x;
+        days += (double)c->count * c->T;
+        if (c->T > d.max_day)
+            d.max_day = c->T;
+    }
+    fit.verdict =
+        model->kind == PV_KIND_CONTRACT ? enough_contracts(&fit, days) : enough(&fit, days);
+    if (fit.verdict == PV_VERDICT_OK) {
+        d.room = malloc(((model->room ? model->room(model, &d) : 0) + 1) * sizeof *d.room);
+        if (!d.room)
+            return PV_ERR_NO_MEMORY;
+        search(model, &d, purchases / (days / d.unit_days), &fit);
+        free(d.room);
+    }
+    *ret_fit = fit;
+    return 0;
+}
+
+/* ---- Predictions ----------------------------------------------------------------------------- */
+
+static bool sensible(const struct pv_model *m, const double *p, double x, double t_x, double T)
+{
+    if (!m->buying)
+        return false;
+    for (int i = 0; i < m->params; i++)
+        if (!(p[i] > 0.0) || !isfinite(p[i]))
+            return false;
+    if (m->kind == PV_KIND_OPPORTUNITY &&
+        (x > t_x || x != floor(x) || t_x != floor(t_x) || T != floor(T) || T > 1e7))
+        return false;
+    return x >= 0.0 && t_x >= 0.0 && T >= t_x && isfinite(T) && isfinite(x) &&
+           (!m->buying->defined || m->buying->defined(m, p, x));
+}
+
+/* Opportunities are whole, and counted one by one. */
+static bool ahead(const struct pv_model *m, double t)
+{
+    return t >= 0.0 && (m->kind != PV_KIND_OPPORTUNITY || (t == floor(t) && t <= 1e7));
+}
+
+double pv_predict_loglik(const struct pv_model *m, const double *p, double x, double t_x, double T)
+{
+    return sensible(m, p, x, t_x, T) ? m->buying->loglik(m, p, x, t_x, T) : NAN;
+}
+
+double pv_predict_alive(const struct pv_model *m, const double *p, double x, double t_x, double T,
+                        double t)
+{
+    if (!sensible(m, p, x, t_x, T) || !ahead(m, t))
+        return NAN;
+    double now = m->buying->p_alive(m, p, x, t_x, T, NULL);
+    return t > 0.0 ? now * m->buying->survive(m, p, x, T, t) : now;
+}
+
+double pv_predict_expected(const struct pv_model *m, const double *p, double x, double t_x,
+                           double T, double t)
+{
+    if (!sensible(m, p, x, t_x, T) || !ahead(m, t))
+        return NAN;
+    return m->buying->p_alive(m, p, x, t_x, T, NULL) * m->buying->mean(m, p, x, T, t);
+}
+
+int pv_predict_pmf(const struct pv_model *m, const double *p, double x, double t_x, double T,
+                   double t, size_t n, double *ret_pmf)
+{
+    if (!sensible(m, p, x, t_x, T) || !ahead(m, t) || n == 0 || n > 100000000)
+        return PV_ERR_ARGUMENT;
+    int rc = m->buying->pmf(m, p, x, T, t, n, ret_pmf);
+    if (rc)
+        return rc;
+    double alive = m->buying->p_alive(m, p, x, t_x, T, NULL);
+    for (size_t k = 0; k < n; k++)
+        ret_pmf[k] = alive * ret_pmf[k] + (k == 0 ? 1.0 - alive : 0.0);
+    return 0;
+}
+
+double pv_predict_none(const struct pv_model *m, const double *p, double x, double t_x, double T,
+                       double t)
+{
+    double none;
+    return pv_predict_pmf(m, p, x, t_x, T, t, 1, &none) ? NAN : none;
+}
+
+double pv_predict_dert(const struct pv_model *m, const double *p, double x, double t_x, double T,
+                       double delta)
+{
+    double dert;
+    if (!sensible(m, p, x, t_x, T) || !(delta > 0.0) ||
+        m->buying->dert(m, p, x, &T, 1, delta, &dert, NULL))
+        return NAN;
+    return m->buying->p_alive(m, p, x, t_x, T, NULL) * dert;
+}
+
+double pv_discount_per_unit(double yearly_rate, double unit_days)
+{
+    double units = unit_days == 7.0 ? 52.0 : 365.25 / unit_days;
+    return log1p(yearly_rate) / units;
+}
+
+/* ---- Codes ----------------------------------------------------------------------------------- */
+
+static const char *const verdict_codes[PV_VERDICTS] = {
+    [PV_VERDICT_OK] = "ok",
+    [PV_VERDICT_NO_REPEAT_PURCHASES] = "no-repeat-purchases",
+    [PV_VERDICT_TOO_FEW_CUSTOMERS] = "too-few-customers",
+    [PV_VERDICT_SAME_DAY] = "everybody-same-day",
+    [PV_VERDICT_NOT_CONVERGED] = "not-converged",
+    [PV_VERDICT_BOUNDARY] = "boundary",
+    [PV_VERDICT_RIDGE] = "ridge",
+    [PV_VERDICT_NOBODY_LEAVES] = "nobody-leaves",
+    [PV_VERDICT_Q_AT_MOST_ONE] = "q-at-most-one",
+    [PV_VERDICT_CORRELATED_SPEND] = "correlated-spend",
+    [PV_VERDICT_CONSTANT_SPEND] = "constant-spend",
+    [PV_VERDICT_NO_SPEND] = "no-spend",
+    [PV_VERDICT_SIMPLER_MODEL] = "simpler-model",
+};
+
+const char *pv_verdict_code(enum pv_verdict verdict)
+{
+    return (unsigned)verdict < PV_VERDICTS ? verdict_codes[verdict] : "unknown";
+}
+
+const char *pv_error_code(int error)
+{
+    static const char *const codes[] = {
+        [-PV_OK] = "ok",
+        [-PV_ERR_NO_MEMORY] = "no-memory",
+        [-PV_ERR_ARGUMENT] = "argument",
+        [-PV_ERR_OVERFLOW] = "overflow",
+        [-PV_ERR_RETURN] = "return-not-allowed",
+        [-PV_ERR_ORDER] = "out-of-order",
+        [-PV_ERR_EMPTY] = "empty",
+    };
+    if (error > 0 || error < -(int)(sizeof codes / sizeof codes[0]) + 1)
+        return "unknown";
+    return codes[-error];
+}
