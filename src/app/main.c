@@ -17,6 +17,8 @@ static int cmd_version(int argc, char **argv)
 /* `patron value` reads its own arguments, its name included. */
 static int run_value(int argc, char **argv)
 {
+    if (argc && strcmp(argv[0], "textbook") == 0)
+        return cmd_textbook(argc - 1, argv + 1);
     return cmd_value(argc + 1, argv - 1);
 }
 
@@ -30,7 +32,8 @@ static const struct command commands[] = {
      "  --port N        0 = any free one, printed at the start\n"
      "  --behind-tls    a proxy in front speaks HTTPS: cookies are marked Secure\n"},
     {"value", run_value, "what every customer of an order file is worth",
-     "patron value FILE.csv [--help]\n"},
+     "patron value FILE.csv [--help]\n"
+     "patron value textbook FORM [--help]   from numbers instead of a file\n"},
     {"import", cmd_import, "import a CSV file of orders or customers",
      "patron import orders|customers FILE.csv --data DIR [--db URL] [--map COLUMN=FIELD]…\n"
      "             [--currency CNY] [--on-existing skip|update] [--user LOGIN] [--dry-run]\n"

@@ -1,5 +1,7 @@
 """Commands beside the server: where they write, and what they leave alone."""
+import json
 import os
+import shlex
 import stat
 import subprocess
 import threading
@@ -70,6 +72,49 @@ class Commands(Api):
             self.assertIn("not a regular file", r.stderr)
             self.assertEqual(os.stat(target).st_mode, before)
             self.assertFalse(os.path.exists(target + ".part"))
+
+
+    def textbook(self, *args, lang="en"):
+        return subprocess.run([PATRON, "value", "textbook", *args, "--lang", lang], capture_output=True, text=True,
+                              timeout=60 * SLOW)
+
+    def test_textbook_examples(self):
+        """Every example of the help runs, in both languages, with the numbers of the textbooks."""
+        examples = [line.strip() for line in self.textbook("--help").stdout.splitlines()
+                    if line.strip().startswith("patron value textbook ")]
+        self.assertEqual([e.split()[3] for e in examples],
+                         ["account", "retention", "migration", "switching", "tornado"])
+        answers = {}
+        for e in examples:
+            words = shlex.split(e)[3:]
+            for lang in ("en", "zh"):
+                r = self.textbook(*words, lang=lang)
+                self.assertEqual((r.returncode, r.stderr), (0, ""), e)
+            answers[words[0]] = json.loads(self.textbook(*words, "--json").stdout)
+        near = self.assertAlmostEqual
+        near(answers["account"]["income"], 3944.8256, 4)
+        near(answers["account"]["contribution"], 3505.9291, 4)
+        self.assertIsNone(answers["account"]["profit"])
+        near(answers["retention"]["value"], 568.7831, 4)
+        near(answers["migration"]["value-1"], 52.3196, 4)
+        near(answers["switching"]["value-1"], 389.3822, 4)
+        near(answers["switching"]["steady-2"], 0.475, 12)
+        self.assertIn("needs --product-cost", self.textbook(*shlex.split(examples[0])[3:]).stdout)
+
+    def test_textbook_nonsense(self):
+        for args, code, en, zh in (
+                (("account", "--years", "0", "--rate", "9%", "--income", "1"), 2, "--years: '0' is not", "--years"),
+                (("account", "--rate", "9%", "--income", "1"), 2, "--years is missing", "缺少 --years"),
+                (("account", "--years", "3", "--rate", "9%", "--income", "much"), 2, "--income: 'much'", "无法理解"),
+                (("switching", "--shares", ".6,.3", "--matrix", ".5,.5;.5,.6", "--contribution", "1", "--rate", ".1",
+                  "--purchases", "2"), 1, "outside of what", "定义范围"),
+                (("retention", "--years", "forever", "--rate", "0", "--retention", "1", "--margin", "1"), 1,
+                 "outside of what", "定义范围"),
+                (("nothing",), 2, "FORM: 'nothing'", "FORM")):
+            for lang, text in (("en", en), ("zh", zh)):
+                r = self.textbook(*args, lang=lang)
+                self.assertEqual((r.returncode, r.stdout), (code, ""), args)
+                self.assertIn(text, r.stderr)
 
 
 both(Commands)
