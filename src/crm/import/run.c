@@ -3,6 +3,7 @@
 #include "crm/import/internal.h"
 
 #define LOG_MODULE "import"
+#include "base/clock.h"
 #include "base/log.h"
 
 #include "core/search/search.h"
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 enum { CHUNK_ROWS = 10000, CHUNK_ARENA = 64 << 20 };
+#define CHUNK_US INT64_C(1000000) /* so that a stop or a cancel is heard, however slow the database */
 
 struct counts {
     int64_t created, updated, skipped, rejected, customers;
@@ -359,6 +361,7 @@ static int run_chunk(struct db_conn *c, void *arg, struct err *e)
     arena_reset(ch->a);
     ch->counts = (struct counts){0};
     ch->known = ch->touched = false;
+    int64_t began = clock_mono_us();
     size_t end = ch->from + CHUNK_ROWS < r->rows.n ? ch->from + CHUNK_ROWS : r->rows.n;
     for (ch->to = ch->from; rc == 0 && ch->to < end; ch->to++) {
         const struct import_row *row = &r->rows.rows[ch->to];
@@ -367,7 +370,7 @@ static int run_chunk(struct db_conn *c, void *arg, struct err *e)
         if (rc == 0)
             rc = orders ? one_order(ch, c, row, e) : one_customer(ch, c, row, e);
         arena_reset(ch->row_arena);
-        if ((ch->to & 15) == 15 && db_should_yield(c))
+        if ((ch->to & 15) == 15 && (db_should_yield(c) || clock_mono_us() - began > CHUNK_US))
             end = ch->to + 1;
     }
     if (rc == 0)
