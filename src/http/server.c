@@ -271,6 +271,8 @@ static enum MHD_Result on_access(void *cls, struct MHD_Connection *c, const char
     }
     if (conn->answer) /* resumed: another thread has answered */
         return answer_now(conn);
+    if (conn->suspended) /* resumed without one: there was no memory for it */
+        return MHD_NO;
     atomic_store(&conn->deadline_us, INT64_MAX);
     conn->req.body = buf_str(&conn->body);
     if (conn->refused)
