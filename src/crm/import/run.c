@@ -18,7 +18,8 @@
 #include <unistd.h>
 
 enum { CHUNK_ROWS = 10000, CHUNK_ARENA = 64 << 20 };
-#define CHUNK_US INT64_C(1000000) /* so that a stop or a cancel is heard, however slow the database */
+#define CHUNK_US                                                                                   \
+    INT64_C(1000000) /* so that a stop or a cancel is heard, however slow the database */
 
 struct counts {
     int64_t created, updated, skipped, rejected, customers;
