@@ -13,6 +13,12 @@ groups=${ONLY:-texts unit api fault web browser}
 [ -z "$SANITIZE" ] || groups=${ONLY:-unit api}
 [ "$WEB" = 1 ] || groups=$(echo " $groups " | sed 's/ web / /; s/ browser / /')
 
+# ThreadSanitizer needs parts of the address space that high-entropy randomisation may hand out.
+case $SANITIZE in *thread*)
+    if [ -z "${PATRON_TEST_FIXED:-}" ] && setarch "$(uname -m)" -R true 2>/dev/null; then
+        PATRON_TEST_FIXED=1 exec setarch "$(uname -m)" -R "$0" "$@"
+    fi ;;
+esac
 if [ -n "$SANITIZE" ]; then
     export PATRON_TEST_SLOW=4
     export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:exitcode=99

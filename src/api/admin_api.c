@@ -137,7 +137,8 @@ static int check_rates(struct api_call *c, const json_t *v, struct str *ret)
     {
         if (!currency_find(str_of(code)))
             return wrong(c, "rates", "unknown-currency");
-        if (!json_is_number(rate) || !(json_number_value(rate) > 0) ||
+        /* Kept in millionths. */
+        if (!json_is_number(rate) || !(json_number_value(rate) >= 1e-6) ||
             json_number_value(rate) > 1e9)
             return wrong(c, "rates", "out-of-range");
     }

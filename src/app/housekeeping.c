@@ -3,6 +3,7 @@
 #include "app/app.h"
 
 #define LOG_MODULE "housekeeping"
+#include "base/cond.h"
 #include "base/log.h"
 
 #include <dirent.h>
@@ -65,21 +66,18 @@ static void sweep_all(struct housekeeper *k)
 static void *keep_house(void *arg)
 {
     struct housekeeper *k = arg;
-    int64_t swept = 0;
+    int64_t next_sweep_us = 0;
     for (;;) {
         struct err e = {0};
-        if (clock_now_ms() - swept > HOUR_MS) {
+        if (clock_mono_us() >= next_sweep_us) {
             sweep_all(k);
-            swept = clock_now_ms();
+            next_sweep_us = clock_mono_us() + HOUR_MS * 1000;
         }
         if (db_kind(k->t->db) == DB_POSTGRES && tenant_renew_lease(k->t, &e) != 0)
             log_error("the lease of the node number was not renewed: %s", e.detail);
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec += ROUND_SECONDS;
         pthread_mutex_lock(&k->lock);
-        while (!k->stop && pthread_cond_timedwait(&k->wake, &k->lock, &until) == 0)
-            ;
+        if (!k->stop)
+            cond_wait_us(&k->wake, &k->lock, ROUND_SECONDS * INT64_C(1000000));
         bool stop = k->stop;
         pthread_mutex_unlock(&k->lock);
         if (stop)
@@ -108,8 +106,7 @@ struct housekeeper *housekeeper_start(struct tenant *t, const char *uploads)
     clear_uploads(uploads);
     k->t = t;
     pthread_mutex_init(&k->lock, NULL);
-    pthread_cond_init(&k->wake, NULL);
-    if (pthread_create(&k->thread, NULL, keep_house, k) != 0) {
+    if (cond_init(&k->wake) != 0 || pthread_create(&k->thread, NULL, keep_house, k) != 0) {
         free(k);
         return NULL;
     }

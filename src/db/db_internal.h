@@ -61,8 +61,6 @@ struct db_job *db_queue_pop(struct db_queue *q, enum db_lane lane);
 /* Refuses new jobs and wakes every writer. */
 void db_queue_close(struct db_queue *q);
 /* Waits on `cond` for at most `us`; false when the time ran out. */
-bool db_cond_wait_us(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t us);
-int db_cond_init(pthread_cond_t *cond);
 /* Marks this thread as a writer's: db_transact refuses to run on it instead of waiting for ever. */
 void db_this_thread_writes(void);
 

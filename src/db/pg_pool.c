@@ -3,6 +3,7 @@
 #include "db/pg.h"
 
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/log.h"
 
 #include <assert.h>
@@ -17,7 +18,7 @@ static int pg_reader(struct db *base, struct db_conn **ret_conn, struct err *e)
     int rc = 0;
     pthread_mutex_lock(&db->lock);
     while (!db->free && db->nreaders >= db->max_readers && rc == 0)
-        if (!db_cond_wait_us(&db->freed, &db->lock, 5000000))
+        if (!cond_wait_us(&db->freed, &db->lock, 5000000))
             rc = ERR_BUSY;
     c = db->free;
     if (c) {
@@ -217,7 +218,7 @@ int db_postgres_open(const struct db_options *o, struct db **ret_db, struct err 
     db->begin_read = concat("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; "
                             "SET LOCAL search_path TO \"",
                             schema, "\"; SELECT 1");
-    if (db_cond_init(&db->freed) < 0 || !db->url || !db->schema || !db->begin_write ||
+    if (cond_init(&db->freed) < 0 || !db->url || !db->schema || !db->begin_write ||
         !db->begin_read) {
         rc = err_set(e, ERR_NOMEM, "database");
         pg_free(db);

@@ -3,36 +3,13 @@
 #include "db/db_internal.h"
 
 #include "base/clock.h"
-
-#include <errno.h>
-#include <time.h>
+#include "base/cond.h"
 
 static _Thread_local bool this_thread_writes;
 
 void db_this_thread_writes(void)
 {
     this_thread_writes = true;
-}
-
-int db_cond_init(pthread_cond_t *cond)
-{
-    pthread_condattr_t attr;
-    if (pthread_condattr_init(&attr) != 0)
-        return ERR_NOMEM;
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    int rc = pthread_cond_init(cond, &attr) == 0 ? 0 : ERR_NOMEM;
-    pthread_condattr_destroy(&attr);
-    return rc;
-}
-
-bool db_cond_wait_us(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t us)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    int64_t ns = t.tv_nsec + us % 1000000 * 1000;
-    t.tv_sec += us / 1000000 + ns / 1000000000;
-    t.tv_nsec = ns % 1000000000;
-    return pthread_cond_timedwait(cond, lock, &t) != ETIMEDOUT;
 }
 
 int db_base_init(struct db *db, const struct db_driver *driver, const struct db_options *o,
@@ -45,7 +22,7 @@ int db_base_init(struct db *db, const struct db_driver *driver, const struct db_
         q->tail[i] = &q->head[i];
     if (pthread_mutex_init(&q->lock, NULL) != 0)
         return err_set(e, ERR_NOMEM, "mutex");
-    if (db_cond_init(&q->wake) < 0) {
+    if (cond_init(&q->wake) < 0) {
         pthread_mutex_destroy(&q->lock);
         return err_set(e, ERR_NOMEM, "condition variable");
     }

@@ -3,6 +3,7 @@
 #include "db/sqlite.h"
 
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/log.h"
 
 #include <assert.h>
@@ -567,7 +568,7 @@ static int sqlite_reader(struct db *base, struct db_conn **ret_conn, struct err 
     int rc = 0;
     pthread_mutex_lock(&db->lock);
     while (!db->free && db->nreaders >= db->max_readers && rc == 0)
-        if (!db_cond_wait_us(&db->freed, &db->lock, 5000000))
+        if (!cond_wait_us(&db->freed, &db->lock, 5000000))
             rc = ERR_BUSY;
     c = db->free;
     if (c) {
@@ -694,7 +695,7 @@ int db_sqlite_open(const struct db_options *o, struct db **ret_db, struct err *e
     pthread_mutex_init(&db->lock, NULL);
     db->max_readers = o->readers ? o->readers : 8;
     db->path = strdup(o->path);
-    if (!db->path || db_cond_init(&db->freed) < 0) {
+    if (!db->path || cond_init(&db->freed) < 0) {
         free(db->path);
         pthread_mutex_destroy(&db->lock);
         db_base_free(&db->base);

@@ -6,6 +6,7 @@
 #include "db/sqlite.h"
 
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/log.h"
 
 #include <signal.h>
@@ -211,7 +212,7 @@ static struct db_job *wait_for_job(struct sqlite_db *db, bool *dirty, int64_t *b
             break;
         if (!*dirty) {
             pthread_cond_wait(&q->wake, &q->lock);
-        } else if (!db_cond_wait_us(&q->wake, &q->lock, IDLE_CHECKPOINT_US)) {
+        } else if (!cond_wait_us(&q->wake, &q->lock, IDLE_CHECKPOINT_US)) {
             *dirty = false;
             pthread_mutex_unlock(&q->lock);
             sqlite3_wal_checkpoint_v2(db->writer->h, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);

@@ -44,7 +44,9 @@ struct http_conn {
         struct str value;
     } headers[MAX_HEADERS];
     size_t nheaders;
-    struct MHD_Response *answer;
+    /* Set last by whoever answers, read first by the loop thread: with it the request comes back.
+     */
+    struct MHD_Response *_Atomic answer;
     unsigned status;
     _Atomic bool suspended; /* by http_suspend: somebody owes an answer */
     struct stream *stream;  /* the answer is a stream */

@@ -9,6 +9,7 @@
 #include "base/log.h"
 
 #include "base/clock.h"
+#include "base/cond.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -270,6 +271,8 @@ static enum MHD_Result on_access(void *cls, struct MHD_Connection *c, const char
     }
     if (conn->answer) /* resumed: another thread has answered */
         return answer_now(conn);
+    if (conn->suspended) /* resumed without one: there was no memory for it */
+        return MHD_NO;
     atomic_store(&conn->deadline_us, INT64_MAX);
     conn->req.body = buf_str(&conn->body);
     if (conn->refused)
@@ -327,7 +330,8 @@ int http_start(const struct http_options *o, const struct http_handler *h,
     if (fd < 0)
         return fd;
     struct http_server *s = calloc(1, sizeof *s);
-    if (!s) {
+    if (!s || cond_init(&s->changed) != 0) {
+        free(s);
         close(fd);
         return err_set(e, ERR_NOMEM, "server");
     }
@@ -340,7 +344,6 @@ int http_start(const struct http_options *o, const struct http_handler *h,
     s->upload_dir = strdup(o->upload_dir ? o->upload_dir : "/tmp");
     s->port = port;
     pthread_mutex_init(&s->lock, NULL);
-    pthread_cond_init(&s->changed, NULL);
     unsigned flags =
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | MHD_USE_ITC;
     s->daemon = MHD_start_daemon(
@@ -371,14 +374,7 @@ unsigned http_port(const struct http_server *s)
 /* Under the lock: waits until a connection is closed, 20 ms at most. */
 static void wait_a_little(struct http_server *s)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    t.tv_nsec += 20000000;
-    if (t.tv_nsec >= 1000000000) {
-        t.tv_sec++;
-        t.tv_nsec -= 1000000000;
-    }
-    pthread_cond_timedwait(&s->changed, &s->lock, &t);
+    cond_wait_us(&s->changed, &s->lock, 20000);
 }
 
 /* How many wait for a worker or a writer. */

@@ -1,10 +1,11 @@
 """Bad input to records: code, pointer, text in both languages, and a database that did not change."""
 import http.client
 import json
+import os
 import socket
 import unittest
 
-from patron import Api, both
+from patron import Api, Server, both
 
 
 class BadInput(Api):
@@ -85,6 +86,17 @@ class BadInput(Api):
             with self.subTest(body=body):
                 self.refused("POST", "customers", "validation", 422, "An object belongs here", "这里要一个对象", "",
                              "type-object", raw=json.dumps(body).encode(), headers={"Content-Type": "application/json"})
+
+    def test_two_people_edit_one_customer(self):
+        """The second one learns that the first was quicker, and what the record says now."""
+        path = "customers/" + self.admin.post("customers", {"name": "two", "employees": 1})["id"]
+        self.admin.patch(path, {"employees": 2})
+        for method, body in (("PATCH", {"employees": 3}), ("DELETE", None)):
+            for c, text in ((self.en, "Somebody saved this record in the meantime"), (self.zh, "这条记录刚被别人保存过")):
+                a = self.problem(c, method, path, "version-conflict", 412, body=body, headers={"If-Match": '"1"'})
+                self.assertEqual(a["title"], text)
+                self.assertEqual((a["current"]["version"], a["current"]["employees"]), (2, 2))
+        self.assertEqual(self.admin.get(path)["employees"], 2)
 
     def test_orders(self):
         base = {"customer_id": self.customer, "ordered_on": "2024-01-01", "amount": "5.00"}
@@ -184,7 +196,44 @@ class BadInput(Api):
                      body={"name": "x", "login": "y", "language": "fr"})
 
 
-both(BadInput)
+class TooLarge(Api):
+    """A file over --max-upload, with its length said before and without."""
+
+    @classmethod
+    def setUpClass(cls):
+        if cls.kind is None:
+            raise unittest.SkipTest("abstract")
+        cls.server = Server(cls.kind, args=["--max-upload", "50000"]).start()
+        cls.prepare()
+
+    @classmethod
+    def prepare(cls):
+        super().prepare()
+        cls.zh, cls.en = cls.people([{"admin": True, "lang": "zh"}, {"admin": True, "lang": "en"}])
+
+    def test_upload(self):
+        rows = b"customer_id,date,amount\n" + b"C1,2024-01-01,5\n" * 4000
+        for c, text in ((self.en, "The request is too large"), (self.zh, "请求太大")):
+            self.problem(c, "POST", "imports?entity=order&name=x.csv", "too-large", 413, raw=rows, text=text)
+            before = self.server.checksum()
+            h = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=20)
+            try:
+                h.request("POST", "/api/v1/imports?entity=order&name=x.csv", iter([rows[i:i + 4096] for i in range(0, len(rows), 4096)]),
+                          {"Authorization": "Bearer " + c.token, "Accept-Language": "en"}, encode_chunked=True)
+                r = h.getresponse()
+                a = json.loads(r.read())
+                self.assertEqual((r.status, a["code"]), (413, "too-large"))
+                self.assertIn(text, a["title"])
+            except (BrokenPipeError, ConnectionResetError):
+                pass  # closed while we were still sending: refused, too
+            h.close()
+            self.assertEqual(self.server.checksum(), before)
+        self.assertEqual(self.server.rows("count(*)", "import"), [("0",)])
+        self.assertEqual(os.listdir(os.path.join(self.server.data, "uploads")), [])
+        self.en.need(201, "POST", "imports?entity=order&name=x.csv", raw=rows[:49000 // 16 * 16])
+
+
+both(BadInput, TooLarge)
 
 if __name__ == "__main__":
     unittest.main()

@@ -435,13 +435,67 @@ class BadFiles(Import):
         written = [r[3] for r in reader(text.splitlines())][1:]
         self.assertEqual(written, ["'=cmd|x", "'@a", "'+1+1", "'-2+3", "'=1", "+1", "-5", "+8613800000000"])
 
-    def test_rates(self):
-        """A currency with a rate is frozen in base currency; the rates are the company's settings."""
-        im = self.upload("customer_id,date,amount\nF1,2024-01-01,5\n")
-        self.admin.patch(f"imports/{im['id']}", {"options": {"currency": "USD"}})
+    def test_negative_amount_of_no_return(self):
+        im = self.upload("customer_id,date,amount,status\nM1,2024-01-01,-5,confirmed\nM1,2024-01-01,-6,returned\n")
         _, im = self.go(im["id"], "check")
-        self.assertEqual(im["check"]["columns"][0]["codes"] or im["check"]["columns"][2]["codes"],
-                         [{"code": "no-rate", "count": 1}])
+        self.assertEqual({c["index"]: c["codes"] for c in im["check"]["columns"] if c["rejected"]},
+                         {2: [{"code": "order-negative", "count": 1}]})
+        for c, text in ((self.en, "only a return is"), (self.zh, "只有退货才是")):
+            [row] = c.get(f"imports/{im['id']}/preview?problems=1")["rows"]
+            self.assertEqual((row["row"], row["cells"][2]["code"], row["cells"][2]["value"]), (2, "order-negative", None))
+            self.assertIn(text, row["cells"][2]["message"])
+
+    def base(self, ext_id):
+        """What is stored of somebody's orders: minor units, currency, minor units in base currency."""
+        k = self.admin.get(f"customers?ext_id={ext_id}")["items"][0]
+        return (sorted(self.server.rows("amount, amount_currency, amount_base", "orders", f"WHERE customer_id = {k['id']}")),
+                k["revenue"])
+
+    def test_currency_without_a_rate(self):
+        im = self.upload("customer_id,date,amount,currency\nF0,2024-01-01,5,CNY\nF1,2024-01-01,5,USD\nF1,2024-01-02,6,EUR\n")
+        self.quiet()
+        before = self.server.checksum()
+        _, im = self.go(im["id"], "check")
+        self.assertEqual({c["index"]: c["codes"] for c in im["check"]["columns"] if c["rejected"]},
+                         {2: [{"code": "no-rate", "count": 2}]})
+        self.assertEqual(self.server.checksum(), before)
+        _, im = self.go(im["id"], "run")
+        self.assertEqual((im["result"]["created"], im["result"]["rejected"]), (1, 2))
+        self.assertEqual(self.n("customers", "WHERE ext_id = 'F1'"), 0)
+        for c, text in ((self.en, "no exchange rate"), (self.zh, "没有这种货币的汇率")):
+            rows = c.get(f"imports/{im['id']}/preview?problems=1")["rows"]
+            self.assertEqual([(r["row"], r["cells"][2]["code"], r["cells"][2]["value"]) for r in rows],
+                             [(3, "no-rate", None), (4, "no-rate", None)])
+            self.assertTrue(all(text in r["cells"][2]["message"] for r in rows), rows)
+            lines = c.need(200, "GET", f"imports/{im['id']}/rejected.csv").raw.decode("utf-8-sig").splitlines()
+            self.assertEqual([line.split(",")[:2] for line in lines[1:]], [["3", "amount"], ["4", "amount"]])
+            self.assertTrue(all(text in line for line in lines[1:]), lines)
+
+    def test_currency_with_a_rate(self):
+        """The amount in base currency is frozen with the rate of the moment; a later rate changes nothing stored."""
+        c = self.admin
+        self.addCleanup(lambda: c.patch("company", {"rates": {}}))
+        c.patch("company", {"rates": {"USD": 7.1, "JPY": 0.047}})
+        im = self.whole("customer_id,date,amount,currency\nF2,2024-01-01,5.00,USD\nF2,2024-01-02,-1.00,USD\n"
+                        "F2,2024-01-03,501,JPY\nF2,2024-01-04,2.00,\nF2,2024-01-05,1,EUR\n")
+        self.assertEqual((im["result"]["created"], im["result"]["rejected"]), (4, 1))
+        frozen = sorted([("500", "USD", "3550"), ("-100", "USD", "-710"), ("501", "JPY", "2355"), ("200", "CNY", "200")])
+        revenue = {"amount": "53.95", "currency": "CNY"}
+        self.assertEqual(self.base("F2"), (frozen, revenue))
+        c.patch("company", {"rates": {"USD": 8, "JPY": 1}})
+        self.assertEqual(self.base("F2"), (frozen, revenue))
+        k = c.get("customers?ext_id=F2")["items"][0]["id"]
+        o = [o for o in c.all(f"orders?customer_id={k}") if o["amount"] == {"amount": "5.00", "currency": "USD"}]
+        self.assertEqual(len(o), 1)
+        c.patch(f"orders/{o[0]['id']}", {"place": "Shanghai"})
+        self.assertEqual(self.base("F2"), (frozen, revenue))
+        # The same file again: known by its rows, whatever the rate is now.
+        im = self.whole("customer_id,date,amount,currency\nF2,2024-01-01,5.00,USD\nF2,2024-01-06,1.00,USD\n")
+        self.assertEqual((im["result"]["created"], im["result"]["skipped"]), (1, 1))
+        self.assertIn(("100", "USD", "800"), self.base("F2")[0])
+        o = c.post("orders", {"customer_id": k, "ordered_on": "2024-02-01", "amount": {"amount": "3.00", "currency": "USD"}})
+        self.assertEqual(o["amount"], {"amount": "3.00", "currency": "USD"})
+        self.assertIn(("300", "USD", "2400"), self.base("F2")[0])
 
     def test_no_new_customers(self):
         im = self.upload("customer_id,date,amount\nNEW1,2024-01-01,5\n")

@@ -1,8 +1,10 @@
 """Set-up, signing in and out, throttling, cookies, cross-site requests, tokens, headers, metadata."""
 import json
+import os
+import re
 import unittest
 
-from patron import COMPANY, PASSWORD, Api, both
+from patron import COMPANY, PASSWORD, ROOT, Api, both
 
 ADMIN = {"name": "赵倩", "login": "zhao", "password": PASSWORD}
 
@@ -196,6 +198,14 @@ class Session(Api):
             for part in ref.lstrip("#/").split("/"):
                 self.assertIn(part, at, ref)
                 at = at[part]
+        # docs/api.md names every path; what all entities have, once as {plural}.
+        with open(os.path.join(ROOT, "docs", "api.md"), encoding="utf-8") as f:
+            said = re.sub(r"\{\w+\}", "{}", f.read())
+        plurals = [e["path"] for e in self.by_cookie.get("metadata")["entities"]]
+        for path in paths:
+            short = re.sub(r"\{\w+\}", "{}", path.removeprefix("/api/v1"))
+            generic = re.sub(f"^/({'|'.join(plurals)})(?=/|$)", "/{}", short)
+            self.assertTrue(short in said or generic in said, f"docs/api.md says nothing of {path}")
         # Every path of the description exists.
         c = self.by_cookie
         for path, methods in paths.items():

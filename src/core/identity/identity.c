@@ -113,9 +113,11 @@ static struct cached *cache_slot(struct identity *id, const unsigned char *hash)
     return &id->cache[(hash[0] | (unsigned)hash[1] << 8) % CACHE];
 }
 
-static bool cache_get(struct identity *id, const unsigned char *hash, struct cached *ret)
+static bool cache_get(struct identity *id, const unsigned char *hash, struct cached *ret,
+                      uint64_t *ret_emptied)
 {
     pthread_mutex_lock(&id->lock);
+    *ret_emptied = id->emptied;
     struct cached *slot = cache_slot(id, hash);
     bool found = slot->user_id && memcmp(slot->hash, hash, HASH) == 0 &&
                  clock_mono_us() - slot->checked_us < RECHECK_US;
@@ -125,20 +127,30 @@ static bool cache_get(struct identity *id, const unsigned char *hash, struct cac
     return found && (ret->expires_at == 0 || ret->expires_at > clock_now_ms());
 }
 
-static void cache_put(struct identity *id, const struct cached *c)
+/* What was read before the cache was emptied may be over already. */
+static void cache_put(struct identity *id, const struct cached *c, uint64_t emptied)
 {
     pthread_mutex_lock(&id->lock);
-    *cache_slot(id, c->hash) = *c;
+    if (id->emptied == emptied)
+        *cache_slot(id, c->hash) = *c;
     pthread_mutex_unlock(&id->lock);
 }
 
-void cache_forget_user(struct identity *id, int64_t user_id)
+static void cache_empty(void *arg)
 {
+    struct identity *id = arg;
     pthread_mutex_lock(&id->lock);
-    for (size_t i = 0; i < CACHE; i++)
-        if (id->cache[i].user_id == user_id)
-            id->cache[i] = (struct cached){0};
+    memset(id->cache, 0, sizeof id->cache);
+    id->emptied++;
     pthread_mutex_unlock(&id->lock);
+}
+
+/* A secret ends in this transaction. Forgotten after the commit: before it somebody could look the
+   secret up once more and remember it for half a minute. */
+static void forget_after_commit(struct db_conn *c, struct tenant *t)
+{
+    if (t->identity)
+        db_after_commit(c, cache_empty, t->identity);
 }
 
 static int look_up(struct tenant *t, const unsigned char *hash, bool token, struct cached *ret,
@@ -175,12 +187,13 @@ int identity_enter(struct tenant *t, struct str secret, bool by_cookie, struct p
         return err_set(e, ERR_NOT_SIGNED_IN, "no secret");
     unsigned char hash[HASH] = {0};
     struct cached found = {0};
+    uint64_t emptied;
     secret_hash(secret, hash);
-    if (!cache_get(t->identity, hash, &found)) {
+    if (!cache_get(t->identity, hash, &found, &emptied)) {
         int rc = look_up(t, hash, !by_cookie, &found, e);
         if (rc)
             return rc;
-        cache_put(t->identity, &found);
+        cache_put(t->identity, &found, emptied);
     }
     if (by_cookie != (found.session_id != 0))
         return err_set(e, ERR_NOT_SIGNED_IN, "a token is no session");
@@ -219,18 +232,13 @@ int session_create(struct db_conn *c, struct tenant *t, int64_t user_id, bool re
 
 int session_end(struct db_conn *c, struct tenant *t, int64_t session_id, struct err *e)
 {
-    pthread_mutex_lock(&t->identity->lock);
-    for (size_t i = 0; i < CACHE; i++)
-        if (t->identity->cache[i].session_id == session_id)
-            t->identity->cache[i] = (struct cached){0};
-    pthread_mutex_unlock(&t->identity->lock);
+    forget_after_commit(c, t);
     return db_exec(c, "DELETE FROM session WHERE id = $1", DB_ARGS(DB_I64(session_id)), NULL, e);
 }
 
 int session_end_all(struct db_conn *c, struct tenant *t, int64_t user_id, struct err *e)
 {
-    if (t->identity)
-        cache_forget_user(t->identity, user_id);
+    forget_after_commit(c, t);
     return db_exec(c, "DELETE FROM session WHERE user_id = $1", DB_ARGS(DB_I64(user_id)), NULL, e);
 }
 
@@ -252,19 +260,15 @@ int token_create(struct db_conn *c, struct tenant *t, int64_t user_id, struct st
 int token_revoke(struct db_conn *c, struct tenant *t, int64_t token_id, int64_t user_id,
                  struct err *e)
 {
-    int64_t owner = 0, changed = 0;
-    int rc = db_one_i64(c, "SELECT user_id FROM token WHERE id = $1", DB_ARGS(DB_I64(token_id)), 0,
-                        &owner, e);
-    if (rc == 0)
-        rc = db_exec(c,
-                     "UPDATE token SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL AND "
-                     "($3 = 0 OR user_id = $3)",
-                     DB_ARGS(DB_I64(clock_now_ms()), DB_I64(token_id), DB_I64(user_id)), &changed,
-                     e);
+    int64_t changed = 0;
+    int rc =
+        db_exec(c,
+                "UPDATE token SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL AND "
+                "($3 = 0 OR user_id = $3)",
+                DB_ARGS(DB_I64(clock_now_ms()), DB_I64(token_id), DB_I64(user_id)), &changed, e);
     if (rc == 0 && !changed)
-        rc = err_set(e, ERR_NOT_FOUND, "token %lld", (long long)token_id);
-    if (rc == 0 && t->identity)
-        cache_forget_user(t->identity, owner);
+        return err_set(e, ERR_NOT_FOUND, "token %lld", (long long)token_id);
+    forget_after_commit(c, t);
     return rc;
 }
 

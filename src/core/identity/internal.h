@@ -33,6 +33,7 @@ struct identity {
     struct snapshot *now;
     _Atomic uint64_t wanted, have; /* generations of the snapshot */
     struct cached cache[CACHE];    /* direct-mapped by the hash's first bytes */
+    uint64_t emptied;              /* how often the cache was */
     struct throttle throttles[THROTTLES];
     char setup_token[SECRET_TEXT];
 };
@@ -41,6 +42,5 @@ int snapshot_load(struct tenant *t, struct snapshot **ret_snapshot, struct err *
 void snapshot_drop(struct snapshot *s);
 const struct actor *snapshot_find(const struct snapshot *s, int64_t user_id);
 void secret_hash(struct str secret, unsigned char out[HASH]);
-void cache_forget_user(struct identity *id, int64_t user_id);
 
 #endif

@@ -1,6 +1,7 @@
 #include "core/jobs/jobs.h"
 
 #define LOG_MODULE "jobs"
+#include "base/cond.h"
 #include "base/log.h"
 
 #include <pthread.h>
@@ -11,6 +12,7 @@
 
 #define LEASE_MS INT64_C(60000)
 #define TICK_US INT64_C(250000)
+#define LOOK_AROUND_US INT64_C(15000000)
 enum { MAX_WORKERS = 8, MAX_ATTEMPTS = 5 };
 
 struct job {
@@ -25,6 +27,13 @@ struct job {
     bool stopping_seen;
 };
 
+/* What runs in this process. The lease says so to other processes, but a wall clock that jumps
+   forward (a machine that slept) lets it run out under a job that is alive and well. */
+struct at_work {
+    int64_t id; /* 0 = nothing */
+    char kind[32];
+};
+
 struct jobs {
     struct tenant *t;
     const struct job_kind *const *tables;
@@ -33,7 +42,8 @@ struct jobs {
     pthread_t threads[MAX_WORKERS];
     unsigned nthreads;
     _Atomic bool stop;
-    uint64_t submitted; /* under lock */
+    uint64_t submitted;               /* under lock */
+    struct at_work work[MAX_WORKERS]; /* under lock */
     char owner[64];
 };
 
@@ -54,21 +64,46 @@ struct claim {
     int64_t id;   /* out; 0 = none */
 };
 
+/* Is the job, or another of its kind, at work here, whatever its lease says? */
+static bool is_at_work(struct jobs *jobs, int64_t id, struct str kind)
+{
+    bool found = false;
+    pthread_mutex_lock(&jobs->lock);
+    for (unsigned i = 0; i < MAX_WORKERS; i++)
+        found |= jobs->work[i].id && (jobs->work[i].id == id || str_is(kind, jobs->work[i].kind));
+    pthread_mutex_unlock(&jobs->lock);
+    return found;
+}
+
+static int find_job(struct db_conn *c, const struct claim *cl, int64_t now, int64_t *ret_id,
+                    struct err *e)
+{
+    struct db_rows *rows = NULL;
+    const char *lock = db_kind(db_of(c)) == DB_POSTGRES ? " FOR UPDATE SKIP LOCKED" : "";
+    char sql[500];
+    /* One job of a kind at a time: two valuations, or two imports, would write over each other. */
+    snprintf(sql, sizeof sql,
+             "SELECT id, kind FROM job WHERE (state = 'queued' OR (state = 'running' AND "
+             "lease_until < $1)) AND ($2 = 0 OR id = $2) AND NOT EXISTS (SELECT 1 FROM job r WHERE "
+             "r.kind = job.kind AND r.state = 'running' AND r.lease_until >= $1) "
+             "ORDER BY id LIMIT 8%s",
+             lock);
+    *ret_id = 0;
+    int rc = db_query(c, sql, DB_ARGS(DB_I64(now), DB_I64(cl->only)), &rows, e);
+    while (rc == 0 && !*ret_id && (rc = db_step(rows, e)) > 0) {
+        rc = 0;
+        if (!is_at_work(cl->jobs, db_i64(rows, 0), db_str(rows, 1)))
+            *ret_id = db_i64(rows, 0);
+    }
+    db_rows_done(rows);
+    return rc < 0 ? rc : 0;
+}
+
 static int claim_one(struct db_conn *c, void *arg, struct err *e)
 {
     struct claim *cl = arg;
     int64_t now = clock_now_ms(), changed = 0;
-    const char *lock = db_kind(db_of(c)) == DB_POSTGRES ? " FOR UPDATE SKIP LOCKED" : "";
-    char sql[500];
-    cl->id = 0;
-    /* One job of a kind at a time: two valuations, or two imports, would write over each other. */
-    snprintf(sql, sizeof sql,
-             "SELECT id FROM job WHERE (state = 'queued' OR (state = 'running' AND "
-             "lease_until < $1)) AND ($2 = 0 OR id = $2) AND NOT EXISTS (SELECT 1 FROM job r WHERE "
-             "r.kind = job.kind AND r.state = 'running' AND r.lease_until >= $1) "
-             "ORDER BY id LIMIT 1%s",
-             lock);
-    int rc = db_one_i64(c, sql, DB_ARGS(DB_I64(now), DB_I64(cl->only)), 0, &cl->id, e);
+    int rc = find_job(c, cl, now, &cl->id, e);
     if (rc || !cl->id)
         return rc;
     rc = db_exec(c,
@@ -270,6 +305,18 @@ static void finish(struct job *j, int rc, struct err *why)
         announce(j->t, j->id, j->owner_id);
 }
 
+/* Writes `to` over the entry of job `id`; 0 means a free one. */
+static void note_work(struct jobs *jobs, int64_t id, struct at_work to)
+{
+    pthread_mutex_lock(&jobs->lock);
+    unsigned i = 0;
+    while (i < MAX_WORKERS && jobs->work[i].id != id)
+        i++;
+    if (i < MAX_WORKERS)
+        jobs->work[i] = to;
+    pthread_mutex_unlock(&jobs->lock);
+}
+
 static int run_claimed(struct jobs *jobs, int64_t id)
 {
     struct arena *a = arena_new((size_t)1 << 30);
@@ -283,12 +330,16 @@ static int run_claimed(struct jobs *jobs, int64_t id)
     j->id = id;
     j->result = BUF_INIT(1 << 20);
     int rc = load_job(j, &e);
+    struct at_work work = {.id = id};
+    memcpy(work.kind, j->kind, sizeof work.kind);
+    note_work(jobs, 0, work);
     const struct job_kind *kind = rc ? NULL : find_kind(jobs->tables, j->kind);
     if (kind)
         rc = kind->run(j, &e);
     else if (rc == 0)
         rc = err_set(&e, ERR_INTERNAL, "no kind %s", j->kind);
     finish(j, rc, &e);
+    note_work(jobs, id, (struct at_work){0});
     buf_free(&j->result);
     arena_free(a);
     return rc;
@@ -309,12 +360,9 @@ static void *worker(void *arg)
             continue;
         }
         /* Woken by a submit here; looks around every 15 s for what other nodes left behind. */
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec += 15;
         pthread_mutex_lock(&jobs->lock);
         while (seen == jobs->submitted && !atomic_load(&jobs->stop))
-            if (pthread_cond_timedwait(&jobs->wake, &jobs->lock, &until) != 0)
+            if (!cond_wait_us(&jobs->wake, &jobs->lock, LOOK_AROUND_US))
                 break;
         pthread_mutex_unlock(&jobs->lock);
     }
@@ -324,12 +372,13 @@ static void *worker(void *arg)
 static struct jobs *jobs_new(struct tenant *t, const struct job_kind *const *tables)
 {
     struct jobs *jobs = calloc(1, sizeof *jobs);
-    if (!jobs)
+    if (!jobs || cond_init(&jobs->wake) != 0) {
+        free(jobs);
         return NULL;
+    }
     jobs->t = t;
     jobs->tables = tables;
     pthread_mutex_init(&jobs->lock, NULL);
-    pthread_cond_init(&jobs->wake, NULL);
     char host[32] = "";
     gethostname(host, sizeof host - 1);
     snprintf(jobs->owner, sizeof jobs->owner, "%s:%d", host, (int)getpid());

@@ -299,6 +299,13 @@ static int one_customer(struct chunk *ch, struct db_conn *c, const struct import
 
 /* --- chunks -------------------------------------------------------------------------------- */
 
+/* A chunk ends when somebody waits, and after a second, so that a stop or a cancel is heard however
+   slow the database is. */
+static bool chunk_is_over(const struct chunk *ch, const struct db_conn *c)
+{
+    return db_should_yield(c) || clock_mono_us() - ch->began_us > 1000000;
+}
+
 void runner_forget(struct runner *r)
 {
     r->epoch++;
@@ -323,6 +330,7 @@ static void begin(struct chunk *ch)
     for (size_t i = 0; i < ch->nseen; i++)
         ch->r->customers[ch->seen[i]].epoch = 0;
     ch->nseen = 0;
+    ch->began_us = clock_mono_us();
     ch->counts = (struct counts){0};
     arena_reset(ch->a);
 }
@@ -342,7 +350,7 @@ int chunk_rows(struct db_conn *c, void *arg, struct err *e)
         if (rc == 0)
             rc = orders ? one_order(ch, c, row, e) : one_customer(ch, c, row, e);
         arena_reset(ch->row_arena);
-        if ((ch->to & 15) == 15 && db_should_yield(c))
+        if ((ch->to & 15) == 15 && chunk_is_over(ch, c))
             end = ch->to + 1;
     }
     struct job_progress p = {r->mode == IMPORT_CHECK ? "check" : "write", (int64_t)ch->to,
@@ -372,7 +380,7 @@ int chunk_sums(struct db_conn *c, void *arg, struct err *e)
             rc = find_customer(r, c, key_of(r, ch->to), k, e);
         if (rc == 0 && k->is.id)
             rc = customers_resum(c, r->t, k->is.id, e);
-        if ((++done & 15) == 15 && db_should_yield(c))
+        if ((++done & 15) == 15 && chunk_is_over(ch, c))
             done = CHUNK_ROWS;
     }
     struct job_progress p = {"sum", (int64_t)ch->to, (int64_t)n,

@@ -129,11 +129,10 @@ static void set_initial(const struct entity *en, struct value *v)
 }
 
 /* Rules between the cells of an order: the sign of the amount follows its status. */
-static void settle_order(const struct import_plan *p, struct parsed_row *row, int status_column)
+static void settle_order(struct parsed_row *row, int status_column, int amount_column)
 {
     struct value *status = &row->own[ORDER_STATUS];
     const struct value *amount = &row->own[ORDER_AMOUNT];
-    (void)p;
     if (amount->null)
         return;
     if (status_column < 0 && amount->i < 0)
@@ -144,7 +143,7 @@ static void settle_order(const struct import_plan *p, struct parsed_row *row, in
         row->own[ORDER_AMOUNT].i = -amount->i;
         row->own[ORDER_AMOUNT].base = -amount->base;
     } else if (!returned && amount->i < 0) {
-        note(row, status_column, "order-negative");
+        note(row, amount_column, "order-negative");
     }
 }
 
@@ -153,7 +152,7 @@ void row_parse(const struct import_plan *p, const struct csv_record *rec, struct
 {
     const struct entity *customer = &p->t->registry->entities[ENTITY_CUSTOMER];
     bool orders = p->im->en->id == ENTITY_ORDER;
-    int status_column = -1;
+    int status_column = -1, amount_column = -1;
     row->nbad = 0;
     memset(row->changed, 0, p->ncolumns);
     set_initial(p->im->en, row->own);
@@ -173,6 +172,8 @@ void row_parse(const struct import_plan *p, const struct csv_record *rec, struct
             target->of_customer ? &row->customer[target->field->id] : &row->own[target->field->id];
         if (!target->of_customer && target->field->id == ORDER_STATUS && orders)
             status_column = (int)i;
+        if (!target->of_customer && target->field->id == ORDER_AMOUNT && orders)
+            amount_column = (int)i;
         if (is_blank(cell)) {
             if (target->required || (int)i == p->key_column)
                 note(row, (int)i, "required");
@@ -187,7 +188,7 @@ void row_parse(const struct import_plan *p, const struct csv_record *rec, struct
     }
     row->key = cell_of(rec, (size_t)p->key_column);
     if (orders && row->nbad == 0)
-        settle_order(p, row, status_column);
+        settle_order(row, status_column, amount_column);
 }
 
 /* --- making the plan ----------------------------------------------------------------------- */

@@ -46,6 +46,7 @@ struct chunk {
     struct runner *r;
     struct arena *a, *row_arena;
     size_t from, to;
+    int64_t began_us;
     struct counts counts;
     int64_t events;
     struct parsed_row *row;
