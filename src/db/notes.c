@@ -43,8 +43,10 @@ int db_notes_run(struct db_conn *c, struct err *e)
         return 0;
     int rc = 0;
     struct str *notes = malloc(s->n * sizeof *notes);
-    if (!notes)
-        rc = err_set(e, ERR_NOMEM, "%zu notes", s->n);
+    if (!notes) {
+        db_notes_cut(c, 0);
+        return err_set(e, ERR_NOMEM, "notes");
+    }
     /* Kind by kind; there are few kinds. */
     for (size_t first = 0; rc == 0 && first < s->n; first++) {
         int (*run)(struct db_conn *, const struct str *, size_t, struct err *) = s->item[first].run;

@@ -45,7 +45,7 @@ int pv_allocate(int64_t pool, const double *weight, size_t n, int64_t *ret_part)
         return PV_ERR_OVERFLOW;
     if (!(total > 0.0))
         return PV_ERR_EMPTY;
-    struct remainder *r = malloc(n * sizeof *r);
+    struct remainder *r = malloc((n + 1) * sizeof *r);
     if (!r)
         return PV_ERR_NO_MEMORY;
     int64_t given = 0, sign = pool < 0 ? -1 : 1;

@@ -66,15 +66,16 @@ static int fts_apply(struct db_conn *c, const struct change *first, const struct
    several times only its first state leaves the index and its last one enters. */
 static int fts_write(struct db_conn *c, const struct str *notes, size_t n, struct err *e)
 {
-    struct change *change = malloc(n * sizeof *change);
-    int rc = change ? 0 : err_set(e, ERR_NOMEM, "%zu documents", n);
-    for (size_t i = 0; rc == 0 && i < n; i++) {
+    struct change *change = malloc((n + 1) * sizeof *change);
+    int rc = 0;
+    if (!change)
+        return err_set(e, ERR_NOMEM, "%zu documents", n);
+    for (size_t i = 0; i < n; i++) {
         change[i] = (struct change){.at = i, .add = notes[i].p[0] == '+'};
         memcpy(&change[i].id, notes[i].p + 1, sizeof change[i].id);
         change[i].tokens = str_from(notes[i].p + 9, notes[i].n - 9);
     }
-    if (rc == 0)
-        qsort(change, n, sizeof *change, by_id);
+    qsort(change, n, sizeof *change, by_id);
     for (size_t i = 0, end; rc == 0 && i < n; i = end) {
         for (end = i + 1; end < n && change[end].id == change[i].id; end++)
             continue;
