@@ -43,7 +43,7 @@ int pv_allocate(int64_t pool, const double *weight, size_t n, int64_t *ret_part)
     }
     if (pool > (INT64_C(1) << 52) || pool < -(INT64_C(1) << 52) || !isfinite(total))
         return PV_ERR_OVERFLOW;
-    if (!(total > 0.0))
+    if (n == 0 || !(total > 0.0))
         return PV_ERR_EMPTY;
     struct remainder *r = malloc((n + 1) * sizeof *r);
     if (!r)
