@@ -1,5 +1,21 @@
 import { describe, expect, it } from 'vitest'
-import { bytes, capped, date, dayOf, duration, interval, moment, money, moneyFull, number, percent, range, relativeDay, scaleFor, signed } from '../src/ui/format'
+import {
+  bytes,
+  capped,
+  date,
+  dayOf,
+  duration,
+  interval,
+  moment,
+  money,
+  moneyFull,
+  number,
+  percent,
+  range,
+  relativeDay,
+  scaleFor,
+  signed,
+} from '../src/ui/format'
 
 describe('money', () => {
   it('counts in 万 and 亿 in Chinese', () => {

@@ -8,7 +8,11 @@ import * as f from './format'
 export function useFormat() {
   const s = useSession()
   return {
-    number: f.number, signed: f.signed, percent: f.percent, bytes: f.bytes, capped: f.capped,
+    number: f.number,
+    signed: f.signed,
+    percent: f.percent,
+    bytes: f.bytes,
+    capped: f.capped,
     money: (v: unknown, currency = s.currency) => f.money(v, currency, s.lang),
     moneyFull: (v: unknown, currency = s.currency, symbol = false) => f.moneyFull(v, currency, symbol),
     range: (a: unknown, b: unknown) => f.range(a, b, s.lang),
@@ -28,7 +32,8 @@ export function useProblemText(): (error: unknown) => string {
   const { t } = useI18n()
   return error => {
     if (!(error instanceof Problem)) return t('problem.unknown')
-    if (error.body.errors?.[0]?.message && error.code === 'validation') return error.body.errors.map(e => e.message).join(' ')
+    if (error.body.errors?.[0]?.message && error.code === 'validation')
+      return error.body.errors.map(e => e.message).join(' ')
     if (error.body.title) return error.body.title
     if (error.code === 'client-offline') return t('problem.offline')
     if (error.code === 'client-timeout') return t('problem.timeout')
@@ -42,8 +47,10 @@ export function useMedia(query: string): Ref<boolean> {
   if (!r) {
     const m = matchMedia(query)
     const made = ref(m.matches)
-    m.addEventListener('change', () => { made.value = m.matches })
-    widths.set(query, r = made)
+    m.addEventListener('change', () => {
+      made.value = m.matches
+    })
+    widths.set(query, (r = made))
   }
   return r
 }
@@ -57,7 +64,13 @@ export function useSlow(waiting: () => boolean): ComputedRef<boolean> {
   let since = 0
   onMounted(() => {
     timer = setInterval(() => {
-      if (!waiting()) { since = 0; late.value = false } else { since ||= Date.now(); if (Date.now() - since > 250) late.value = true }
+      if (!waiting()) {
+        since = 0
+        late.value = false
+      } else {
+        since ||= Date.now()
+        if (Date.now() - since > 250) late.value = true
+      }
     }, 100)
   })
   onBeforeUnmount(() => clearInterval(timer))
@@ -81,7 +94,9 @@ export function toCsv(rows: (string | number | null)[][]): Blob {
     const safe = /^[=+\-@\t\r]/.test(v) && !/^-?[\d.,]+$/.test(v) ? "'" + v : v
     return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
   }
-  return new Blob(['\ufeff' + rows.map(r => r.map(cell).join(',')).join('\r\n') + '\r\n'], { type: 'text/csv;charset=utf-8' })
+  return new Blob(['\ufeff' + rows.map(r => r.map(cell).join(',')).join('\r\n') + '\r\n'], {
+    type: 'text/csv;charset=utf-8',
+  })
 }
 
 const isMac = /Mac|iPhone|iPad/.test(navigator.platform)
@@ -91,5 +106,9 @@ export const keyName = (letter: string): string => (isMac ? '⌘' + letter : 'Ct
 export function typing(e: KeyboardEvent): boolean {
   if (e.isComposing || e.keyCode === 229) return true
   const el = e.target as HTMLElement | null
-  return !!el && (el.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(el.tagName) && !['checkbox', 'radio'].includes((el as HTMLInputElement).type))
+  return (
+    !!el &&
+    (el.isContentEditable ||
+      (/^(INPUT|TEXTAREA|SELECT)$/.test(el.tagName) && !['checkbox', 'radio'].includes((el as HTMLInputElement).type)))
+  )
 }
