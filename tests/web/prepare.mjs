@@ -1,6 +1,6 @@
 // Brings a new server to the state the pages are looked at in: an administrator, a company, customers, orders, values.
 import { readFileSync } from 'node:fs'
-import { customersCsv, makeSample, ordersCsv } from './sample.mjs'
+import { customersCsv, laterCsv, makeSample, ordersCsv } from './sample.mjs'
 
 export const admin = {
     name: '赵倩',
@@ -106,11 +106,10 @@ export async function fillWithSample(api) {
     await importFile(api, 'order', '近三年订单.csv', ordersCsv(sample))
     await refreshValues(api)
 }
-export const sampleFile = () => ({
-    name: 'orders.csv',
-    mimeType: 'text/csv',
-    buffer: Buffer.from(ordersCsv(makeSample())),
-})
+const csvFile = (name, text) => ({ name, mimeType: 'text/csv', buffer: Buffer.from(text) })
+export const sampleFile = () => csvFile('orders.csv', ordersCsv(makeSample()))
+/** The week after: what the pictures of the import show. */
+export const laterFile = () => csvFile('十一月订单.csv', laterCsv(makeSample()))
 export const text = (lang, root) => {
     const tree = JSON.parse(readFileSync(`${root}/web/src/locales/${lang}.json`, 'utf8'))
     return (key, params = {}) => {

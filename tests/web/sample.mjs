@@ -245,3 +245,20 @@ export const ordersCsv = (s, spoil = true) =>
             o.description,
         ]),
     ])
+
+/** The file of the week after: new orders, some of new customers, some corrected ones, and the usual flaws. */
+export function laterCsv(s) {
+    const DAYS = 7
+    const later = s.orders.slice(-160).map((o, i) => ({
+        ...o,
+        number: `SO-26-${String(5000 + i).padStart(5, '0')}`,
+        customer: i % 23 === 5 ? `C-${String(s.customers.length + 1 + (i % 4)).padStart(5, '0')}` : o.customer,
+        date: i === 4 ? '11月底' : i === 90 ? '2026-11-31' : iso(o.day + DAYS),
+        amount: i % 31 === 2 ? '￥' + Number(o.amount).toLocaleString('en-US') : i === 60 ? '面议' : o.amount,
+    }))
+    const corrected = s.orders
+        .slice(-400, -160)
+        .filter((o, i) => i % 20 === 0)
+        .map(o => ({ ...o, amount: (Number(o.amount) * 0.9).toFixed(2) }))
+    return ordersCsv({ ...s, orders: [...later, ...corrected] }, false)
+}

@@ -3,7 +3,7 @@
 //   node tests/web/shots.mjs [name…]      only these screens
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { Count, inspect, openBrowser, openServer, root, settle, watchPage } from './lib.mjs'
-import { client, fillWithSample, sampleFile, setUp, signIn } from './prepare.mjs'
+import { client, fillWithSample, laterFile, setUp, signIn } from './prepare.mjs'
 
 const out = `${root}/build/shots`
 mkdirSync(out, { recursive: true })
@@ -121,7 +121,7 @@ const screens = [
         name: 'import-map',
         path: () => '/import',
         act: async p => {
-            await p.setInputFiles('input[type=file]', sampleFile())
+            await p.setInputFiles('input[type=file]', laterFile())
             await p.waitForURL(/import\/\d+/)
             await p.locator('.ft .pri', { hasText: /\d/ }).waitFor()
             await p.locator('.pb .lnk').first().click()

@@ -227,11 +227,12 @@ export interface PreviewCell {
   code?: string | null
   message?: string | null
   changed?: boolean
+  /** creates a customer */
+  new?: boolean
 }
 export interface PreviewRow {
   row: number
   cells: PreviewCell[]
-  new_customer?: boolean
 }
 
 export interface Interval {
