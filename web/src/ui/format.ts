@@ -174,6 +174,17 @@ export function relativeDay(day: string | null | undefined, lang: Lang, today: s
   return lang === 'zh' ? `${n} 天前` : `${n} days ago`
 }
 
+const weekdays = { zh: '日一二三四五六', en: ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'] }
+
+/** The head of a day in a timeline: `今天`, `11月18日 周三`, `Wed 18 Nov`, `2025-08-28`. */
+export function dayHead(day: string, lang: Lang, today: string): string {
+  const n = dayNumber(today) - dayNumber(day)
+  if (n === 0 || n === 1) return relativeDay(day, lang, today)
+  if (!(Math.abs(n) <= 180)) return date(day, lang, today)
+  const w = new Date(day + 'T00:00:00Z').getUTCDay()
+  return lang === 'zh' ? `${date(day, lang, today)} 周${weekdays.zh[w]}` : `${weekdays.en[w]} ${date(day, lang, today)}`
+}
+
 export function clock(time: number, zone = 'UTC'): string {
   return new Intl.DateTimeFormat('en-GB', { timeZone: zone, hour: '2-digit', minute: '2-digit', hour12: false }).format(
     time,

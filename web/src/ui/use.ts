@@ -57,6 +57,20 @@ export function useMedia(query: string): Ref<boolean> {
 export const usePhone = (): Ref<boolean> => useMedia('(max-width: 639px)')
 export const useNarrow = (): Ref<boolean> => useMedia('(max-width: 959px)')
 
+/** The width of an element in pixels, so that what is drawn in it keeps the size of its letters. */
+export function useWidth(element: () => Element | null, start: number): Ref<number> {
+  const width = ref(start)
+  const observer = new ResizeObserver(list => {
+    width.value = Math.round(list[0]?.contentRect.width || start)
+  })
+  onMounted(() => {
+    const e = element()
+    if (e) observer.observe(e)
+  })
+  onBeforeUnmount(() => observer.disconnect())
+  return width
+}
+
 /** True after 300 ms of waiting, so that quick answers show no placeholder. */
 export function useSlow(waiting: () => boolean): ComputedRef<boolean> {
   const late = ref(false)

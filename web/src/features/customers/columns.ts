@@ -76,7 +76,7 @@ export function customerColumns(
           widget: 'value',
           needs: ['clv_low', 'clv_high', 'orders_count'],
           label: t('customers.clv'),
-          width: width.narrow ? 164 : width.wide ? 196 : 176,
+          width: width.narrow ? 164 : width.wide ? 212 : 180,
           sort: has('clv')?.sortable,
         }
       : null,
