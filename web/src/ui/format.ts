@@ -174,6 +174,13 @@ export function relativeDay(day: string | null | undefined, lang: Lang, today: s
   return lang === 'zh' ? `${n} 天前` : `${n} days ago`
 }
 
+/** `2026年5月` / `May 2026`. */
+export function month(day: string, lang: Lang): string {
+  const [y, m] = day.split('-').map(Number)
+  if (!y || !m) return day
+  return lang === 'zh' ? `${y}年${m}月` : `${months[m - 1]} ${y}`
+}
+
 const weekdays = { zh: '日一二三四五六', en: ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'] }
 
 /** The head of a day in a timeline: `今天`, `11月18日 周三`, `Wed 18 Nov`, `2025-08-28`. */
