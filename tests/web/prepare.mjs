@@ -111,7 +111,7 @@ export const sampleFile = () => csvFile('orders.csv', ordersCsv(makeSample()))
 /** The week after: what the pictures of the import show. */
 export const laterFile = () => csvFile('十一月订单.csv', laterCsv(makeSample()))
 /** Long enough to be stopped on the way: a file of orders of few customers. */
-export function longFile(rows = 300_000) {
+export function longFile(rows = 200_000) {
   const lines = ['订单号,客户编号,下单日期,金额']
   for (let i = 0; i < rows; i++)
     lines.push(
