@@ -8,7 +8,7 @@ interface Figures {
 }
 
 const WIDTH = 720,
-  HEIGHT = 190,
+  HEIGHT = 146,
   RATIO = 2,
   BARS = 330
 
