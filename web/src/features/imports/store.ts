@@ -52,6 +52,8 @@ export const useImport = defineStore('import', () => {
   const field = (name: string | null): ImportField | undefined => record.value?.fields.find(f => f.name === name)
   const fieldLabel = (name: string | null): string => meta.text(field(name)?.label) || name || ''
 
+  let turn = 0
+  let soon: ReturnType<typeof setTimeout> | undefined
   function accept(r: ImportRecord): void {
     record.value = r
     crumb.value = r.name
@@ -64,6 +66,8 @@ export const useImport = defineStore('import', () => {
   }
   /** Opens an import, or none, and goes on where it stands. */
   async function open(which: string | null): Promise<void> {
+    turn++ // a check of the one before has nothing to say any more
+    clearTimeout(soon)
     id.value = which
     error.value = null
     refused.value = ''
@@ -106,7 +110,6 @@ export const useImport = defineStore('import', () => {
     void loadRecent()
   }
 
-  let turn = 0
   async function runCheck(): Promise<void> {
     const mine = ++turn
     checking.value = true
@@ -126,7 +129,6 @@ export const useImport = defineStore('import', () => {
       if (mine === turn) checking.value = false
     }
   }
-  let soon: ReturnType<typeof setTimeout> | undefined
   async function change(body: ImportChange): Promise<void> {
     if (!record.value) return
     refused.value = ''
