@@ -11,10 +11,15 @@ const here = dirname(fileURLToPath(import.meta.url))
 type Tree = { [key: string]: string | Tree }
 
 function compile(tree: Tree): unknown {
-  return Object.fromEntries(Object.entries(tree).map(([key, value]) => {
-    if (typeof value !== 'string') return [key, compile(value)]
-    return [key, baseCompile(value, { jit: true, optimize: true, mangle: true, minify: true, location: false } as object).ast]
-  }))
+  return Object.fromEntries(
+    Object.entries(tree).map(([key, value]) => {
+      if (typeof value !== 'string') return [key, compile(value)]
+      return [
+        key,
+        baseCompile(value, { jit: true, optimize: true, mangle: true, minify: true, location: false } as object).ast,
+      ]
+    }),
+  )
 }
 
 /** Texts are compiled at build time: no message compiler is shipped, and no `new Function` is needed (CSP). */
@@ -27,7 +32,10 @@ function locales(): Plugin {
       if (!id.startsWith('\0' + prefix)) return null
       const file = join(here, 'src/locales', id.slice(prefix.length + 1) + '.json')
       this.addWatchFile(file)
-      return { code: 'export default ' + JSON.stringify(compile(JSON.parse(readFileSync(file, 'utf8')))), moduleType: 'js' }
+      return {
+        code: 'export default ' + JSON.stringify(compile(JSON.parse(readFileSync(file, 'utf8')))),
+        moduleType: 'js',
+      }
     },
   }
 }
@@ -35,22 +43,33 @@ function locales(): Plugin {
 /** A .br beside every text asset, for a server that only hands out what is already compressed. */
 function precompress(): Plugin {
   let out = ''
-  const walk = (dir: string): string[] => readdirSync(dir, { withFileTypes: true })
-    .flatMap(e => (e.isDirectory() ? walk(join(dir, e.name)) : [join(dir, e.name)]))
+  const walk = (dir: string): string[] =>
+    readdirSync(dir, { withFileTypes: true }).flatMap(e =>
+      e.isDirectory() ? walk(join(dir, e.name)) : [join(dir, e.name)],
+    )
   return {
     name: 'patron-precompress',
     apply: 'build',
-    configResolved(config) { out = resolve(config.root, config.build.outDir) },
+    configResolved(config) {
+      out = resolve(config.root, config.build.outDir)
+    },
     closeBundle() {
       const manifest = join(out, 'manifest.json')
       mkdirSync(join(here, '../build'), { recursive: true })
-      try { renameSync(manifest, join(here, '../build/web-manifest.json')) } catch { /* a failed build has none */ }
+      try {
+        renameSync(manifest, join(here, '../build/web-manifest.json'))
+      } catch {
+        /* a failed build has none */
+      }
       for (const file of walk(out)) {
         if (!/\.(js|css|html|svg|json)$/.test(file)) continue
         const bytes = readFileSync(file)
-        writeFileSync(file + '.br', brotliCompressSync(bytes, {
-          params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: statSync(file).size },
-        }))
+        writeFileSync(
+          file + '.br',
+          brotliCompressSync(bytes, {
+            params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: statSync(file).size },
+          }),
+        )
       }
     },
   }

@@ -14,10 +14,30 @@ export const browserPath = process.env.CHROMIUM ?? '/usr/bin/chromium'
 export async function openBrowser() {
   const profile = mkdtempSync(join(tmpdir(), 'patron-web-'))
   const context = await chromium.launchPersistentContext(profile, {
-    executablePath: browserPath, headless: true, viewport: { width: 1440, height: 900 }, acceptDownloads: true, locale: 'zh-CN', timezoneId: 'Asia/Shanghai',
-    args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+    executablePath: browserPath,
+    headless: true,
+    viewport: { width: 1440, height: 900 },
+    acceptDownloads: true,
+    locale: 'zh-CN',
+    timezoneId: 'Asia/Shanghai',
+    args: [
+      '--headless',
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
   })
-  return { context, async close() { await context.close(); rmSync(profile, { recursive: true, force: true }) } }
+  return {
+    context,
+    async close() {
+      await context.close()
+      rmSync(profile, { recursive: true, force: true })
+    },
+  }
 }
 
 /**
@@ -25,25 +45,43 @@ export async function openBrowser() {
  * fresh directory and a free port. The set-up link and the address are read from what it prints.
  */
 export async function openServer() {
-  if (process.env.PATRON_URL) return { url: process.env.PATRON_URL.replace(/\/$/, ''), setup: process.env.PATRON_SETUP ?? null, async close() {} }
+  if (process.env.PATRON_URL)
+    return {
+      url: process.env.PATRON_URL.replace(/\/$/, ''),
+      setup: process.env.PATRON_SETUP ?? null,
+      async close() {},
+    }
   const binary = process.env.PATRON_BIN ?? join(root, 'build/patron')
   if (!existsSync(binary)) return null
   const data = mkdtempSync(join(tmpdir(), 'patron-data-'))
-  const child = spawn(binary, ['serve', '--data', data, '--port', '0'], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(binary, ['serve', '--data', data, '--port', '0'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let text = ''
   const found = await new Promise((ok, fail) => {
     const timer = setTimeout(() => fail(new Error('the server did not come up:\n' + text)), 15_000)
     const read = chunk => {
       text += chunk
       const link = /(https?:\/\/[^\s"'<>]+?)\/setup#([^\s"'<>]+)/.exec(text)
-      if (link) { clearTimeout(timer); ok({ url: link[1], setup: link[0] }) }
+      if (link) {
+        clearTimeout(timer)
+        ok({ url: link[1], setup: link[0] })
+      }
     }
     child.stdout.on('data', read)
     child.stderr.on('data', read)
-    child.on('exit', code => { clearTimeout(timer); fail(new Error(`the server ended with ${code}:\n${text}`)) })
-  }).catch(e => { child.kill(); rmSync(data, { recursive: true, force: true }); throw e })
+    child.on('exit', code => {
+      clearTimeout(timer)
+      fail(new Error(`the server ended with ${code}:\n${text}`))
+    })
+  }).catch(e => {
+    child.kill()
+    rmSync(data, { recursive: true, force: true })
+    throw e
+  })
   return {
-    ...found, log: () => text,
+    ...found,
+    log: () => text,
     async close() {
       child.removeAllListeners('exit')
       const gone = new Promise(r => child.on('exit', r))
@@ -59,9 +97,13 @@ const pending = new Map()
 export async function watchPage(page, findings) {
   const open = new Set()
   pending.set(page, open)
-  page.on('request', r => { if (!r.url().endsWith('/api/v1/events')) open.add(r) })
+  page.on('request', r => {
+    if (!r.url().endsWith('/api/v1/events')) open.add(r)
+  })
   for (const over of ['requestfinished', 'requestfailed']) page.on(over, r => open.delete(r))
-  page.on('framenavigated', f => { if (f === page.mainFrame()) open.clear() })
+  page.on('framenavigated', f => {
+    if (f === page.mainFrame()) open.clear()
+  })
   page.on('console', m => {
     if (m.type() !== 'error' && !/Content.Security.Policy/i.test(m.text())) return
     // the browser itself reports every 4xx answer; those are part of the tests
@@ -69,7 +111,13 @@ export async function watchPage(page, findings) {
     findings.push(`console: ${m.text().slice(0, 300)}`)
   })
   page.on('pageerror', e => findings.push(`exception: ${String(e.stack ?? e).slice(0, 400)}`))
-  await page.addInitScript(() => document.addEventListener('securitypolicyviolation', e => console.error(`Content-Security-Policy: ${e.violatedDirective} ${e.blockedURI} ${e.sourceFile}:${e.lineNumber} ${e.sample}`)))
+  await page.addInitScript(() =>
+    document.addEventListener('securitypolicyviolation', e =>
+      console.error(
+        `Content-Security-Policy: ${e.violatedDirective} ${e.blockedURI} ${e.sourceFile}:${e.lineNumber} ${e.sample}`,
+      ),
+    ),
+  )
 }
 
 /** Overflow, contrast and language of the page as it stands. Runs inside the page. */
@@ -77,53 +125,113 @@ export function inspect(lang) {
   const found = []
   const root = document.documentElement
   if (root.scrollWidth > innerWidth + 1) {
-    const wide = [...document.querySelectorAll('body *')].filter(e => { const r = e.getBoundingClientRect(); return r.width && r.right > innerWidth + 1 && getComputedStyle(e).position !== 'fixed' }).slice(0, 3)
-    found.push(`overflow: ${root.scrollWidth} > ${innerWidth} at ${wide.map(e => e.tagName + '.' + e.className).join(' | ')}`)
+    const wide = [...document.querySelectorAll('body *')]
+      .filter(e => {
+        const r = e.getBoundingClientRect()
+        return r.width && r.right > innerWidth + 1 && getComputedStyle(e).position !== 'fixed'
+      })
+      .slice(0, 3)
+    found.push(
+      `overflow: ${root.scrollWidth} > ${innerWidth} at ${wide.map(e => e.tagName + '.' + e.className).join(' | ')}`,
+    )
   }
   const main = document.getElementById('main')
-  for (const box of [main, ...document.querySelectorAll('.scroll, .page')]) if (box && box.scrollWidth > box.clientWidth + 1 && getComputedStyle(box).overflowX !== 'visible' && !box.closest('.od, .over') && !(box.classList.contains('scroll') && box.querySelector(':scope > table')))
-    found.push(`overflow in ${box.tagName}.${box.className}: ${box.scrollWidth} > ${box.clientWidth}`)
+  for (const box of [main, ...document.querySelectorAll('.scroll, .page')])
+    if (
+      box &&
+      box.scrollWidth > box.clientWidth + 1 &&
+      getComputedStyle(box).overflowX !== 'visible' &&
+      !box.closest('.od, .over') &&
+      !(box.classList.contains('scroll') && box.querySelector(':scope > table'))
+    )
+      found.push(`overflow in ${box.tagName}.${box.className}: ${box.scrollWidth} > ${box.clientWidth}`)
 
   const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true })
   const cache = new Map()
   const rgba = css => {
-    if (!cache.has(css)) { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = '#000'; canvas.fillStyle = css; canvas.fillRect(0, 0, 1, 1); const d = canvas.getImageData(0, 0, 1, 1).data; cache.set(css, [d[0], d[1], d[2], d[3] / 255]) }
+    if (!cache.has(css)) {
+      canvas.clearRect(0, 0, 1, 1)
+      canvas.fillStyle = '#000'
+      canvas.fillStyle = css
+      canvas.fillRect(0, 0, 1, 1)
+      const d = canvas.getImageData(0, 0, 1, 1).data
+      cache.set(css, [d[0], d[1], d[2], d[3] / 255])
+    }
     return cache.get(css)
   }
-  const over = (top, under) => { const a = top[3] + under[3] * (1 - top[3]); return a ? [0, 1, 2].map(i => (top[i] * top[3] + under[i] * under[3] * (1 - top[3])) / a).concat(a) : [0, 0, 0, 0] }
-  const lum = c => { const [r, g, b] = c.slice(0, 3).map(v => { v /= 255; return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4 }); return 0.2126 * r + 0.7152 * g + 0.0722 * b }
-  const ground = el => { let c = [0, 0, 0, 0]; for (let e = el; e && c[3] < 1; e = e.parentElement) c = over(c, rgba(getComputedStyle(e).backgroundColor)); return c[3] < 1 ? over(c, [255, 255, 255, 1]) : c }
+  const over = (top, under) => {
+    const a = top[3] + under[3] * (1 - top[3])
+    return a ? [0, 1, 2].map(i => (top[i] * top[3] + under[i] * under[3] * (1 - top[3])) / a).concat(a) : [0, 0, 0, 0]
+  }
+  const lum = c => {
+    const [r, g, b] = c.slice(0, 3).map(v => {
+      v /= 255
+      return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4
+    })
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+  }
+  const ground = el => {
+    let c = [0, 0, 0, 0]
+    for (let e = el; e && c[3] < 1; e = e.parentElement) c = over(c, rgba(getComputedStyle(e).backgroundColor))
+    return c[3] < 1 ? over(c, [255, 255, 255, 1]) : c
+  }
   const seen = new Set()
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
   const cjk = /[\u3400-\u9fff]/
-  const visible = el => el.checkVisibility({ opacityProperty: true, visibilityProperty: true }) && !el.closest('.sr, [aria-hidden="true"]')
+  const visible = el =>
+    el.checkVisibility({
+      opacityProperty: true,
+      visibilityProperty: true,
+    }) && !el.closest('.sr, [aria-hidden="true"]')
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
-    const text = node.textContent.trim(), el = node.parentElement
+    const text = node.textContent.trim(),
+      el = node.parentElement
     if (!text || !el || !visible(el)) continue
     const box = el.getBoundingClientRect()
     if (!box.width || !box.height) continue
     const style = getComputedStyle(el)
     const svg = el instanceof SVGElement
     let fore = rgba(svg ? style.fill : style.color)
-    for (let e = el; e; e = e.parentElement) { const o = Number(getComputedStyle(e).opacity); if (o < 1) fore = [fore[0], fore[1], fore[2], fore[3] * o] }
-    const back = ground(el), mixed = over(fore, back)
+    for (let e = el; e; e = e.parentElement) {
+      const o = Number(getComputedStyle(e).opacity)
+      if (o < 1) fore = [fore[0], fore[1], fore[2], fore[3] * o]
+    }
+    const back = ground(el),
+      mixed = over(fore, back)
     const [a, b] = [lum(mixed), lum(back)].sort((x, y) => y - x)
     const ratio = (a + 0.05) / (b + 0.05)
     if (ratio < 4.495 && !el.closest(':disabled, [aria-disabled="true"]')) {
       const key = style.color + style.backgroundColor + el.className
-      if (!seen.has(key)) { seen.add(key); found.push(`contrast ${ratio.toFixed(2)}: “${text.slice(0, 30)}” ${el.tagName}.${el.className}`) }
+      if (!seen.has(key)) {
+        seen.add(key)
+        found.push(`contrast ${ratio.toFixed(2)}: “${text.slice(0, 30)}” ${el.tagName}.${el.className}`)
+      }
     }
     // a key that was never translated looks like `customers.empty-text`
     if (/^[a-z]+(\.[a-z0-9-]+)+$/.test(text) && !/\.(csv|com|cn|txt)$/.test(text)) found.push(`untranslated: ${text}`)
     const own = el.closest('[lang]')
     if (own && own !== root) continue
-    if (el.closest('[data-own], option, td, .title, input, textarea') || el.closest('.nm, .ttl, .who, .low p, .facts dd, .tx, .ev, .crumb, .lede b, .c .m, .oc, .by, .h b, .own, .it, .toast, .el-dialog__title, .el-select, .sum, nav ol li')) continue
-    if (lang === 'en' && cjk.test(text)) found.push(`Chinese on an English page: “${text.slice(0, 40)}” ${el.tagName}.${el.className}`)
-    if (lang === 'zh' && !cjk.test(text) && /[A-Za-z]{3,} [A-Za-z]{3,}/.test(text)) found.push(`English on a Chinese page: “${text.slice(0, 40)}” ${el.tagName}.${el.className}`)
+    if (
+      el.closest('[data-own], option, td, .title, input, textarea') ||
+      el.closest(
+        '.nm, .ttl, .who, .low p, .facts dd, .tx, .ev, .crumb, .lede b, .c .m, .oc, .by, .h b, .own, .it, .toast, .el-dialog__title, .el-select, .sum, nav ol li',
+      )
+    )
+      continue
+    if (lang === 'en' && cjk.test(text))
+      found.push(`Chinese on an English page: “${text.slice(0, 40)}” ${el.tagName}.${el.className}`)
+    if (lang === 'zh' && !cjk.test(text) && /[A-Za-z]{3,} [A-Za-z]{3,}/.test(text))
+      found.push(`English on a Chinese page: “${text.slice(0, 40)}” ${el.tagName}.${el.className}`)
   }
   for (const el of document.querySelectorAll('button, a[href], input, select, textarea')) {
     if (!visible(el) || el.type === 'hidden') continue
-    const name = el.getAttribute('aria-label') || el.textContent.trim() || el.title || el.placeholder || (el.labels?.length && [...el.labels].map(l => l.textContent.trim()).join(' ')) || (el.getAttribute('aria-labelledby') && document.getElementById(el.getAttribute('aria-labelledby'))?.textContent)
+    const name =
+      el.getAttribute('aria-label') ||
+      el.textContent.trim() ||
+      el.title ||
+      el.placeholder ||
+      (el.labels?.length && [...el.labels].map(l => l.textContent.trim()).join(' ')) ||
+      (el.getAttribute('aria-labelledby') && document.getElementById(el.getAttribute('aria-labelledby'))?.textContent)
     if (!name) found.push(`without a name: ${el.outerHTML.slice(0, 120)}`)
   }
   return [...new Set(found)]
@@ -136,7 +244,12 @@ export async function settle(page) {
     quiet = pending.get(page)?.size ? 0 : quiet + 1
   }
   await page.evaluate(() => document.fonts.ready)
-  await page.evaluate(() => Promise.race([Promise.allSettled(document.getAnimations().map(a => a.finished)), new Promise(r => setTimeout(r, 1000))]))
+  await page.evaluate(() =>
+    Promise.race([
+      Promise.allSettled(document.getAnimations().map(a => a.finished)),
+      new Promise(r => setTimeout(r, 1000)),
+    ]),
+  )
   await page.waitForTimeout(120)
 }
 
@@ -144,8 +257,20 @@ export class Count {
   passed = 0
   failed = 0
   skipped = 0
-  ok(name, extra = '') { this.passed++; console.log(`ok    ${name}${extra ? '  ' + extra : ''}`) }
-  bad(name, why) { this.failed++; console.log(`FAIL  ${name}\n      ${String(why).split('\n').slice(0, 12).join('\n      ')}`) }
-  skip(name, why) { this.skipped++; console.log(`skip  ${name}: ${why}`) }
-  end() { console.log(`${this.passed} passed, ${this.failed} failed, ${this.skipped} skipped`); process.exitCode = this.failed ? 1 : 0 }
+  ok(name, extra = '') {
+    this.passed++
+    console.log(`ok    ${name}${extra ? '  ' + extra : ''}`)
+  }
+  bad(name, why) {
+    this.failed++
+    console.log(`FAIL  ${name}\n      ${String(why).split('\n').slice(0, 12).join('\n      ')}`)
+  }
+  skip(name, why) {
+    this.skipped++
+    console.log(`skip  ${name}: ${why}`)
+  }
+  end() {
+    console.log(`${this.passed} passed, ${this.failed} failed, ${this.skipped} skipped`)
+    process.exitCode = this.failed ? 1 : 0
+  }
 }

@@ -1,21 +1,46 @@
 // Brings a new server to the state the pages are looked at in: an administrator, a company, customers, orders, values.
 import { readFileSync } from 'node:fs'
-import { customersCsv, makeSample, ordersCsv } from './sample.mjs'
+import { customersCsv, laterCsv, makeSample, ordersCsv } from './sample.mjs'
 
-export const admin = { name: '赵倩', login: process.env.PATRON_LOGIN ?? 'zhao', password: process.env.PATRON_PASSWORD ?? 'patron-demo-1' }
-export const company = { name: '锐进工业用品', currency: 'CNY', time_zone: 'Asia/Shanghai', discount_rate: 0.1, language: 'zh' }
+export const admin = {
+  name: '赵倩',
+  login: process.env.PATRON_LOGIN ?? 'zhao',
+  password: process.env.PATRON_PASSWORD ?? 'patron-demo-1',
+}
+export const company = {
+  name: '锐进工业用品',
+  currency: 'CNY',
+  time_zone: 'Asia/Shanghai',
+  discount_rate: 0.1,
+  language: 'zh',
+}
 
 /** A client of the API that shares the browser's cookies. */
 export function client(context, url) {
   const call = async (method, path, data, headers = {}) => {
     const json = data !== undefined && !(data instanceof Buffer)
     const answer = await context.request.fetch(url + '/api/v1' + path, {
-      method, data, maxRedirects: 0, failOnStatusCode: false, timeout: 120_000,
-      headers: { 'X-Patron': '1', Origin: url, 'Sec-Fetch-Site': 'same-origin', 'Accept-Language': 'zh-CN', 'Content-Type': json ? 'application/json' : 'application/octet-stream', ...headers },
+      method,
+      data,
+      maxRedirects: 0,
+      failOnStatusCode: false,
+      timeout: 120_000,
+      headers: {
+        'X-Patron': '1',
+        Origin: url,
+        'Sec-Fetch-Site': 'same-origin',
+        'Accept-Language': 'zh-CN',
+        'Content-Type': json ? 'application/json' : 'application/octet-stream',
+        ...headers,
+      },
     })
     const text = await answer.text()
     let body
-    try { body = text ? JSON.parse(text) : null } catch { body = text }
+    try {
+      body = text ? JSON.parse(text) : null
+    } catch {
+      body = text
+    }
     return { status: answer.status(), body, headers: answer.headers() }
   }
   const need = async (method, path, data) => {
@@ -23,11 +48,29 @@ export function client(context, url) {
     if (a.status >= 300) throw new Error(`${method} ${path}: ${a.status} ${JSON.stringify(a.body).slice(0, 400)}`)
     return a.body
   }
-  return { call, get: p => need('GET', p), post: (p, d) => need('POST', p, d), patch: (p, d) => need('PATCH', p, d), del: p => need('DELETE', p) }
+  return {
+    call,
+    get: p => need('GET', p),
+    post: (p, d) => need('POST', p, d),
+    patch: (p, d) => need('PATCH', p, d),
+    del: p => need('DELETE', p),
+  }
 }
 
-export async function signIn(api) { await api.post('/session', { login: admin.login, password: admin.password, remember: true }) }
-export async function setUp(api, link) { await api.post('/setup', { token: link.slice(link.indexOf('#') + 1), admin, company }) }
+export async function signIn(api) {
+  await api.post('/session', {
+    login: admin.login,
+    password: admin.password,
+    remember: true,
+  })
+}
+export async function setUp(api, link) {
+  await api.post('/setup', {
+    token: link.slice(link.indexOf('#') + 1),
+    admin,
+    company,
+  })
+}
 
 export async function waitJob(api, id) {
   for (let i = 0; i < 600; i++) {
@@ -44,7 +87,18 @@ export async function importFile(api, entity, name, text) {
   await waitJob(api, (await api.post(`/imports/${r.id}/run`)).job_id)
   return api.get('/imports/' + r.id)
 }
-export async function refreshValues(api, until = '2026-05-22') { await waitJob(api, (await api.post('/value/refresh', { horizon_weeks: 52, discount: 0.1, calibrate_to: until })).job_id) }
+export async function refreshValues(api, until = '2026-05-22') {
+  await waitJob(
+    api,
+    (
+      await api.post('/value/refresh', {
+        horizon_weeks: 52,
+        discount: 0.1,
+        calibrate_to: until,
+      })
+    ).job_id,
+  )
+}
 
 export async function fillWithSample(api) {
   const sample = makeSample()
@@ -52,7 +106,19 @@ export async function fillWithSample(api) {
   await importFile(api, 'order', '近三年订单.csv', ordersCsv(sample))
   await refreshValues(api)
 }
-export const sampleFile = () => ({ name: 'orders.csv', mimeType: 'text/csv', buffer: Buffer.from(ordersCsv(makeSample())) })
+const csvFile = (name, text) => ({ name, mimeType: 'text/csv', buffer: Buffer.from(text) })
+export const sampleFile = () => csvFile('orders.csv', ordersCsv(makeSample()))
+/** The week after: what the pictures of the import show. */
+export const laterFile = () => csvFile('十一月订单.csv', laterCsv(makeSample()))
+/** Long enough to be stopped on the way: a file of orders of few customers. */
+export function longFile(rows = 200_000) {
+  const lines = ['订单号,客户编号,下单日期,金额']
+  for (let i = 0; i < rows; i++)
+    lines.push(
+      `L-${i},C-${String(1 + (i % 600)).padStart(5, '0')},2026-0${1 + (i % 9)}-1${i % 9},${100 + (i % 977)}.00`,
+    )
+  return csvFile('long.csv', lines.join('\n') + '\n')
+}
 export const text = (lang, root) => {
   const tree = JSON.parse(readFileSync(`${root}/web/src/locales/${lang}.json`, 'utf8'))
   return (key, params = {}) => {

@@ -7,13 +7,25 @@ const count = new Count()
 mkdirSync(`${root}/build/shots`, { recursive: true })
 const languages = process.env.PATRON_LANG ? [process.env.PATRON_LANG] : ['zh', 'en']
 for (const lang of languages) {
-  if (!existsSync(browserPath)) { count.skip(`walk ${lang}`, `${browserPath} is not installed`); continue }
-  let server = null, browser = null
+  if (!existsSync(browserPath)) {
+    count.skip(`walk ${lang}`, `${browserPath} is not installed`)
+    continue
+  }
+  let server = null,
+    browser = null
   try {
     server = await openServer()
-    if (!server) { count.bad(`walk ${lang}`, 'build/patron does not exist'); continue }
+    if (!server) {
+      count.bad(`walk ${lang}`, 'build/patron does not exist')
+      continue
+    }
     browser = await openBrowser()
     await walk(server, browser, lang, count)
-  } catch (e) { count.bad(`walk ${lang}`, e.stack ?? e) } finally { await browser?.close(); await server?.close() }
+  } catch (e) {
+    count.bad(`walk ${lang}`, e.stack ?? e)
+  } finally {
+    await browser?.close()
+    await server?.close()
+  }
 }
 count.end()

@@ -3,15 +3,20 @@
 //   node tests/web/shots.mjs [name…]      only these screens
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { Count, inspect, openBrowser, openServer, root, settle, watchPage } from './lib.mjs'
-import { client, fillWithSample, sampleFile, setUp, signIn } from './prepare.mjs'
+import { client, fillWithSample, laterFile, setUp, signIn } from './prepare.mjs'
 
 const out = `${root}/build/shots`
 mkdirSync(out, { recursive: true })
 const only = process.argv.slice(2)
-const languages = (process.env.PATRON_LANG ?? 'zh,en').split(','), themes = ['light', 'dark'], widths = [1440, 390]
+const languages = (process.env.PATRON_LANG ?? 'zh,en').split(','),
+  themes = ['light', 'dark'],
+  widths = [1440, 390]
 const count = new Count()
 const server = await openServer()
-if (!server) { console.log('build/patron does not exist and PATRON_URL is not set'); process.exit(1) }
+if (!server) {
+  console.log('build/patron does not exist and PATRON_URL is not set')
+  process.exit(1)
+}
 const browser = await openBrowser()
 const page = await browser.context.newPage()
 const findings = []
@@ -21,66 +26,205 @@ const api = client(browser.context, server.url)
 
 const first = async () => (await api.get('/customers?limit=1&sort=-clv&fields=id,name')).items[0]
 const screens = [
-  { name: 'setup', when: 'before', path: () => server.setup.slice(server.url.length), act: async p => { await p.fill('#admin-name', '赵倩'); await p.fill('#admin-login', 'zhao'); await p.fill('#admin-password', 'patron-demo-1'); await p.click('footer .pri'); await p.fill('#company-name', '锐进工业用品') } },
+  {
+    name: 'setup',
+    when: 'before',
+    path: () => server.setup.slice(server.url.length),
+    act: async p => {
+      await p.fill('#admin-name', '赵倩')
+      await p.fill('#admin-login', 'zhao')
+      await p.fill('#admin-password', 'patron-demo-1')
+      await p.click('footer .pri')
+      await p.fill('#company-name', '锐进工业用品')
+    },
+  },
   { name: 'sign-in', when: 'out', path: () => '/sign-in' },
-  { name: 'sign-in-wrong', when: 'out', path: () => '/sign-in', act: async p => { await p.fill('#login', 'zhao'); await p.fill('#password', 'not-this'); await p.click('.go'); await p.locator('#signin-message', { hasText: /\S/ }).waitFor() } },
+  {
+    name: 'sign-in-wrong',
+    when: 'out',
+    path: () => '/sign-in',
+    act: async p => {
+      await p.fill('#login', 'zhao')
+      await p.fill('#password', 'not-this')
+      await p.click('.go')
+      await p.locator('#signin-message', { hasText: /\S/ }).waitFor()
+    },
+  },
   { name: 'customers-none', when: 'empty', path: () => '/customers' },
   { name: 'value-none', when: 'empty', path: () => '/value' },
   { name: 'import', when: 'empty', path: () => '/import' },
   { name: 'jobs-none', when: 'empty', path: () => '/jobs' },
   { name: 'customers', path: () => '/customers' },
-  { name: 'customers-chosen', path: () => '/customers?f=' + encodeURIComponent('[{"field":"last_order_on","op":"last_days","value":180},{"field":"abc","op":"in","value":["A","B"]}]'), wide: true, act: async p => { for (const i of [2, 4, 5]) await p.locator('tbody tr:not(.gap)').nth(i).locator('.cb').click() } },
-  { name: 'customers-filter', path: () => '/customers', act: async p => { await p.locator('.fb .btn.ghost').click(); await p.selectOption('#filter-field', 'industry') } },
-  { name: 'customers-nobody', path: () => '/customers?f=' + encodeURIComponent('[{"field":"orders_count","op":"gte","value":999999}]') },
-  { name: 'customers-create', path: () => '/customers', act: async p => { await p.locator('.acts .pri').click(); await p.locator('#f-name').waitFor(); await p.waitForTimeout(300); await p.locator('.el-drawer__footer .pri').click(); await p.locator('.summary').waitFor(); await p.waitForTimeout(400) } },
+  {
+    name: 'customers-chosen',
+    path: () =>
+      '/customers?f=' +
+      encodeURIComponent(
+        '[{"field":"last_order_on","op":"last_days","value":180},{"field":"abc","op":"in","value":["A","B"]}]',
+      ),
+    wide: true,
+    act: async p => {
+      for (const i of [2, 4, 5]) await p.locator('tbody tr:not(.gap)').nth(i).locator('.cb').click()
+    },
+  },
+  {
+    name: 'customers-filter',
+    path: () => '/customers',
+    act: async p => {
+      await p.locator('.fb .btn.ghost').click()
+      await p.selectOption('#filter-field', 'industry')
+    },
+  },
+  {
+    name: 'customers-nobody',
+    path: () => '/customers?f=' + encodeURIComponent('[{"field":"orders_count","op":"gte","value":999999}]'),
+  },
+  {
+    name: 'customers-create',
+    path: () => '/customers',
+    act: async p => {
+      await p.locator('.acts .pri').click()
+      await p.locator('#f-name').waitFor()
+      await p.waitForTimeout(300)
+      await p.locator('.el-drawer__footer .pri').click()
+      await p.locator('.summary').waitFor()
+      await p.waitForTimeout(400)
+    },
+  },
   { name: 'customer', path: async () => '/customers/' + (await first()).id },
-  { name: 'customer-how', path: async () => '/customers/' + (await first()).id, act: async p => { await p.locator('.band .lnk').first().click() } },
-  { name: 'customer-conflict', path: async () => '/customers/' + (await first()).id, act: async p => {
-    const id = page.url().split('/').at(-1)
-    await p.locator('.head .act .btn').nth(1).click(); await p.locator('#f-phone').waitFor(); await p.waitForTimeout(300)
-    await p.fill('#f-phone', '021-1111' + String(Date.now()).slice(-4)); await api.patch('/customers/' + id, { phone: '021-9999' + String(Date.now()).slice(-4) })
-    await p.locator('.el-drawer__footer .pri').click(); await p.locator('.el-dialog .pri').waitFor(); await p.waitForTimeout(400)
-  } },
+  {
+    name: 'customer-how',
+    path: async () => '/customers/' + (await first()).id,
+    act: async p => {
+      await p.locator('.band .lnk').first().click()
+    },
+  },
+  {
+    name: 'customer-conflict',
+    path: async () => '/customers/' + (await first()).id,
+    act: async p => {
+      const id = page.url().split('/').at(-1)
+      await p.locator('.head .act .btn').nth(1).click()
+      await p.locator('#f-phone').waitFor()
+      await p.waitForTimeout(300)
+      await p.fill('#f-phone', '021-1111' + String(Date.now()).slice(-4))
+      await api.patch('/customers/' + id, {
+        phone: '021-9999' + String(Date.now()).slice(-4),
+      })
+      await p.locator('.el-drawer__footer .pri').click()
+      await p.locator('.el-dialog .pri').waitFor()
+      await p.waitForTimeout(400)
+    },
+  },
   { name: 'orders', path: () => '/orders' },
-  { name: 'import-map', path: () => '/import', act: async p => { await p.setInputFiles('input[type=file]', sampleFile()); await p.waitForURL(/import\/\d+/); await p.locator('.ft .pri', { hasText: /\d/ }).waitFor(); await p.locator('.pb .lnk').first().click(); await p.waitForTimeout(400) } },
-  { name: 'import-done', path: async () => '/import/' + (await api.get('/imports?limit=20')).items.find(i => i.state === 'done').id },
+  {
+    name: 'import-map',
+    path: () => '/import',
+    act: async p => {
+      await p.setInputFiles('input[type=file]', laterFile())
+      await p.waitForURL(/import\/\d+/)
+      await p.locator('.ft .pri', { hasText: /\d/ }).waitFor()
+      await p.locator('.pb .lnk').first().click()
+      await p.waitForTimeout(400)
+    },
+  },
+  {
+    name: 'import-done',
+    path: async () => '/import/' + (await api.get('/imports?limit=20')).items.find(i => i.state === 'done').id,
+  },
   { name: 'value', path: () => '/value' },
-  { name: 'value-table', path: () => '/value', act: async p => { for (const b of await p.locator('.tools .btn[aria-pressed]').all()) await b.click() }, after: async p => { for (const b of await p.locator('.tools .btn[aria-pressed]').all()) await b.click() } },
+  {
+    name: 'value-table',
+    path: () => '/value',
+    act: async p => {
+      for (const b of await p.locator('.tools .btn[aria-pressed]').all()) await b.click()
+    },
+    after: async p => {
+      for (const b of await p.locator('.tools .btn[aria-pressed]').all()) await b.click()
+    },
+  },
   { name: 'jobs', path: () => '/jobs' },
-  { name: 'menu', path: () => '/jobs', act: async p => { await p.locator('.avatar').click() } },
-  { name: 'search', path: () => '/customers', act: async p => { if (await p.locator('.top .find').count() === 0) await p.locator('.top .btn.icon.end').click(); await p.locator('.find input').click(); await p.keyboard.type('江都'); await p.locator('.it b').first().waitFor() } },
-  { name: 'keys', path: () => '/customers', wide: true, act: async p => { await p.locator('.low button').click(); await p.locator('.el-dialog').waitFor(); await p.waitForTimeout(300) } },
+  {
+    name: 'menu',
+    path: () => '/jobs',
+    act: async p => {
+      await p.locator('.avatar').click()
+    },
+  },
+  {
+    name: 'search',
+    path: () => '/customers',
+    act: async p => {
+      if ((await p.locator('.top .find').count()) === 0) await p.locator('.top .btn.icon.end').click()
+      await p.locator('.find input').click()
+      await p.keyboard.type('江都')
+      await p.locator('.it b').first().waitFor()
+    },
+  },
+  {
+    name: 'keys',
+    path: () => '/customers',
+    wide: true,
+    act: async p => {
+      await p.locator('.low button').click()
+      await p.locator('.el-dialog').waitFor()
+      await p.waitForTimeout(300)
+    },
+  },
   { name: 'nowhere', path: () => '/no/such/page' },
 ]
 
 async function shoot(screen) {
   if (only.length && !only.includes(screen.name)) return
-  for (const width of widths) for (const lang of languages) for (const theme of themes) {
-    if (screen.wide && width < 640) continue
-    const name = `${screen.name}-${width}-${lang}-${theme}`
-    findings.length = 0
-    try {
-      if (!['before', 'out'].includes(screen.when)) await api.patch('/session', { language: lang, theme })
-      else {
-        await page.goto(server.url + '/favicon.svg')
-        await page.evaluate(([l, th]) => { localStorage.setItem('patron.language', l); localStorage.setItem('patron.theme', th) }, [lang, theme])
+  for (const width of widths)
+    for (const lang of languages)
+      for (const theme of themes) {
+        if (screen.wide && width < 640) continue
+        const name = `${screen.name}-${width}-${lang}-${theme}`
+        findings.length = 0
+        try {
+          if (!['before', 'out'].includes(screen.when)) await api.patch('/session', { language: lang, theme })
+          else {
+            await page.goto(server.url + '/favicon.svg')
+            await page.evaluate(
+              ([l, th]) => {
+                localStorage.setItem('patron.language', l)
+                localStorage.setItem('patron.theme', th)
+              },
+              [lang, theme],
+            )
+          }
+          const height = width < 640 ? 844 : 900
+          await page.setViewportSize({ width, height })
+          await page.goto(server.url + (await screen.path()))
+          await settle(page)
+          await screen.act?.(page)
+          await settle(page)
+          const floats = await page.locator('.el-overlay:visible, .pop').count()
+          const extra = floats
+            ? 0
+            : await page.evaluate(() => {
+                const m = document.querySelector('main .pg > .scroll') ?? document.getElementById('main')
+                return m
+                  ? Math.max(0, m.scrollHeight - m.clientHeight)
+                  : Math.max(0, document.documentElement.scrollHeight - innerHeight)
+              })
+          if (extra) {
+            await page.setViewportSize({
+              width,
+              height: height + Math.min(extra, 5000),
+            })
+            await page.waitForTimeout(300)
+          }
+          await page.screenshot({ path: `${out}/${name}.png` })
+          const seen = [...findings, ...(await page.evaluate(inspect, lang))]
+          await screen.after?.(page)
+          if (seen.length) count.bad(name, seen.join('\n'))
+          else count.ok(name)
+        } catch (e) {
+          count.bad(name, e.message ?? e)
+        }
       }
-      const height = width < 640 ? 844 : 900
-      await page.setViewportSize({ width, height })
-      await page.goto(server.url + await screen.path())
-      await settle(page)
-      await screen.act?.(page)
-      await settle(page)
-      const floats = await page.locator('.el-overlay:visible, .pop').count()
-      const extra = floats ? 0 : await page.evaluate(() => { const m = document.querySelector('main .pg > .scroll') ?? document.getElementById('main'); return m ? Math.max(0, m.scrollHeight - m.clientHeight) : Math.max(0, document.documentElement.scrollHeight - innerHeight) })
-      if (extra) { await page.setViewportSize({ width, height: height + Math.min(extra, 5000) }); await page.waitForTimeout(300) }
-      await page.screenshot({ path: `${out}/${name}.png` })
-      const seen = [...findings, ...await page.evaluate(inspect, lang)]
-      await screen.after?.(page)
-      if (seen.length) count.bad(name, seen.join('\n'))
-      else count.ok(name)
-    } catch (e) { count.bad(name, e.message ?? e) }
-  }
 }
 
 try {
@@ -97,6 +241,14 @@ try {
   for (const s of screens.filter(s => !s.when)) await shoot(s)
   await api.call('DELETE', '/session')
   for (const s of screens.filter(s => s.when === 'out')) await shoot(s)
-  writeFileSync(`${out}/index.html`, `<!doctype html><meta charset="utf-8"><title>Screens</title>${screens.map(s => `<h2>${s.name}</h2>` + widths.flatMap(w => languages.flatMap(l => themes.map(t => `<img loading="lazy" height="420" src="${s.name}-${w}-${l}-${t}.png">`))).join(' ')).join('\n')}\n`)
-} catch (e) { count.bad('preparation', e.stack ?? e) } finally { await browser.close(); await server.close() }
+  writeFileSync(
+    `${out}/index.html`,
+    `<!doctype html><meta charset="utf-8"><title>Screens</title>${screens.map(s => `<h2>${s.name}</h2>` + widths.flatMap(w => languages.flatMap(l => themes.map(t => `<img loading="lazy" height="420" src="${s.name}-${w}-${l}-${t}.png">`))).join(' ')).join('\n')}\n`,
+  )
+} catch (e) {
+  count.bad('preparation', e.stack ?? e)
+} finally {
+  await browser.close()
+  await server.close()
+}
 count.end()

@@ -1,6 +1,7 @@
 // The main job in a browser, in one language, on a server that was never set up: from the one-time link to the value of
 // every customer, and the daily work on it. Each step asserts what a person would see.
-import { admin, client, sampleFile, signIn, text } from './prepare.mjs'
+import { readFileSync } from 'node:fs'
+import { admin, client, laterFile, longFile, sampleFile, signIn, text } from './prepare.mjs'
 import { inspect, root, settle, watchPage } from './lib.mjs'
 
 export async function walk(server, browser, lang, count) {
@@ -9,19 +10,38 @@ export async function walk(server, browser, lang, count) {
   const page = await browser.context.newPage()
   await watchPage(page, findings)
   page.setDefaultTimeout(15_000)
-  await page.addInitScript(l => { try { if (!localStorage.getItem('patron.language')) localStorage.setItem('patron.language', l) } catch { /* none */ } }, lang)
+  await page.addInitScript(l => {
+    try {
+      if (!localStorage.getItem('patron.language')) localStorage.setItem('patron.language', l)
+    } catch {
+      /* none */
+    }
+  }, lang)
   const api = client(browser.context, server.url)
   const see = (what, options) => page.getByText(what, options).first().waitFor()
   let broken = false
   const step = async (name, work) => {
-    if (broken) { count.skip(`${lang} ${name}`, 'an earlier step failed'); return }
+    if (broken) {
+      count.skip(`${lang} ${name}`, 'an earlier step failed')
+      return
+    }
+    const began = Date.now()
     try {
       await work()
       await settle(page)
       const seen = await page.evaluate(inspect, lang)
       if (findings.length || seen.length) throw new Error([...findings.splice(0), ...seen].join('\n'))
-      count.ok(`${lang} ${name}`)
-    } catch (e) { count.bad(`${lang} ${name}`, e.message ?? e); findings.length = 0; if (/setup|import|sign/.test(name)) broken = true; await page.screenshot({ path: `${root}/build/shots/failed-${lang}-${name.replaceAll(/\W+/g, '-')}.png` }).catch(() => undefined) }
+      count.ok(`${lang} ${name}`, `${((Date.now() - began) / 1000).toFixed(1)} s`)
+    } catch (e) {
+      count.bad(`${lang} ${name}`, e.message ?? e)
+      findings.length = 0
+      if (/setup|import|sign/.test(name)) broken = true
+      await page
+        .screenshot({
+          path: `${root}/build/shots/failed-${lang}-${name.replaceAll(/\W+/g, '-')}.png`,
+        })
+        .catch(() => undefined)
+    }
   }
   const mod = 'Control'
 
@@ -29,7 +49,12 @@ export async function walk(server, browser, lang, count) {
     await step('setup asks for what is missing', async () => {
       await page.goto(server.setup)
       await see(t('setup.part1'))
-      if (!(await page.locator(`button[lang="${lang === 'zh' ? 'zh-CN' : 'en'}"]`).getAttribute('aria-pressed')).includes('true')) await page.click(`button[lang="${lang === 'zh' ? 'zh-CN' : 'en'}"]`)
+      if (
+        !(await page.locator(`button[lang="${lang === 'zh' ? 'zh-CN' : 'en'}"]`).getAttribute('aria-pressed')).includes(
+          'true',
+        )
+      )
+        await page.click(`button[lang="${lang === 'zh' ? 'zh-CN' : 'en'}"]`)
       await page.click('footer .pri')
       await see(t('setup.need.name'))
     })
@@ -48,12 +73,19 @@ export async function walk(server, browser, lang, count) {
     await step('value overview before any order leads to the import', async () => {
       await page.goto(server.url + '/value')
       await see(t('value.none'))
-      await page.locator('#main').getByRole('link', { name: t('value.import') }).click()
+      await page
+        .locator('#main')
+        .getByRole('link', { name: t('value.import') })
+        .click()
       await see(t('imports.drop-orders'))
     })
   } else {
     await signIn(api)
-    await api.patch('/session', { language: lang, theme: 'light', density: 'normal' })
+    await api.patch('/session', {
+      language: lang,
+      theme: 'light',
+      density: 'normal',
+    })
   }
 
   await step('import guesses the columns and marks the bad rows', async () => {
@@ -86,38 +118,100 @@ export async function walk(server, browser, lang, count) {
     await page.locator('.huge').waitFor({ timeout: 60_000 })
     await page.locator('canvas').nth(3).waitFor()
     if ((await page.locator('.gt tbody tr').count()) < 3) throw new Error('three grades expected')
-    for (const sentence of await page.locator('.read').allTextContents()) if (sentence.trim().length < 8) throw new Error('a chart without a sentence')
-    await page.locator('.tools button').first().click()
-    await page.locator('.tablebox td').first().waitFor()
-    await page.locator('.tools button').first().click()
-    await page.locator('.tools button').nth(1).click()
-    const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: t('chart.csv') }).click()])
-    if (!/\.csv$/.test(file.suggestedFilename())) throw new Error(file.suggestedFilename())
-    await page.locator('.tools button').nth(1).click()
-    const [png] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: t('chart.png') }).click()])
-    if (!/\.png$/.test(png.suggestedFilename())) throw new Error(png.suggestedFilename())
+    for (const sentence of await page.locator('.read').allTextContents())
+      if (sentence.trim().length < 8) throw new Error('a chart without a sentence')
+    const panels = await page.locator('.fg').all()
+    if (panels.length !== 5) throw new Error(`5 panels expected, ${panels.length} shown`)
+    for (const panel of panels) {
+      const tools = panel.locator('.tools button')
+      const [picture] = await download(tools.nth(1), 'chart.png')
+      if (!picture.subarray(1, 4).equals(Buffer.from('PNG')) || picture.length < 5000) throw new Error('no picture')
+      await tools.first().click()
+      if ((await panel.locator('.tablebox tbody tr').count()) < 4) throw new Error('a table without rows')
+      const [csv] = await download(tools.nth(1), 'chart.csv')
+      if (csv.toString().trim().split('\r\n').length < 5) throw new Error('a file without rows')
+      await tools.first().click()
+      await panel.locator('.bd').waitFor()
+    }
     await see(t('value.model'))
   })
+  /** What a menu of downloads hands out, and under which name. */
+  async function download(button, item) {
+    await button.click()
+    const choice = page.getByRole('button', { name: t(item) })
+    const [file] = await Promise.all([page.waitForEvent('download'), choice.click()])
+    return [readFileSync(await file.path()), file.suggestedFilename()]
+  }
   await step('value is computed anew with a date to test from', async () => {
     await page.locator('.hd .rt button').click()
     await page.fill('#v-c', '2026-05-22')
     await page.locator('.set button[type=submit]').click()
     await see(t('value.refreshed'))
   })
-  let name = ''
+  const upload = async file => {
+    await page.goto(server.url + '/import')
+    await page.setInputFiles('input[type=file]', file)
+    await page.waitForURL(/import\/\d+/)
+  }
+  const orderOf = async number =>
+    (
+      await api.get(
+        '/orders?fields=number,amount&filter=' +
+          encodeURIComponent(JSON.stringify({ field: 'number', op: 'eq', value: number })),
+      )
+    ).items[0]
+  await step('the same file again adds nothing', async () => {
+    await upload(sampleFile())
+    await page.locator('.same').waitFor()
+    await see(t('imports.nothing'))
+    if (!(await page.locator('.ft .pri').isDisabled()))
+      throw new Error('there is nothing to import, but the button works')
+  })
+  await step('a corrected file asks whether to skip or to update, and can be taken back', async () => {
+    const lines = laterFile().buffer.toString().trim().split('\r\n')
+    const [number, , , amount] = lines.at(-1).split(',')
+    const before = (await orderOf(number)).amount.amount
+    await upload(laterFile())
+    await page.locator('.known input[value=skip]:checked').waitFor()
+    if (!(await page.locator('.known').textContent()).includes('12')) throw new Error('12 differ')
+    await page.locator('.known input[value=update]').check()
+    await page.locator('.ft .con', { hasText: t('imports.and-update', { n: 12 }).split('|').at(-1).trim() }).waitFor()
+    await page.locator('.ft .pri').click()
+    await see(t('imports.line-updated'))
+    if ((await orderOf(number)).amount.amount !== amount) throw new Error('the correction is not there')
+    if (!(await orderOf('SO-26-05000'))) throw new Error('the new order is not there')
+    await page.locator('.nexts .danger').click()
+    await see(t('imports.head.undone'))
+    if ((await orderOf(number)).amount.amount !== before) throw new Error('the correction was not taken back')
+    if (await orderOf('SO-26-05000')) throw new Error('the new order was not taken back')
+  })
+  await step('a running import is stopped, and nothing of it stays', async () => {
+    await upload(longFile())
+    await page.locator('.ft .pri', { hasText: /200,000/ }).waitFor({ timeout: 120_000 })
+    await page.locator('.ft .pri').click()
+    await page.locator('.run [role=progressbar]').waitFor()
+    await page.getByRole('button', { name: t('imports.cancel') }).click()
+    await page.getByText(t('imports.head.cancelled')).first().waitFor({ timeout: 120_000 })
+    if (await orderOf('L-0')) throw new Error('an order of the stopped import stayed')
+  })
   await step('customers are listed by value with intervals, and sorted by head', async () => {
     await page.goto(server.url + '/customers')
     await page.locator('tbody tr .ivl').first().waitFor()
     const values = (await page.locator('tbody td.w-value b').allTextContents()).map(s => Number(s.replaceAll(',', '')))
     if (values.some((v, i) => i && v > values[i - 1])) throw new Error('not sorted by value: ' + values.slice(0, 8))
-    for (let i = 0; i < 12; i++) { await page.evaluate(() => { const g = document.querySelector('.gridbox'); g.scrollTop = g.scrollHeight }); await page.waitForTimeout(120) }
+    for (let i = 0; i < 12; i++) {
+      await page.evaluate(() => {
+        const g = document.querySelector('.gridbox')
+        g.scrollTop = g.scrollHeight
+      })
+      await page.waitForTimeout(120)
+    }
     const reached = Number(await page.locator('tbody tr[aria-rowindex]').last().getAttribute('aria-rowindex'))
     if (reached < 500) throw new Error('scrolling stopped at row ' + reached)
     await page.locator('th.w-relative button, th.w-alive button').first().click()
     await page.waitForURL(/sort=/)
     await page.goto(server.url + '/customers')
     await page.locator('tbody td.w-title b').first().waitFor()
-    name = await page.locator('tbody td.w-title b').first().textContent()
   })
   await step('customers are filtered, and an empty answer names the way out', async () => {
     await page.locator('.fb .btn.ghost').click()
@@ -127,6 +221,54 @@ export async function walk(server, browser, lang, count) {
     await see(t('customers.none'))
     await page.locator('.state .btn').first().click()
     await page.locator('tbody td.w-title').first().waitFor()
+  })
+  await step('every head sorts, and the choice of columns stays', async () => {
+    await page.goto(server.url + '/customers')
+    await page.locator('tbody td.w-title b').first().waitFor()
+    const heads = await page.locator('th button.h').count()
+    if (heads < 7) throw new Error(`only ${heads} columns can be sorted by`)
+    for (let i = 0; i < heads; i++) {
+      const head = page.locator('th', { has: page.locator('button.h') }).nth(i)
+      const was = await head.getAttribute('aria-sort')
+      await head.locator('button.h').click()
+      await page.waitForFunction(
+        ([n, old]) => {
+          const th = [...document.querySelectorAll('th:has(button.h)')][n]
+          return th?.ariaSort && th.ariaSort !== old
+        },
+        [i, was],
+      )
+    }
+    const phone = lang === 'zh' ? '电话' : 'Phone'
+    await page.getByRole('button', { name: t('grid.columns') }).click()
+    await page.locator('.mi', { hasText: phone }).first().locator('input').check()
+    await page.keyboard.press('Escape')
+    await page.locator('th', { hasText: phone }).first().waitFor()
+    await page.reload()
+    await page.locator('th', { hasText: phone }).first().waitFor()
+    await page.getByRole('button', { name: t('grid.columns') }).click()
+    await page.getByRole('button', { name: t('grid.reset-columns') }).click()
+    await page.keyboard.press('Escape')
+    await page.locator('th', { hasText: phone }).waitFor({ state: 'detached' })
+  })
+  await step('a double click edits, and what cannot be is refused in its place', async () => {
+    await page.goto(server.url + '/customers')
+    const row = page.locator('tbody tr:not(.gap)').first()
+    await row.locator('td.w-step').dblclick()
+    await page.locator('[data-edit]').fill('寄样品')
+    await page.keyboard.press('Enter')
+    await row.locator('td.w-step', { hasText: '寄样品' }).waitFor()
+    await page.locator('.toast .act').click()
+    await page.waitForFunction(() => !document.querySelector('tbody td.w-step')?.textContent.includes('寄样品'))
+    await page.locator('.gridbox').focus()
+    await page.keyboard.press('ArrowDown')
+    await page.keyboard.press('Home')
+    await page.keyboard.press('F2')
+    await page.locator('[data-edit]').fill('')
+    await page.keyboard.press('Enter')
+    await page.locator('.wrong', { hasText: /\S/ }).waitFor()
+    await page.keyboard.press('Escape')
+    await page.locator('[data-edit]').waitFor({ state: 'detached' })
   })
   await step('a cell is edited in place and taken back', async () => {
     await page.goto(server.url + '/customers')
@@ -148,7 +290,10 @@ export async function walk(server, browser, lang, count) {
     await page.locator('.act .btn').nth(1).click()
     await page.locator('#f-phone').waitFor()
     await page.fill('#f-phone', '021-11112222')
-    await api.patch('/customers/' + first.id, { phone: '021-99998888', city: '南京' })
+    await api.patch('/customers/' + first.id, {
+      phone: '021-99998888',
+      city: '南京',
+    })
     await page.locator('.el-drawer__footer .pri').click()
     await see(t('conflict.yours'), { exact: true })
     await see('021-99998888')
@@ -168,7 +313,12 @@ export async function walk(server, browser, lang, count) {
   })
   await step('a note is written, deleted and brought back', async () => {
     await page.locator('.act .btn').first().click()
-    await page.fill('#note-body', lang === 'zh' ? '电话：新增两台五轴，年刀具用量预计增加三成' : 'Call: two new machines, a third more tools a year')
+    await page.fill(
+      '#note-body',
+      lang === 'zh'
+        ? '电话：新增两台五轴，年刀具用量预计增加三成'
+        : 'Call: two new machines, a third more tools a year',
+    )
     await page.keyboard.press(`${mod}+Enter`)
     const item = page.locator('.notes li').first()
     await item.waitFor()
@@ -205,15 +355,25 @@ export async function walk(server, browser, lang, count) {
     const gone = await page.locator('tbody tr.ticked td.w-title b').first().textContent()
     await page.locator('.bulk button', { hasText: /2/ }).click()
     await page.locator('.toast', { hasText: '2' }).waitFor()
-    await page.waitForFunction(n => ![...document.querySelectorAll('tbody td.w-title b')].some(b => b.textContent === n), gone)
+    await page.waitForFunction(
+      n => ![...document.querySelectorAll('tbody td.w-title b')].some(b => b.textContent === n),
+      gone,
+    )
     await page.locator('.toast .act').click()
-    await page.waitForFunction(n => [...document.querySelectorAll('tbody td.w-title b')].some(b => b.textContent === n), gone)
+    await page.waitForFunction(
+      n => [...document.querySelectorAll('tbody td.w-title b')].some(b => b.textContent === n),
+      gone,
+    )
   })
   await step('language and theme switch in place', async () => {
     const other = lang === 'zh' ? 'en' : 'zh'
     await page.locator('.avatar').click()
     await page.locator(`.account button[lang="${other === 'zh' ? 'zh-CN' : 'en'}"]`).click()
-    await page.getByRole('heading', { name: text(other, root)('customers.title') }).waitFor()
+    await page
+      .getByRole('heading', {
+        name: text(other, root)('customers.title'),
+      })
+      .waitFor()
     await page.locator(`.account button[lang="${lang === 'zh' ? 'zh-CN' : 'en'}"]`).click()
     await page.getByRole('heading', { name: t('customers.title') }).waitFor()
     await page.locator('.account .seg').nth(1).locator('button').nth(1).click()
@@ -226,9 +386,33 @@ export async function walk(server, browser, lang, count) {
     await page.locator('.el-dialog', { hasText: t('keys.title') }).waitFor()
     await page.keyboard.press('Escape')
     await page.locator('.el-overlay').waitFor({ state: 'hidden' })
-    await page.evaluate(() => document.dispatchEvent(new KeyboardEvent('keydown', { key: 'n', isComposing: true, bubbles: true })))
+    await page.evaluate(() =>
+      document.dispatchEvent(
+        new KeyboardEvent('keydown', {
+          key: 'n',
+          isComposing: true,
+          bubbles: true,
+        }),
+      ),
+    )
     await page.waitForTimeout(200)
     if (await page.locator('.el-drawer').count()) throw new Error('a shortcut fired while composing')
+    await page.keyboard.press('n')
+    await page.locator('.el-drawer').waitFor()
+    await page.keyboard.press('Escape')
+    await page.locator('.el-drawer').waitFor({ state: 'hidden' })
+  })
+  await step('every screen fits a phone', async () => {
+    const id = (await api.get('/customers?limit=1&sort=-clv&fields=id')).items[0].id
+    const done = (await api.get('/imports?limit=50')).items.find(i => i.state === 'done').id
+    await page.setViewportSize({ width: 390, height: 844 })
+    for (const path of ['/customers', '/customers/' + id, '/orders', '/import', '/import/' + done, '/value', '/jobs']) {
+      await page.goto(server.url + path)
+      await settle(page)
+      const seen = await page.evaluate(inspect, lang)
+      if (seen.length) throw new Error(path + '\n' + seen.join('\n'))
+    }
+    await page.setViewportSize({ width: 1440, height: 900 })
   })
   await step('sign in: a wrong password says how many tries are left', async () => {
     await page.locator('.avatar').click()
@@ -241,7 +425,6 @@ export async function walk(server, browser, lang, count) {
     await page.fill('#password', admin.password)
     await page.locator('.go').click()
     await page.waitForURL('**/customers')
-    void name
   })
   await page.close()
 }

@@ -46,6 +46,7 @@ for (const [name, limit, keys] of routes) {
   console.log(`${ok ? 'ok  ' : 'OVER'} ${name.padEnd(14)} ${(bytes / KiB).toFixed(1).padStart(6)} KiB of ${limit}`)
 }
 if (process.argv.includes('-v'))
-  for (const f of closure(routes[2][2]).sort((a, b) => size(b) - size(a))) console.log(`     ${(size(f) / KiB).toFixed(1).padStart(6)} ${f}`)
+  for (const f of closure(routes[2][2]).sort((a, b) => size(b) - size(a)))
+    console.log(`     ${(size(f) / KiB).toFixed(1).padStart(6)} ${f}`)
 console.log(`${routes.length - failed} passed, ${failed} failed, 0 skipped`)
 process.exit(failed ? 1 : 0)

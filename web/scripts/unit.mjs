@@ -2,7 +2,9 @@
 import { startVitest } from 'vitest/node'
 
 const vitest = await startVitest('test', process.argv.slice(2), { watch: false })
-let passed = 0, failed = 0, skipped = 0
+let passed = 0,
+  failed = 0,
+  skipped = 0
 for (const file of vitest.state.getTestModules()) {
   if (file.state() === 'failed' && [...file.children.allTests()].length === 0) failed++
   for (const test of file.children.allTests()) {

@@ -2,7 +2,12 @@ import { createI18n } from 'vue-i18n'
 import type { Lang } from './ui/format'
 
 export const i18n = createI18n({
-  legacy: false, locale: 'zh' as string, fallbackLocale: false as unknown as string, missingWarn: import.meta.env.DEV, fallbackWarn: false, messages: {},
+  legacy: false,
+  locale: 'zh' as string,
+  fallbackLocale: false as unknown as string,
+  missingWarn: import.meta.env.DEV,
+  fallbackWarn: false,
+  messages: {},
   pluralRules: { zh: () => 0 },
 })
 
@@ -29,8 +34,16 @@ export async function setLanguage(lang: Lang): Promise<void> {
 }
 
 export function read(key: string): string | null {
-  try { return localStorage.getItem(key) } catch { return null }
+  try {
+    return localStorage.getItem(key)
+  } catch {
+    return null
+  }
 }
 export function write(key: string, value: string): void {
-  try { localStorage.setItem(key, value) } catch { /* private mode: not kept */ }
+  try {
+    localStorage.setItem(key, value)
+  } catch {
+    /* private mode: not kept */
+  }
 }

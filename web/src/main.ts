@@ -25,7 +25,11 @@ configureApi({
   },
 })
 
-setLanguage(browserLanguage()).then(() => {
-  app.use(router)
-  app.mount('#app')
-}).catch(() => { document.body.textContent = 'Patron 知客: reload to try again. 请刷新重试。' })
+setLanguage(browserLanguage())
+  .then(() => {
+    app.use(router)
+    app.mount('#app')
+  })
+  .catch(() => {
+    document.body.textContent = 'Patron 知客: reload to try again. 请刷新重试。'
+  })

@@ -1,25 +1,83 @@
 import { createRouter, createWebHistory } from 'vue-router'
 import { useSession } from './stores/session'
 
-declare module 'vue-router' { interface RouteMeta { public?: boolean; title?: string; wide?: boolean } }
+declare module 'vue-router' {
+  interface RouteMeta {
+    public?: boolean
+    title?: string
+    wide?: boolean
+  }
+}
 
 export const router = createRouter({
   history: createWebHistory(),
   scrollBehavior: (_to, _from, saved) => saved ?? { top: 0 },
   routes: [
-    { path: '/setup', name: 'setup', component: () => import('./features/identity/SetupPage.vue'), meta: { public: true, title: 'setup.title' } },
-    { path: '/sign-in', name: 'sign-in', component: () => import('./features/identity/SignInPage.vue'), meta: { public: true, title: 'signin.title' } },
     {
-      path: '/', component: () => import('./shell/AppShell.vue'), redirect: '/customers',
+      path: '/setup',
+      name: 'setup',
+      component: () => import('./features/identity/SetupPage.vue'),
+      meta: { public: true, title: 'setup.title' },
+    },
+    {
+      path: '/sign-in',
+      name: 'sign-in',
+      component: () => import('./features/identity/SignInPage.vue'),
+      meta: { public: true, title: 'signin.title' },
+    },
+    {
+      path: '/',
+      component: () => import('./shell/AppShell.vue'),
+      redirect: '/customers',
       children: [
-        { path: 'customers', name: 'customers', component: () => import('./features/customers/CustomersPage.vue'), meta: { title: 'nav.customers' } },
-        { path: 'customers/:id(\\d+)', name: 'customer', component: () => import('./features/customers/CustomerPage.vue'), meta: { title: 'nav.customers' } },
-        { path: 'orders', name: 'orders', component: () => import('./features/orders/OrdersPage.vue'), meta: { title: 'nav.orders' } },
-        { path: 'import', name: 'import', component: () => import('./features/imports/ImportPage.vue'), meta: { title: 'nav.import' } },
-        { path: 'import/:id(\\d+)', name: 'import-one', component: () => import('./features/imports/ImportPage.vue'), meta: { title: 'nav.import' } },
-        { path: 'value', name: 'value', component: () => import('./features/insight/ValuePage.vue'), meta: { title: 'nav.value' } },
-        { path: 'jobs', name: 'jobs', component: () => import('./features/jobs/JobsPage.vue'), meta: { title: 'nav.jobs' } },
-        { path: ':rest(.*)*', name: 'nowhere', component: () => import('./shell/NowherePage.vue'), meta: { title: 'nowhere.title' } },
+        {
+          path: 'customers',
+          name: 'customers',
+          component: () => import('./features/customers/CustomersPage.vue'),
+          meta: { title: 'nav.customers' },
+        },
+        {
+          path: 'customers/:id(\\d+)',
+          name: 'customer',
+          component: () => import('./features/customers/CustomerPage.vue'),
+          meta: { title: 'nav.customers' },
+        },
+        {
+          path: 'orders',
+          name: 'orders',
+          component: () => import('./features/orders/OrdersPage.vue'),
+          meta: { title: 'nav.orders' },
+        },
+        {
+          path: 'import',
+          name: 'import',
+          component: () => import('./features/imports/ImportPage.vue'),
+          meta: { title: 'nav.import' },
+        },
+        {
+          path: 'import/:id(\\d+)',
+          name: 'import-one',
+          component: () => import('./features/imports/ImportPage.vue'),
+          meta: { title: 'nav.import' },
+        },
+        {
+          path: 'value',
+          name: 'value',
+          component: () => import('./features/insight/ValuePage.vue'),
+          meta: { title: 'nav.value' },
+        },
+        {
+          path: 'jobs',
+          name: 'jobs',
+          component: () => import('./features/jobs/JobsPage.vue'),
+          meta: { title: 'nav.jobs' },
+        },
+        {
+          path: ':rest(.*)*',
+          name: 'nowhere',
+          component: () => import('./shell/NowherePage.vue'),
+          meta: { title: 'nowhere.title' },
+        },
       ],
     },
   ],
@@ -27,11 +85,18 @@ export const router = createRouter({
 
 router.beforeEach(async to => {
   const session = useSession()
-  try { await session.load() } catch { if (!to.meta.public) return { name: 'sign-in', query: { to: to.fullPath } }; return true }
+  try {
+    await session.load()
+  } catch {
+    if (!to.meta.public) return { name: 'sign-in', query: { to: to.fullPath } }
+    return true
+  }
   if (session.setupNeeded && to.name !== 'setup') return { name: 'setup', hash: to.hash }
   if (!session.setupNeeded && to.name === 'setup' && !session.session) return { name: 'sign-in' }
-  if (!to.meta.public && !session.session) return { name: 'sign-in', query: to.fullPath === '/' ? {} : { to: to.fullPath } }
-  if (to.name === 'sign-in' && session.session) return typeof to.query.to === 'string' && /^\/(?!\/)/.test(to.query.to) ? to.query.to : '/'
+  if (!to.meta.public && !session.session)
+    return { name: 'sign-in', query: to.fullPath === '/' ? {} : { to: to.fullPath } }
+  if (to.name === 'sign-in' && session.session)
+    return typeof to.query.to === 'string' && /^\/(?!\/)/.test(to.query.to) ? to.query.to : '/'
   return true
 })
 

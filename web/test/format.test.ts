@@ -1,5 +1,32 @@
 import { describe, expect, it } from 'vitest'
-import { bytes, capped, date, dayOf, duration, interval, moment, money, moneyFull, number, percent, range, relativeDay, scaleFor, signed } from '../src/ui/format'
+import {
+  bytes,
+  capped,
+  date,
+  dayHead,
+  dayOf,
+  duration,
+  interval,
+  moment,
+  money,
+  moneyFull,
+  number,
+  percent,
+  range,
+  relativeDay,
+  scaleFor,
+  signed,
+} from '../src/ui/format'
+
+describe('the head of a day', () => {
+  it('names today, then the day of the week, then the year', () => {
+    expect(dayHead('2026-11-20', 'zh', '2026-11-20')).toBe('今天')
+    expect(dayHead('2026-11-19', 'en', '2026-11-20')).toBe('yesterday')
+    expect(dayHead('2026-11-18', 'zh', '2026-11-20')).toBe('11月18日 周三')
+    expect(dayHead('2026-11-18', 'en', '2026-11-20')).toBe('Wed 18 Nov')
+    expect(dayHead('2025-08-28', 'en', '2026-11-20')).toBe('28 Aug 2025')
+  })
+})
 
 describe('money', () => {
   it('counts in 万 and 亿 in Chinese', () => {

@@ -8,12 +8,21 @@ function server(current: RecordRow): RequestInit[] {
   vi.stubGlobal('fetch', async (_url: string, init: RequestInit) => {
     calls.push(init)
     const h = init.headers as Record<string, string>
-    if (h['If-Match'] !== `"${current.version}"`) return new Response(JSON.stringify({ code: 'version-conflict', title: 'x', status: 412, current }), { status: 412 })
-    return new Response(JSON.stringify({ ...current, ...JSON.parse(String(init.body)), version: current.version + 1 }), { status: 200, headers: { 'X-Event-Id': '99' } })
+    if (h['If-Match'] !== `"${current.version}"`)
+      return new Response(JSON.stringify({ code: 'version-conflict', title: 'x', status: 412, current }), {
+        status: 412,
+      })
+    return new Response(
+      JSON.stringify({ ...current, ...JSON.parse(String(init.body)), version: current.version + 1 }),
+      { status: 200, headers: { 'X-Event-Id': '99' } },
+    )
   })
   return calls
 }
-afterEach(() => { vi.unstubAllGlobals(); conflict.value = null })
+afterEach(() => {
+  vi.unstubAllGlobals()
+  conflict.value = null
+})
 
 describe('saving against a version', () => {
   it('writes only what changed, with the version it came from', async () => {
@@ -52,7 +61,14 @@ describe('saving against a version', () => {
 describe('many writes', () => {
   it('goes on after a failure and tells of it', async () => {
     const done: number[] = []
-    const failures = await forEachOf([1, 2, 3, 4], async n => { if (n === 2) throw new Error('no'); done.push(n) }, 2)
+    const failures = await forEachOf(
+      [1, 2, 3, 4],
+      async n => {
+        if (n === 2) throw new Error('no')
+        done.push(n)
+      },
+      2,
+    )
     expect(done.sort()).toEqual([1, 3, 4])
     expect(failures).toHaveLength(1)
   })

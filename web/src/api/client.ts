@@ -10,16 +10,30 @@ export class Problem extends Error {
     this.body = body
     this.retryAfter = retryAfter
   }
-  get code(): string { return this.body.code }
-  get status(): number { return this.body.status }
+  get code(): string {
+    return this.body.code
+  }
+  get status(): number {
+    return this.body.status
+  }
 }
 
-interface Context { language: () => string; signedOut: () => void; reach: (ok: boolean) => void }
+interface Context {
+  language: () => string
+  signedOut: () => void
+  reach: (ok: boolean) => void
+}
 let context: Context = { language: () => 'zh', signedOut: () => {}, reach: () => {} }
-export function configureApi(c: Context): void { context = c }
+export function configureApi(c: Context): void {
+  context = c
+}
 
 function parse(text: string): unknown {
-  try { return JSON.parse(text) } catch { return null }
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
 }
 
 export interface Options {
@@ -32,11 +46,18 @@ export interface Options {
   timeout?: number
   quiet401?: boolean
 }
-export interface Answer<T> { data: T; headers: Headers; status: number }
+export interface Answer<T> {
+  data: T
+  headers: Headers
+  status: number
+}
 
 export async function request<T>(path: string, options: Options = {}): Promise<Answer<T>> {
   const method = options.method ?? 'GET'
-  const headers: Record<string, string> = { Accept: 'application/json', 'Accept-Language': context.language() === 'zh' ? 'zh-CN' : 'en' }
+  const headers: Record<string, string> = {
+    Accept: 'application/json',
+    'Accept-Language': context.language() === 'zh' ? 'zh-CN' : 'en',
+  }
   if (method !== 'GET') {
     headers['X-Patron'] = '1'
     headers['Idempotency-Key'] = options.key ?? newKey()
@@ -48,7 +69,10 @@ export async function request<T>(path: string, options: Options = {}): Promise<A
   let response: Response
   try {
     response = await fetch('/api/v1' + path, {
-      method, headers, signal, credentials: 'same-origin',
+      method,
+      headers,
+      signal,
+      credentials: 'same-origin',
       body: options.body === undefined ? undefined : JSON.stringify(options.body),
     })
   } catch (error) {
@@ -63,17 +87,25 @@ export async function request<T>(path: string, options: Options = {}): Promise<A
   const data = parse(text)
   if (response.ok) return { data: data as T, headers: response.headers, status: response.status }
   const body = data as Partial<ProblemBody> | null
-  const problem = new Problem({
-    ...body, code: body?.code ?? 'client-answer', status: response.status, title: body?.title ?? '',
-    request_id: body?.request_id ?? response.headers.get('X-Request-Id') ?? undefined,
-  }, Number(response.headers.get('Retry-After')) || null)
+  const problem = new Problem(
+    {
+      ...body,
+      code: body?.code ?? 'client-answer',
+      status: response.status,
+      title: body?.title ?? '',
+      request_id: body?.request_id ?? response.headers.get('X-Request-Id') ?? undefined,
+    },
+    Number(response.headers.get('Retry-After')) || null,
+  )
   if (response.status === 401 && problem.code === 'not-signed-in' && !options.quiet401) context.signedOut()
   throw problem
 }
 
 export const get = async <T>(path: string, options?: Options): Promise<T> => (await request<T>(path, options)).data
-export const post = async <T>(path: string, body?: unknown, options?: Options): Promise<T> => (await request<T>(path, { ...options, method: 'POST', body })).data
-export const patch = async <T>(path: string, body: unknown, options?: Options): Promise<T> => (await request<T>(path, { ...options, method: 'PATCH', body })).data
+export const post = async <T>(path: string, body?: unknown, options?: Options): Promise<T> =>
+  (await request<T>(path, { ...options, method: 'POST', body })).data
+export const patch = async <T>(path: string, body: unknown, options?: Options): Promise<T> =>
+  (await request<T>(path, { ...options, method: 'PATCH', body })).data
 
 export function newKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16))
@@ -82,28 +114,44 @@ export function newKey(): string {
 
 export function query(params: Record<string, string | number | boolean | null | undefined>): string {
   const q = new URLSearchParams()
-  for (const [key, value] of Object.entries(params)) if (value !== undefined && value !== null && value !== '') q.set(key, String(value))
+  for (const [key, value] of Object.entries(params))
+    if (value !== undefined && value !== null && value !== '') q.set(key, String(value))
   const text = q.toString()
   return text ? '?' + text : ''
 }
 
 /** Sends a file as the raw body and tells how far it has come. */
-export function upload<T>(path: string, file: Blob, progress: (share: number) => void, signal?: AbortSignal): Promise<T> {
+export function upload<T>(
+  path: string,
+  file: Blob,
+  progress: (share: number) => void,
+  signal?: AbortSignal,
+): Promise<T> {
   return new Promise((resolve, reject) => {
     const xhr = new XMLHttpRequest()
     xhr.open('POST', '/api/v1' + path)
     xhr.setRequestHeader('X-Patron', '1')
     xhr.setRequestHeader('Accept-Language', context.language() === 'zh' ? 'zh-CN' : 'en')
     xhr.setRequestHeader('Content-Type', 'application/octet-stream')
-    xhr.upload.onprogress = e => { if (e.lengthComputable) progress(e.loaded / e.total) }
+    xhr.upload.onprogress = e => {
+      if (e.lengthComputable) progress(e.loaded / e.total)
+    }
     xhr.onload = () => {
       const data = parse(xhr.responseText)
-      if (xhr.status >= 200 && xhr.status < 300) { resolve(data as T); return }
+      if (xhr.status >= 200 && xhr.status < 300) {
+        resolve(data as T)
+        return
+      }
       const body = data as Partial<ProblemBody> | null
       if (xhr.status === 401) context.signedOut()
-      reject(new Problem({ ...body, code: body?.code ?? 'client-answer', status: xhr.status, title: body?.title ?? '' }))
+      reject(
+        new Problem({ ...body, code: body?.code ?? 'client-answer', status: xhr.status, title: body?.title ?? '' }),
+      )
     }
-    xhr.onerror = () => { context.reach(false); reject(new Problem({ code: 'client-offline', status: 0, title: '' })) }
+    xhr.onerror = () => {
+      context.reach(false)
+      reject(new Problem({ code: 'client-offline', status: 0, title: '' }))
+    }
     xhr.onabort = () => reject(new DOMException('aborted', 'AbortError'))
     signal?.addEventListener('abort', () => xhr.abort())
     xhr.send(file)

@@ -1,6 +1,12 @@
 import type { IconName } from '@/ui/icons'
 
-export interface Destination { name: string; label: string; icon: IconName; group?: string; key: string }
+export interface Destination {
+  name: string
+  label: string
+  icon: IconName
+  group?: string
+  key: string
+}
 /** Only what exists. `key` is pressed after G. */
 export const destinations: Destination[] = [
   { name: 'customers', label: 'nav.customers', icon: 'customers', key: 'C' },

@@ -3,8 +3,18 @@ import { computed, onScopeDispose, ref, shallowRef } from 'vue'
 import { get } from '@/api/client'
 import type { Job } from '@/api/types'
 
-export interface RecordEvent { entity: string; id: string; version: number; kind: string }
-type Listeners = { record: Set<(e: RecordEvent) => void>; value: Set<() => void>; reset: Set<() => void>; job: Set<(j: Job) => void> }
+export interface RecordEvent {
+  entity: string
+  id: string
+  version: number
+  kind: string
+}
+type Listeners = {
+  record: Set<(e: RecordEvent) => void>
+  value: Set<() => void>
+  reset: Set<() => void>
+  job: Set<(j: Job) => void>
+}
 
 /** What the server says by itself: records, jobs, values. While it is silent, running jobs are asked for instead. */
 export const useLive = defineStore('live', () => {
@@ -30,19 +40,36 @@ export const useLive = defineStore('live', () => {
   }
 
   function data<T>(e: Event): T | null {
-    try { return JSON.parse((e as MessageEvent<string>).data) as T } catch { return null }
+    try {
+      return JSON.parse((e as MessageEvent<string>).data) as T
+    } catch {
+      return null
+    }
   }
 
   function open(): void {
     if (source) return
     source = new EventSource('/api/v1/events')
-    source.onopen = () => { streaming.value = true; reachable.value = true; retry = 0 }
-    source.addEventListener('record', e => { const d = data<RecordEvent>(e); if (d) listeners.record.forEach(f => f(d)) })
-    source.addEventListener('job', e => { const d = data<Job>(e); if (d) put(d) })
+    source.onopen = () => {
+      streaming.value = true
+      reachable.value = true
+      retry = 0
+    }
+    source.addEventListener('record', e => {
+      const d = data<RecordEvent>(e)
+      if (d) listeners.record.forEach(f => f(d))
+    })
+    source.addEventListener('job', e => {
+      const d = data<Job>(e)
+      if (d) put(d)
+    })
     source.addEventListener('value', () => listeners.value.forEach(f => f()))
     source.addEventListener('reset', () => listeners.reset.forEach(f => f()))
     source.addEventListener('bye', () => reopen())
-    source.onerror = () => { streaming.value = false; if (source?.readyState === EventSource.CLOSED) reopen() }
+    source.onerror = () => {
+      streaming.value = false
+      if (source?.readyState === EventSource.CLOSED) reopen()
+    }
   }
   function reopen(): void {
     source?.close()
@@ -75,11 +102,19 @@ export const useLive = defineStore('live', () => {
         await new Promise(r => setTimeout(r, wait))
         const seen = jobs.value.get(id)
         if (seen && streaming.value && seen !== known) continue
-        try { put(await get<Job>('/jobs/' + id)) } catch { /* asked again in a moment */ }
+        try {
+          put(await get<Job>('/jobs/' + id))
+        } catch {
+          /* asked again in a moment */
+        }
       }
-    } finally { watched.delete(id) }
+    } finally {
+      watched.delete(id)
+    }
   }
 
-  const setReachable = (ok: boolean): void => { reachable.value = ok }
+  const setReachable = (ok: boolean): void => {
+    reachable.value = ok
+  }
   return { jobs, running, reachable, streaming, open, close, on, put, follow, setReachable }
 })

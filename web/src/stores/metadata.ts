@@ -11,17 +11,29 @@ export const useMetadata = defineStore('metadata', () => {
   let loading: Promise<void> | null = null
 
   function load(): Promise<void> {
-    loading ??= get<Metadata>('/metadata').then(m => { metadata.value = m }).catch(e => { loading = null; throw e })
+    loading ??= get<Metadata>('/metadata')
+      .then(m => {
+        metadata.value = m
+      })
+      .catch(e => {
+        loading = null
+        throw e
+      })
     return loading
   }
 
   // what the machinery keeps for itself (id, version, the import it came from) is no column, filter or input
   const useful = (f: Field): boolean => !f.system || ['created_at', 'updated_at', 'owner_id'].includes(f.name)
-  const byName = computed(() => new Map((metadata.value?.entities ?? []).map(e => [e.name, { ...e, fields: e.fields.filter(useful) }])))
-  const fieldMaps = computed(() => new Map([...byName.value].map(([n, e]) => [n, new Map(e.fields.map(f => [f.name, f]))])))
+  const byName = computed(
+    () => new Map((metadata.value?.entities ?? []).map(e => [e.name, { ...e, fields: e.fields.filter(useful) }])),
+  )
+  const fieldMaps = computed(
+    () => new Map([...byName.value].map(([n, e]) => [n, new Map(e.fields.map(f => [f.name, f]))])),
+  )
 
   const entity = (name: string): Entity | undefined => byName.value.get(name)
-  const field = (name: string, f: string): Field | undefined => fieldMaps.value.get(name)?.get(f) ?? fieldMaps.value.get(name)?.get(f.replace(/_id$/, ''))
+  const field = (name: string, f: string): Field | undefined =>
+    fieldMaps.value.get(name)?.get(f) ?? fieldMaps.value.get(name)?.get(f.replace(/_id$/, ''))
   const text = (label: Label | undefined | null): string => (label ? label[session.lang] || label.en : '')
   const label = (name: string, f: string): string => text(field(name, f)?.label) || f
   function option(name: string, f: string, value: unknown): string {

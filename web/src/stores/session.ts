@@ -28,7 +28,9 @@ export const useSession = defineStore('session', () => {
     document.documentElement.classList.toggle('dark', dark.value)
   }
   system.addEventListener('change', paint)
-  setInterval(() => { dayNow.value = Date.now() }, 60_000)
+  setInterval(() => {
+    dayNow.value = Date.now()
+  }, 60_000)
   paint()
 
   async function accept(s: Session): Promise<void> {
@@ -54,7 +56,11 @@ export const useSession = defineStore('session', () => {
   }
 
   async function change(settings: Partial<Session['user']>): Promise<void> {
-    if (settings.theme) { theme.value = settings.theme; write('patron.theme', settings.theme); paint() }
+    if (settings.theme) {
+      theme.value = settings.theme
+      write('patron.theme', settings.theme)
+      paint()
+    }
     if (settings.density) density.value = settings.density
     if (settings.language) await setLanguage(settings.language)
     if (!session.value) return
@@ -66,7 +72,10 @@ export const useSession = defineStore('session', () => {
     await request('/session', { method: 'DELETE' }).catch(() => undefined)
     forget()
   }
-  function forget(): void { session.value = null; setupNeeded.value = false }
+  function forget(): void {
+    session.value = null
+    setupNeeded.value = false
+  }
 
   function may(entity: string, what: 'read' | 'write' | 'create' | 'delete'): boolean {
     const right = session.value?.permissions?.[entity]?.[what]
@@ -74,5 +83,21 @@ export const useSession = defineStore('session', () => {
     return right === true || (typeof right === 'string' && right !== 'none')
   }
 
-  return { session, setupNeeded, theme, density, dark, lang, currency, zone, today, load, accept, change, signOut, forget, may }
+  return {
+    session,
+    setupNeeded,
+    theme,
+    density,
+    dark,
+    lang,
+    currency,
+    zone,
+    today,
+    load,
+    accept,
+    change,
+    signOut,
+    forget,
+    may,
+  }
 })

@@ -22,13 +22,23 @@ export const useValue = defineStore('value', () => {
     } catch (e) {
       if (e instanceof Problem && e.code === 'no-value-yet') {
         const p = e.body.params ?? {}
-        none.value = { customers: Number(p.customers) || 0, orders: Number(p.orders) || 0, needed: Number(p.needed) || 0 }
+        none.value = {
+          customers: Number(p.customers) || 0,
+          orders: Number(p.orders) || 0,
+          needed: Number(p.needed) || 0,
+        }
         overview.value = null
         loaded = true
       } else if (e instanceof Problem) error.value = e
       else throw e
-    } finally { loading.value = false }
+    } finally {
+      loading.value = false
+    }
   }
-  function forget(): void { overview.value = null; none.value = null; loaded = false }
+  function forget(): void {
+    overview.value = null
+    none.value = null
+    loaded = false
+  }
   return { overview, none, error, loading, load, forget }
 })

@@ -2,14 +2,28 @@
 export type Lang = 'zh' | 'en'
 
 const MINUS = '\u2212'
-const symbols: Record<string, string> = { CNY: '¥', JPY: 'JP¥', USD: '$', EUR: '€', GBP: '£', HKD: 'HK$', TWD: 'NT$', KRW: '₩', INR: '₹', SGD: 'S$', AUD: 'A$', CAD: 'C$' }
+const symbols: Record<string, string> = {
+  CNY: '¥',
+  JPY: 'JP¥',
+  USD: '$',
+  EUR: '€',
+  GBP: '£',
+  HKD: 'HK$',
+  TWD: 'NT$',
+  KRW: '₩',
+  INR: '₹',
+  SGD: 'S$',
+  AUD: 'A$',
+  CAD: 'C$',
+}
 const noDecimals = new Set(['JPY', 'KRW', 'VND', 'CLP', 'ISK', 'XAF', 'XOF', 'PYG', 'UGX'])
 const formats = new Map<string, Intl.NumberFormat>()
 
 function format(min: number, max: number): Intl.NumberFormat {
   const key = min + '/' + max
   let f = formats.get(key)
-  if (!f) formats.set(key, f = new Intl.NumberFormat('en-US', { minimumFractionDigits: min, maximumFractionDigits: max }))
+  if (!f)
+    formats.set(key, (f = new Intl.NumberFormat('en-US', { minimumFractionDigits: min, maximumFractionDigits: max })))
   return f
 }
 
@@ -44,7 +58,10 @@ export function symbolOf(currency: string): string {
   return symbols[currency] ?? currency + ' '
 }
 
-export interface Scale { divisor: number; unit: string }
+export interface Scale {
+  divisor: number
+  unit: string
+}
 
 /** Chinese counts in 万 and 亿, English in k, M and B. */
 export function scaleFor(value: number, lang: Lang): Scale {
@@ -65,11 +82,17 @@ function scaled(value: number, scale: Scale, decimals?: number): string {
   const a = Math.abs(v)
   if (decimals !== undefined) return number(v, decimals)
   switch (scale.unit) {
-    case '万': return number(v, a < 999.95 ? 1 : 0)
-    case '亿': return number(v, 1, a < 10 ? 2 : 1)
-    case 'k': return number(v, a < 99.95 ? 1 : 0)
-    case 'M': case 'B': return number(v, a < 99.995 ? 2 : 1)
-    default: return a >= 100 || v === 0 ? number(v) : number(v, 2)
+    case '万':
+      return number(v, a < 999.95 ? 1 : 0)
+    case '亿':
+      return number(v, 1, a < 10 ? 2 : 1)
+    case 'k':
+      return number(v, a < 99.95 ? 1 : 0)
+    case 'M':
+    case 'B':
+      return number(v, a < 99.995 ? 2 : 1)
+    default:
+      return a >= 100 || v === 0 ? number(v) : number(v, 2)
   }
 }
 
@@ -94,7 +117,8 @@ export function moneyFull(value: unknown, currency: string, symbol = false): str
 
 /** `61.4 – 114.8 万`: both ends in one unit, named once. */
 export function range(low: unknown, high: unknown, lang: Lang): string {
-  const a = toNumber(low), b = toNumber(high)
+  const a = toNumber(low),
+    b = toNumber(high)
   if (a === null || b === null) return '–'
   const scale = scaleFor(Math.max(Math.abs(a), Math.abs(b)), lang)
   const decimals = scale.unit ? undefined : Math.max(Math.abs(a), Math.abs(b)) >= 100 ? 0 : 2
@@ -118,10 +142,14 @@ const DAY = 86_400_000
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 
 export function dayOf(time: number, zone = 'UTC'): string {
-  return new Intl.DateTimeFormat('en-CA', { timeZone: zone, year: 'numeric', month: '2-digit', day: '2-digit' }).format(time)
+  return new Intl.DateTimeFormat('en-CA', { timeZone: zone, year: 'numeric', month: '2-digit', day: '2-digit' }).format(
+    time,
+  )
 }
 
-function dayNumber(day: string): number { return Math.round(Date.parse(day + 'T00:00:00Z') / DAY) }
+function dayNumber(day: string): number {
+  return Math.round(Date.parse(day + 'T00:00:00Z') / DAY)
+}
 
 /** `11月20日` / `20 Nov` within the year, else `2025-11-20` / `20 Nov 2025`. */
 export function date(day: string | null | undefined, lang: Lang, today: string): string {
@@ -146,14 +174,35 @@ export function relativeDay(day: string | null | undefined, lang: Lang, today: s
   return lang === 'zh' ? `${n} 天前` : `${n} days ago`
 }
 
+/** `2026年5月` / `May 2026`. */
+export function month(day: string, lang: Lang): string {
+  const [y, m] = day.split('-').map(Number)
+  if (!y || !m) return day
+  return lang === 'zh' ? `${y}年${m}月` : `${months[m - 1]} ${y}`
+}
+
+const weekdays = { zh: '日一二三四五六', en: ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'] }
+
+/** The head of a day in a timeline: `今天`, `11月18日 周三`, `Wed 18 Nov`, `2025-08-28`. */
+export function dayHead(day: string, lang: Lang, today: string): string {
+  const n = dayNumber(today) - dayNumber(day)
+  if (n === 0 || n === 1) return relativeDay(day, lang, today)
+  if (!(Math.abs(n) <= 180)) return date(day, lang, today)
+  const w = new Date(day + 'T00:00:00Z').getUTCDay()
+  return lang === 'zh' ? `${date(day, lang, today)} 周${weekdays.zh[w]}` : `${weekdays.en[w]} ${date(day, lang, today)}`
+}
+
 export function clock(time: number, zone = 'UTC'): string {
-  return new Intl.DateTimeFormat('en-GB', { timeZone: zone, hour: '2-digit', minute: '2-digit', hour12: false }).format(time)
+  return new Intl.DateTimeFormat('en-GB', { timeZone: zone, hour: '2-digit', minute: '2-digit', hour12: false }).format(
+    time,
+  )
 }
 
 /** `今天 09:12`, `昨天 17:40`, `11月18日`. */
 export function moment(time: number | null | undefined, lang: Lang, zone: string, now = Date.now()): string {
   if (!time) return '–'
-  const day = dayOf(time, zone), today = dayOf(now, zone)
+  const day = dayOf(time, zone),
+    today = dayOf(now, zone)
   const n = dayNumber(today) - dayNumber(day)
   if (n === 0 || n === 1) return `${relativeDay(day, lang, today)} ${clock(time, zone)}`
   return date(day, lang, today)
@@ -166,7 +215,8 @@ export function dateTime(time: number, lang: Lang, zone: string): string {
 /** `约 8 秒` / `about 8 s`. */
 export function duration(seconds: number, lang: Lang): string {
   if (seconds < 0.95) return lang === 'zh' ? '不到 1 秒' : 'under 1 s'
-  if (seconds < 90) return lang === 'zh' ? `${Math.max(1, Math.round(seconds))} 秒` : `${Math.max(1, Math.round(seconds))} s`
+  if (seconds < 90)
+    return lang === 'zh' ? `${Math.max(1, Math.round(seconds))} 秒` : `${Math.max(1, Math.round(seconds))} s`
   const minutes = Math.round(seconds / 60)
   return lang === 'zh' ? `${minutes} 分钟` : `${minutes} min`
 }

@@ -8,7 +8,11 @@ import * as f from './format'
 export function useFormat() {
   const s = useSession()
   return {
-    number: f.number, signed: f.signed, percent: f.percent, bytes: f.bytes, capped: f.capped,
+    number: f.number,
+    signed: f.signed,
+    percent: f.percent,
+    bytes: f.bytes,
+    capped: f.capped,
     money: (v: unknown, currency = s.currency) => f.money(v, currency, s.lang),
     moneyFull: (v: unknown, currency = s.currency, symbol = false) => f.moneyFull(v, currency, symbol),
     range: (a: unknown, b: unknown) => f.range(a, b, s.lang),
@@ -28,7 +32,8 @@ export function useProblemText(): (error: unknown) => string {
   const { t } = useI18n()
   return error => {
     if (!(error instanceof Problem)) return t('problem.unknown')
-    if (error.body.errors?.[0]?.message && error.code === 'validation') return error.body.errors.map(e => e.message).join(' ')
+    if (error.body.errors?.[0]?.message && error.code === 'validation')
+      return error.body.errors.map(e => e.message).join(' ')
     if (error.body.title) return error.body.title
     if (error.code === 'client-offline') return t('problem.offline')
     if (error.code === 'client-timeout') return t('problem.timeout')
@@ -42,13 +47,29 @@ export function useMedia(query: string): Ref<boolean> {
   if (!r) {
     const m = matchMedia(query)
     const made = ref(m.matches)
-    m.addEventListener('change', () => { made.value = m.matches })
-    widths.set(query, r = made)
+    m.addEventListener('change', () => {
+      made.value = m.matches
+    })
+    widths.set(query, (r = made))
   }
   return r
 }
 export const usePhone = (): Ref<boolean> => useMedia('(max-width: 639px)')
 export const useNarrow = (): Ref<boolean> => useMedia('(max-width: 959px)')
+
+/** The width of an element in pixels, so that what is drawn in it keeps the size of its letters. */
+export function useWidth(element: () => Element | null, start: number): Ref<number> {
+  const width = ref(start)
+  const observer = new ResizeObserver(list => {
+    width.value = Math.round(list[0]?.contentRect.width || start)
+  })
+  onMounted(() => {
+    const e = element()
+    if (e) observer.observe(e)
+  })
+  onBeforeUnmount(() => observer.disconnect())
+  return width
+}
 
 /** True after 300 ms of waiting, so that quick answers show no placeholder. */
 export function useSlow(waiting: () => boolean): ComputedRef<boolean> {
@@ -57,7 +78,13 @@ export function useSlow(waiting: () => boolean): ComputedRef<boolean> {
   let since = 0
   onMounted(() => {
     timer = setInterval(() => {
-      if (!waiting()) { since = 0; late.value = false } else { since ||= Date.now(); if (Date.now() - since > 250) late.value = true }
+      if (!waiting()) {
+        since = 0
+        late.value = false
+      } else {
+        since ||= Date.now()
+        if (Date.now() - since > 250) late.value = true
+      }
     }, 100)
   })
   onBeforeUnmount(() => clearInterval(timer))
@@ -81,7 +108,9 @@ export function toCsv(rows: (string | number | null)[][]): Blob {
     const safe = /^[=+\-@\t\r]/.test(v) && !/^-?[\d.,]+$/.test(v) ? "'" + v : v
     return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
   }
-  return new Blob(['\ufeff' + rows.map(r => r.map(cell).join(',')).join('\r\n') + '\r\n'], { type: 'text/csv;charset=utf-8' })
+  return new Blob(['\ufeff' + rows.map(r => r.map(cell).join(',')).join('\r\n') + '\r\n'], {
+    type: 'text/csv;charset=utf-8',
+  })
 }
 
 const isMac = /Mac|iPhone|iPad/.test(navigator.platform)
@@ -91,5 +120,9 @@ export const keyName = (letter: string): string => (isMac ? '⌘' + letter : 'Ct
 export function typing(e: KeyboardEvent): boolean {
   if (e.isComposing || e.keyCode === 229) return true
   const el = e.target as HTMLElement | null
-  return !!el && (el.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(el.tagName) && !['checkbox', 'radio'].includes((el as HTMLInputElement).type))
+  return (
+    !!el &&
+    (el.isContentEditable ||
+      (/^(INPUT|TEXTAREA|SELECT)$/.test(el.tagName) && !['checkbox', 'radio'].includes((el as HTMLInputElement).type)))
+  )
 }

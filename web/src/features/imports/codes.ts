@@ -10,6 +10,13 @@ const texts: Record<string, () => Promise<{ default: Record<string, string> }>> 
 export function useCodes(): (code: string, params?: Record<string, unknown>) => string {
   const session = useSession()
   const table = shallowRef<Record<string, string>>({})
-  watchEffect(() => { void texts[session.lang]?.().then(m => { table.value = m.default }) })
-  return (code, params) => (table.value['cell.' + code] ?? table.value[code] ?? code).replace(/\{(\w+)\}/g, (_, k: string) => String(params?.[k] ?? ''))
+  watchEffect(() => {
+    void texts[session.lang]?.().then(m => {
+      table.value = m.default
+    })
+  })
+  return (code, params) =>
+    (table.value['cell.' + code] ?? table.value[code] ?? code).replace(/\{(\w+)\}/g, (_, k: string) =>
+      String(params?.[k] ?? ''),
+    )
 }

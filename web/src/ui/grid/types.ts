@@ -1,6 +1,25 @@
 import type { Filter, FilterLeaf } from '@/api/types'
 
-export type Widget = 'title' | 'seal' | 'value' | 'alive' | 'rfm' | 'text' | 'int' | 'money' | 'date' | 'relative' | 'moment' | 'enum' | 'bool' | 'link' | 'person' | 'step' | 'percent' | 'contact' | 'ledger'
+export type Widget =
+  | 'title'
+  | 'seal'
+  | 'value'
+  | 'alive'
+  | 'rfm'
+  | 'text'
+  | 'int'
+  | 'money'
+  | 'date'
+  | 'relative'
+  | 'moment'
+  | 'enum'
+  | 'bool'
+  | 'link'
+  | 'person'
+  | 'step'
+  | 'percent'
+  | 'contact'
+  | 'ledger'
 
 export interface GridColumn {
   id: string
@@ -25,4 +44,5 @@ export interface GridColumn {
 }
 
 export const isLeaf = (f: Filter): f is FilterLeaf => 'field' in f
-export const allOf = (list: Filter[]): Filter | null => (list.length === 0 ? null : list.length === 1 ? list[0]! : { and: list })
+export const allOf = (list: Filter[]): Filter | null =>
+  list.length === 0 ? null : list.length === 1 ? list[0]! : { and: list }

@@ -7,14 +7,33 @@ import type { GridColumn } from './types'
 export function useColumns(name: string, columns: ComputedRef<GridColumn[]>) {
   const key = 'patron.columns.' + name
   const chosen = ref<Record<string, boolean>>({})
-  try { chosen.value = JSON.parse(read(key) ?? '{}') as Record<string, boolean> } catch { chosen.value = {} }
-  const w1440 = useMedia('(min-width: 1440px)'), w1200 = useMedia('(min-width: 1200px)'), w960 = useMedia('(min-width: 960px)')
+  try {
+    chosen.value = JSON.parse(read(key) ?? '{}') as Record<string, boolean>
+  } catch {
+    chosen.value = {}
+  }
+  const w1440 = useMedia('(min-width: 1440px)'),
+    w1200 = useMedia('(min-width: 1200px)'),
+    w960 = useMedia('(min-width: 960px)')
   const room = computed(() => (w1440.value ? 1440 : w1200.value ? 1200 : w960.value ? 960 : 640))
   const wanted = (c: GridColumn): boolean => chosen.value[c.id] ?? !c.hidden
-  const visible = computed(() => Object.fromEntries(columns.value.map(c => [c.id, c.fixed || (wanted(c) && (chosen.value[c.id] === true || (c.from ?? 0) <= room.value))])))
+  const visible = computed(() =>
+    Object.fromEntries(
+      columns.value.map(c => [
+        c.id,
+        c.fixed || (wanted(c) && (chosen.value[c.id] === true || (c.from ?? 0) <= room.value)),
+      ]),
+    ),
+  )
   const ticked = computed(() => Object.fromEntries(columns.value.map(c => [c.id, c.fixed || wanted(c)])))
   const dropped = computed(() => columns.value.filter(c => wanted(c) && !visible.value[c.id]).length)
-  function toggle(id: string, on: boolean): void { chosen.value = { ...chosen.value, [id]: on }; write(key, JSON.stringify(chosen.value)) }
-  function reset(): void { chosen.value = {}; write(key, '{}') }
+  function toggle(id: string, on: boolean): void {
+    chosen.value = { ...chosen.value, [id]: on }
+    write(key, JSON.stringify(chosen.value))
+  }
+  function reset(): void {
+    chosen.value = {}
+    write(key, '{}')
+  }
   return { visible, ticked, dropped, toggle, reset }
 }

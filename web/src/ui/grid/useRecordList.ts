@@ -2,9 +2,16 @@ import { ref, shallowRef, type Ref } from 'vue'
 import { get, query } from '@/api/client'
 import type { Count, Filter, Page, RecordRow } from '@/api/types'
 
-export interface ListQuery { path: string; fields: string[]; filter: Filter | null; sort: string; trash?: boolean }
+export interface ListQuery {
+  path: string
+  fields: string[]
+  filter: Filter | null
+  sort: string
+  trash?: boolean
+}
 
-const FIRST = 100, NEXT = 200
+const FIRST = 100,
+  NEXT = 200
 
 /** Records by keyset pages: the next page is fetched while the last one is being read. */
 export function useRecordList(ask: () => ListQuery) {
@@ -21,10 +28,20 @@ export function useRecordList(ask: () => ListQuery) {
   async function fetchPage(cursor: string | null, mine: number): Promise<Page | null> {
     const q = ask()
     abort = new AbortController()
-    const page = await get<Page>(q.path + query({
-      fields: q.fields.join(','), sort: q.sort, filter: q.filter ? JSON.stringify(q.filter) : null, limit: cursor ? NEXT : FIRST, cursor,
-      count: cursor ? null : 'capped', include: 'titles', trash: q.trash ? 1 : null,
-    }), { signal: abort.signal })
+    const page = await get<Page>(
+      q.path +
+        query({
+          fields: q.fields.join(','),
+          sort: q.sort,
+          filter: q.filter ? JSON.stringify(q.filter) : null,
+          limit: cursor ? NEXT : FIRST,
+          cursor,
+          count: cursor ? null : 'capped',
+          include: 'titles',
+          trash: q.trash ? 1 : null,
+        }),
+      { signal: abort.signal },
+    )
     return mine === turn ? page : null
   }
 
@@ -44,7 +61,9 @@ export function useRecordList(ask: () => ListQuery) {
       loaded.value = true
     } catch (e) {
       if (mine === turn) error.value = e
-    } finally { if (mine === turn) loading.value = false }
+    } finally {
+      if (mine === turn) loading.value = false
+    }
   }
 
   async function more(): Promise<void> {
@@ -59,7 +78,15 @@ export function useRecordList(ask: () => ListQuery) {
       next.value = page.next
     } catch (e) {
       if (mine === turn) error.value = e
-    } finally { if (mine === turn) loading.value = false }
+    } finally {
+      if (mine === turn) loading.value = false
+    }
+  }
+
+  /** Goes on after a page that failed. */
+  function again(): void {
+    error.value = null
+    void more()
   }
 
   function put(row: RecordRow, names?: Record<string, string>): void {
@@ -71,16 +98,25 @@ export function useRecordList(ask: () => ListQuery) {
   function remove(ids: Set<string>): void {
     const before = rows.value.length
     rows.value = rows.value.filter(r => !ids.has(r.id))
-    if (count.value && !count.value.capped) count.value = { ...count.value, value: count.value.value - (before - rows.value.length) }
+    if (count.value && !count.value.capped)
+      count.value = { ...count.value, value: count.value.value - (before - rows.value.length) }
   }
   async function refreshOne(id: string): Promise<void> {
     if (!rows.value.some(r => r.id === id)) return
     const q = ask()
-    const page = await get<Page>(q.path + query({ fields: q.fields.join(','), filter: JSON.stringify({ field: 'id', op: 'eq', value: id }), limit: 1, include: 'titles' })).catch(() => null)
+    const page = await get<Page>(
+      q.path +
+        query({
+          fields: q.fields.join(','),
+          filter: JSON.stringify({ field: 'id', op: 'eq', value: id }),
+          limit: 1,
+          include: 'titles',
+        }),
+    ).catch(() => null)
     const row = page?.items[0]
     if (row) put(row, page?.titles)
   }
 
-  return { rows, titles, count, next, loading, loaded, error, reload, more, put, remove, refreshOne }
+  return { rows, titles, count, next, loading, loaded, error, reload, more, again, put, remove, refreshOne }
 }
 export type RecordList = ReturnType<typeof useRecordList>

@@ -12,16 +12,30 @@ export function useShow(): (entity: string, field: string, value: unknown, title
     if (value === null || value === undefined || value === '') return t('form.empty')
     const f = meta.field(entity, field)
     switch (f?.type) {
-      case 'money': return fmt.moneyFull(value, (value as { currency?: string }).currency ?? undefined, true)
-      case 'enum': return meta.option(entity, field, value)
-      case 'bool': return value ? t('form.yes') : t('form.no')
-      case 'date': return fmt.date(String(value))
-      case 'datetime': return fmt.dateTime(Number(value))
-      case 'int': return number(value)
-      case 'real': return number(value, 0, 4)
-      case 'percent': return fmt.percent(value, 1)
-      case 'link': return titles?.[String(value)] ?? t('form.record', { id: String(value) })
-      default: return typeof value === 'object' ? ('amount' in (value as object) ? fmt.moneyFull(value, (value as { currency: string }).currency, true) : JSON.stringify(value)) : String(value)
+      case 'money':
+        return fmt.moneyFull(value, (value as { currency?: string }).currency ?? undefined, true)
+      case 'enum':
+        return meta.option(entity, field, value)
+      case 'bool':
+        return value ? t('form.yes') : t('form.no')
+      case 'date':
+        return fmt.date(String(value))
+      case 'datetime':
+        return fmt.dateTime(Number(value))
+      case 'int':
+        return number(value)
+      case 'real':
+        return number(value, 0, 4)
+      case 'percent':
+        return fmt.percent(value, 1)
+      case 'link':
+        return titles?.[String(value)] ?? t('form.record', { id: String(value) })
+      default:
+        return typeof value === 'object'
+          ? 'amount' in (value as object)
+            ? fmt.moneyFull(value, (value as { currency: string }).currency, true)
+            : JSON.stringify(value)
+          : String(value)
     }
   }
 }
