@@ -227,12 +227,12 @@ export interface PreviewCell {
   code?: string | null
   message?: string | null
   changed?: boolean
-  /** creates a customer */
-  new?: boolean
 }
 export interface PreviewRow {
   row: number
   cells: PreviewCell[]
+  /** the row is good, and its customer will be made */
+  new_customer: boolean
 }
 
 export interface Interval {
