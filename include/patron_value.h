@@ -283,10 +283,23 @@ struct pv_fit {
     double correlation; /* gamma-gamma: of x with log mean spend; 0 otherwise */
 };
 
+/* How the times between purchases are spread, beyond what cells hold. */
+struct pv_gaps {
+    double sum_log; /* of the logarithms of the times from purchase to purchase, in units */
+    uint64_t count;
+};
+
+/* Of all purchases up to the end of day `end`. */
+PV_API struct pv_gaps pv_history_gaps(const struct pv_history *history, int32_t end,
+                                      double unit_days);
+
 struct pv_fit_options {
     double unit_days;   /* > 0; 7 or 1 */
     double money_scale; /* > 0; minor units in one major */
     int threads;        /* 0 or 1: this thread only */
+    /* May be NULL. Models of regular buyers need it for a loglik that can be compared with those of
+     * other models; parameters do not depend on it. */
+    const struct pv_gaps *gaps;
 };
 
 /*
@@ -467,7 +480,8 @@ struct pv_candidate {
 };
 
 /*
- * Fits every model of repeat purchases to `rows` and, when holdout_units > 0, tries it on the
+ * Fits every model of repeat purchases (those of regular buyers when options->gaps is there) to
+ * `rows` and, when holdout_units > 0, tries it on the
  * x_star of that many units. Of the usable ones within 1 % of the smallest root mean squared error
  * in the hold-out (of all, without one), the smallest BIC wins: *ret_best, or -1 when none is
  * usable. *ret_like: the next one when its BIC is less than 2 larger, so that the data cannot tell

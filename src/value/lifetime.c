@@ -275,7 +275,7 @@ static void next_terms(struct grid *g, double factor)
     for (size_t i = 0; i < g->n; i++) {
         if (PV_LIKELY(g->v[i] > 0.0)) {
             g->v[i] *= factor * g->ratio[i];
-        } else {
+        } else if (g->log_v[i] > -INFINITY) {
             g->log_v[i] += log_factor + log(g->ratio[i]);
             if (g->log_v[i] > -600.0) {
                 g->v[i] = exp(g->log_v[i]);
