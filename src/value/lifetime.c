@@ -158,8 +158,9 @@ static double survival_integral(const struct pv_lifetime *life, const double *ph
         }
         total += sum;
         tau = half >= 0.5 * (to - tau) ? to : tau + 2.0 * half;
-        /* What is left is under the integrand here / delta, and that under sum / (2 half). */
-        if (sum < 1e-17 * total * 2.0 * half * delta)
+        /* What is left is under the integrand here, itself under sum / (2 half), times what time is
+         * left, or / delta. */
+        if (sum * fmin(to - tau, 1.0 / delta) < 1e-17 * total * 2.0 * half)
             break;
     }
     return total;

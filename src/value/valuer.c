@@ -498,20 +498,21 @@ static void work_customer(const struct pv_valuer *v, const struct pv_customer *r
 
 /* For a row the valuer was not told about: its groups are made on the way. */
 static int work_stranger(const struct pv_valuer *v, const struct pv_customer *row,
-                         struct outlook *o, struct worked *w)
+                         const struct pv_states *states, struct worked *w)
 {
+    struct outlook o = {.states = *states};
     struct pv_group own[PV_MAX_REGULAR] = {{0}};
     int rc = 0;
-    for (int j = 0; j < o->states.n && rc == 0; j++) {
+    for (int j = 0; j < states->n && rc == 0; j++) {
         own[j] = (struct pv_group){.x = v->states * row->x + j, .T = row->T};
         rc = fill_groups(v, &own[j], 1);
-        o->group[j] = &own[j];
+        o.group[j] = &own[j];
     }
     if (rc == 0) {
-        mix_states(v, o);
-        work_customer(v, row, o, NULL, w);
+        mix_states(v, &o);
+        work_customer(v, row, &o, NULL, w);
     }
-    for (int j = 0; j < o->states.n; j++)
+    for (int j = 0; j < states->n; j++)
         free(own[j].tail);
     return rc;
 }
@@ -534,7 +535,7 @@ static int work_row(const struct pv_valuer *v, const struct pv_customer *row, st
         size_t xi = find_x(v, v->states * row->x + j);
         o.group[j] = find_group(v, xi, row->T);
         if (!o.group[j])
-            return work_stranger(v, row, &o, w);
+            return work_stranger(v, row, &o.states, w);
         first = j == 0 ? xi : first;
     }
     mix_states(v, &o);
