@@ -227,9 +227,10 @@ enum pv_verdict {
     PV_VERDICT_SAME_DAY,            /* "everybody-same-day": no time passed in the data */
     PV_VERDICT_NOT_CONVERGED,       /* "not-converged" */
     PV_VERDICT_BOUNDARY,            /* "boundary": a parameter stopped at its limit */
-    PV_VERDICT_RIDGE,         /* "ridge": parameters run off together, the data do not fix them */
-    PV_VERDICT_NOBODY_LEAVES, /* "nobody-leaves": a / (a + b) near 0, everybody stays for ever */
-    PV_VERDICT_Q_AT_MOST_ONE, /* "q-at-most-one": spend has no mean */
+    PV_VERDICT_RIDGE,            /* "ridge": parameters run off together, the data do not fix them;
+                                    usable when they fix what is predicted */
+    PV_VERDICT_NOBODY_LEAVES,    /* "nobody-leaves": everybody stays, as far as the data go */
+    PV_VERDICT_Q_AT_MOST_ONE,    /* "q-at-most-one": spend has no mean */
     PV_VERDICT_CORRELATED_SPEND, /* "correlated-spend": frequent buyers spend differently; usable */
     PV_VERDICT_CONSTANT_SPEND,   /* "constant-spend": no spread in what purchases cost */
     PV_VERDICT_NO_SPEND,         /* "no-spend": no repeat purchase with money */
@@ -269,8 +270,8 @@ struct pv_fit {
     const char *name[PV_MAX_PARAMS]; /* static */
     double param[PV_MAX_PARAMS];
     double std_error[PV_MAX_PARAMS]; /* of the parameter itself (delta method); NaN when unknown */
-    /* Covariance of the logarithms of the parameters, row-major params x params; zeros if unknown.
-     */
+    /* Covariance of the logarithms of the parameters, row-major params x params; zeros if unknown,
+     * on a usable ridge cut to a factor of ten. */
     double log_cov[PV_MAX_PARAMS * PV_MAX_PARAMS];
     double loglik;
     enum pv_verdict verdict;
@@ -303,11 +304,11 @@ struct pv_fit_options {
 };
 
 /*
- * A model by maximum likelihood on cells. Trust-region Newton in the logarithms
- * of the parameters with exact first and second derivatives; standard errors from the observed
- * information. Returns 0 even when the fit must not be trusted: read ret_fit->verdict.
- * PV_ERR_ARGUMENT for a model of spend and for cells that the kind of model does not allow. For
- * OPPORTUNITY and CONTRACT unit_days is kept, not used. O(cells x iterations).
+ * A model by maximum likelihood on cells. Trust-region Newton in the logarithms of the parameters
+ * with exact first and second derivatives; standard errors from the observed information. Returns 0
+ * even when the fit must not be trusted: read ret_fit->verdict. PV_ERR_ARGUMENT for a model of
+ * spend and for cells that the kind of model does not allow. For OPPORTUNITY and CONTRACT unit_days
+ * is kept, not used. O(cells x iterations).
  */
 PV_API PV_WARN_UNUSED int pv_fit_model(const struct pv_model *model, const struct pv_cells *cells,
                                        const struct pv_fit_options *options,
