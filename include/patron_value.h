@@ -227,9 +227,10 @@ enum pv_verdict {
     PV_VERDICT_SAME_DAY,            /* "everybody-same-day": no time passed in the data */
     PV_VERDICT_NOT_CONVERGED,       /* "not-converged" */
     PV_VERDICT_BOUNDARY,            /* "boundary": a parameter stopped at its limit */
-    PV_VERDICT_RIDGE,         /* "ridge": parameters run off together, the data do not fix them */
-    PV_VERDICT_NOBODY_LEAVES, /* "nobody-leaves": a / (a + b) near 0, everybody stays for ever */
-    PV_VERDICT_Q_AT_MOST_ONE, /* "q-at-most-one": spend has no mean */
+    PV_VERDICT_RIDGE,            /* "ridge": parameters run off together, the data do not fix them;
+                                    usable when they fix what is predicted */
+    PV_VERDICT_NOBODY_LEAVES,    /* "nobody-leaves": everybody stays, as far as the data go */
+    PV_VERDICT_Q_AT_MOST_ONE,    /* "q-at-most-one": spend has no mean */
     PV_VERDICT_CORRELATED_SPEND, /* "correlated-spend": frequent buyers spend differently; usable */
     PV_VERDICT_CONSTANT_SPEND,   /* "constant-spend": no spread in what purchases cost */
     PV_VERDICT_NO_SPEND,         /* "no-spend": no repeat purchase with money */
@@ -269,8 +270,8 @@ struct pv_fit {
     const char *name[PV_MAX_PARAMS]; /* static */
     double param[PV_MAX_PARAMS];
     double std_error[PV_MAX_PARAMS]; /* of the parameter itself (delta method); NaN when unknown */
-    /* Covariance of the logarithms of the parameters, row-major params x params; zeros if unknown.
-     */
+    /* Covariance of the logarithms of the parameters, row-major params x params; zeros if unknown,
+     * on a usable ridge cut to a factor of ten. */
     double log_cov[PV_MAX_PARAMS * PV_MAX_PARAMS];
     double loglik;
     enum pv_verdict verdict;
@@ -283,18 +284,31 @@ struct pv_fit {
     double correlation; /* gamma-gamma: of x with log mean spend; 0 otherwise */
 };
 
+/* How the times between purchases are spread, beyond what cells hold. */
+struct pv_gaps {
+    double sum_log; /* of the logarithms of the times from purchase to purchase, in units */
+    uint64_t count;
+};
+
+/* Of all purchases up to the end of day `end`. */
+PV_API struct pv_gaps pv_history_gaps(const struct pv_history *history, int32_t end,
+                                      double unit_days);
+
 struct pv_fit_options {
     double unit_days;   /* > 0; 7 or 1 */
     double money_scale; /* > 0; minor units in one major */
     int threads;        /* 0 or 1: this thread only */
+    /* May be NULL. Models of regular buyers need it for a loglik that can be compared with those of
+     * other models; parameters do not depend on it. */
+    const struct pv_gaps *gaps;
 };
 
 /*
- * A model by maximum likelihood on cells. Trust-region Newton in the logarithms
- * of the parameters with exact first and second derivatives; standard errors from the observed
- * information. Returns 0 even when the fit must not be trusted: read ret_fit->verdict.
- * PV_ERR_ARGUMENT for a model of spend and for cells that the kind of model does not allow. For
- * OPPORTUNITY and CONTRACT unit_days is kept, not used. O(cells x iterations).
+ * A model by maximum likelihood on cells. Trust-region Newton in the logarithms of the parameters
+ * with exact first and second derivatives; standard errors from the observed information. Returns 0
+ * even when the fit must not be trusted: read ret_fit->verdict. PV_ERR_ARGUMENT for a model of
+ * spend and for cells that the kind of model does not allow. For OPPORTUNITY and CONTRACT unit_days
+ * is kept, not used. O(cells x iterations).
  */
 PV_API PV_WARN_UNUSED int pv_fit_model(const struct pv_model *model, const struct pv_cells *cells,
                                        const struct pv_fit_options *options,
@@ -467,7 +481,8 @@ struct pv_candidate {
 };
 
 /*
- * Fits every model of repeat purchases to `rows` and, when holdout_units > 0, tries it on the
+ * Fits every model of repeat purchases (those of regular buyers when options->gaps is there) to
+ * `rows` and, when holdout_units > 0, tries it on the
  * x_star of that many units. Of the usable ones within 1 % of the smallest root mean squared error
  * in the hold-out (of all, without one), the smallest BIC wins: *ret_best, or -1 when none is
  * usable. *ret_like: the next one when its BIC is less than 2 larger, so that the data cannot tell

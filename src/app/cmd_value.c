@@ -295,6 +295,9 @@ static int choose_model(const struct options *o, const struct work *w,
     double held_out = w->calibration ? r->holdout_units : 0.0;
     int rc = 0;
     r->tried_from = w->calibration ? r->calibrate_to : part_of(&h, r->until);
+    struct pv_gaps gaps = pv_history_gaps(
+        history, r->tried_from == PV_NO_DAY ? r->until : r->tried_from, o->unit_days);
+    fit.gaps = &gaps;
     if (!w->calibration && r->tried_from != PV_NO_DAY) {
         part = malloc((r->n + 1) * sizeof *part);
         rc = part ? pv_summarise(history, r->tried_from, r->until, part) : PV_ERR_NO_MEMORY;
@@ -311,7 +314,9 @@ static int choose_model(const struct options *o, const struct work *w,
 static int fit_models(const struct options *o, const struct pv_customer *rows, const struct work *w,
                       const struct pv_history *history, struct value_result *r)
 {
-    struct pv_fit_options fit = {o->unit_days, r->money_scale, o->threads};
+    struct pv_gaps gaps = pv_history_gaps(
+        history, r->calibrate_to == PV_NO_DAY ? r->until : r->calibrate_to, o->unit_days);
+    struct pv_fit_options fit = {o->unit_days, r->money_scale, o->threads, &gaps};
     const char *model = o->model;
     struct pv_cells *cells;
     int rc = model ? 0 : choose_model(o, w, history, r);

@@ -64,7 +64,7 @@ int pv_choose_model(const struct pv_customer *rows, size_t n, const struct pv_fi
         return rc;
     for (size_t i = 0; rc == 0 && found < PV_MAX_CANDIDATES && (m = pv_model_at(i)); i++) {
         struct pv_candidate c = {.bic = NAN};
-        if (m->kind != PV_KIND_BUYING)
+        if (m->kind != PV_KIND_BUYING || (m->regular > 1 && !options->gaps))
             continue;
         rc = pv_fit_model(m, cells, options, &c.fit);
         if (rc == 0 && c.fit.usable) {

@@ -25,8 +25,8 @@ struct table {
 };
 
 /* Nodes for one rx = r + x and all at = alpha + T within [at_low, at_high]. */
-static int table_new(double rx, double a, double bx, double at_low, double at_high, double delta,
-                     struct table *ret_table)
+static int table_new(int regular, double phase, double rx, double a, double bx, double at_low,
+                     double at_high, double delta, struct table *ret_table)
 {
     /* Peak of the gamma density in w at ln(rx / at); it falls like exp(rx (d - e^d + 1)). */
     double k = rx + 1.0;
@@ -60,7 +60,14 @@ static int table_new(double rx, double a, double bx, double at_low, double at_hi
         double y = lambda / (lambda + delta);
         double rest = delta / (lambda + delta);
         t.lambda[i] = lambda;
-        t.weight[i] = rx * w + log(h * y * pv_math_hyp2f1_one(bx, a + bx, y, rest));
+        if (regular > 1) {
+            /* The k-th purchase is the (k regular - phase)-th event. */
+            double log_y = -log1p(delta / lambda), each = -expm1(regular * log_y);
+            double hyp = pv_math_hyp2f1_one(bx, a + bx, exp(regular * log_y), each);
+            t.weight[i] = rx * w + log(h * hyp) + (regular - phase) * log_y;
+        } else {
+            t.weight[i] = rx * w + log(h * y * pv_math_hyp2f1_one(bx, a + bx, y, rest));
+        }
     }
     *ret_table = t;
     return 0;
@@ -84,10 +91,12 @@ enum { R, ALPHA, A, B, PARAMS };
 int pv_bg_dert(const struct pv_model *m, const double *p, double x, const double *T, size_t n,
                double delta, double *ret_dert, double *ret_slope)
 {
-    double chances = x + m->first_chances;
+    int regular = m->regular > 1 ? m->regular : 1;
+    double bought = floor(x / regular), phase = x - regular * bought;
+    double chances = bought + m->first_chances;
     struct table t;
     double low = p[ALPHA] + T[0], high = p[ALPHA] + T[n - 1];
-    int rc = table_new(p[R] + x, p[A], p[B] + chances, low, high, delta, &t);
+    int rc = table_new(regular, phase, p[R] + x, p[A], p[B] + chances, low, high, delta, &t);
     if (rc)
         return rc;
     for (size_t i = 0; i < n; i++) {
@@ -103,7 +112,7 @@ int pv_bg_dert(const struct pv_model *m, const double *p, double x, const double
         if (k == ALPHA)
             continue;
         q[k] *= exp(PV_STEP);
-        rc = table_new(q[R] + x, q[A], q[B] + chances, low, high, delta, &t);
+        rc = table_new(regular, phase, q[R] + x, q[A], q[B] + chances, low, high, delta, &t);
         if (rc)
             return rc;
         for (size_t i = 0; i < n; i++)

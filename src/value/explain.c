@@ -64,7 +64,15 @@ int pv_value_density(const struct pv_valuer *v, const struct pv_customer *row, s
     if (!money)
         return PV_ERR_NO_MEMORY;
     double *worth = money + DRAWS;
-    pv_simulate(v, x, row->T / unit, v->gg.gamma / (v->gg.gamma + spend), 0, DRAWS, money, worth);
+    struct pv_states s;
+    double share = v->gg.gamma / (v->gg.gamma + spend), below = 0.0;
+    pv_states_of(v->model, v->theta, x, row->t_x / unit, row->T / unit, false, &s);
+    for (size_t j = 0, from = 0, to; j < (size_t)s.n; j++, from = to) {
+        below += s.weight[j];
+        to = j + 1 < (size_t)s.n ? (size_t)fmin(DRAWS * below + 0.5, DRAWS) : DRAWS;
+        pv_simulate(v, s.first + (double)j, row->T / unit, share, from, to - from, money + from,
+                    worth + from);
+    }
     qsort(worth, DRAWS, sizeof *worth, ascending);
     size_t first = 0;
     while (first < DRAWS && !(worth[first] > 0.0))

@@ -52,6 +52,8 @@ uint64_t pv_rng_poisson(struct pv_rng *rng, double mean);
 
 /* ---- Models: one const row each, listed in model.c ---- */
 
+enum { PV_CNBD_MODELS = 6, PV_MAX_REGULAR = 4 };
+
 /* What a fit looks at: cells and room to work in. */
 struct pv_fit_data {
     const struct pv_cell *cell; /* sorted by x, T, t_x */
@@ -67,12 +69,18 @@ struct pv_fit_data {
 struct pv_future {
     double rate, life;
     bool last;
+    /* Regular buyers (regular > 1): every regular-th of the events at `rate` is a purchase, `phase`
+     * of them have happened, and the purchases-th one from now is the last. `life` says nothing. */
+    int regular;
+    double phase, purchases;
 };
 
 /*
  * What a model of repeat purchases knows. theta: its parameters; their first two are always r and
  * alpha of Gamma-distributed rates. Times in model units. What follows T depends on t_x through
- * P(alive) alone: all from `survive` on hold for a customer who is alive at T.
+ * P(alive) alone, and through `states` where there are any: all from `survive` on hold for a
+ * customer who is alive at T. Their x is the state: x itself, or one of regular x + 0 .. regular
+ * - 1.
  */
 struct pv_buying {
     /* Whether x is in the model's range. NULL: every x >= 0. */
@@ -90,6 +98,10 @@ struct pv_buying {
                        double unit_days, int32_t from, int32_t to, double **ret_table);
     double (*alive_from)(const struct pv_model *model, const double *theta, int32_t x,
                          const double *table, int32_t t_x, int32_t T, double *ret_slope);
+    /* Weights of the model->regular states of a customer alive at T; ret_slope (may be NULL):
+     * states x params, d ln weight / d ln parameter. NULL: the only state is x. */
+    void (*states)(const struct pv_model *model, const double *theta, double x, double t_x,
+                   double T, double *ret_weight, double *ret_slope);
     /* Share of all customers who leave (of purchases, or within a span): 0 says nobody does. NULL
      * when nobody can. */
     double (*leave)(const struct pv_model *model, const double *theta, double span);
@@ -144,7 +156,8 @@ struct pv_model {
     const struct pv_buying *buying;     /* of repeat purchases; NULL for other kinds */
     const struct pv_contract *contract; /* of contracts; NULL for other kinds */
     /* What the models of a family differ in. */
-    int first_chances;              /* bg_family.c: chances to leave before the first repeat */
+    int first_chances;              /* bg_family.c, cnbd.c: chances to leave before a repeat */
+    int regular;                    /* cnbd.c: hidden events for a purchase; 0: as 1 */
     const struct pv_lifetime *life; /* lifetime.c */
 };
 
@@ -155,9 +168,19 @@ extern const struct pv_model pv_model_mbg_nbd;
 extern const struct pv_model pv_model_pareto_nbd;
 extern const struct pv_model pv_model_ggompertz_nbd;
 extern const struct pv_model pv_model_nbd;
+extern const struct pv_model pv_model_cnbd[PV_CNBD_MODELS];
 extern const struct pv_model pv_model_bg_bb;
 extern const struct pv_model pv_model_sbg;
 extern const struct pv_model pv_model_gamma_gamma;
+
+/* The states of a customer alive at T: first, first + 1, .. with weights. */
+struct pv_states {
+    int n;
+    double first, weight[PV_MAX_REGULAR];
+    double slope[PV_MAX_REGULAR * PV_MAX_PARAMS]; /* where asked for */
+};
+void pv_states_of(const struct pv_model *model, const double *theta, double x, double t_x, double T,
+                  bool slopes, struct pv_states *ret_states);
 
 /* A model of repeat purchases by name, or NULL. */
 const struct pv_model *pv_buying_find(const char *name);

@@ -158,8 +158,9 @@ static double survival_integral(const struct pv_lifetime *life, const double *ph
         }
         total += sum;
         tau = half >= 0.5 * (to - tau) ? to : tau + 2.0 * half;
-        /* What is left is under the integrand here / delta, and that under sum / (2 half). */
-        if (sum < 1e-17 * total * 2.0 * half * delta)
+        /* What is left is under the integrand here, itself under sum / (2 half), times what time is
+         * left, or / delta. */
+        if (sum * fmin(to - tau, 1.0 / delta) < 1e-17 * total * 2.0 * half)
             break;
     }
     return total;
@@ -275,7 +276,7 @@ static void next_terms(struct grid *g, double factor)
     for (size_t i = 0; i < g->n; i++) {
         if (PV_LIKELY(g->v[i] > 0.0)) {
             g->v[i] *= factor * g->ratio[i];
-        } else {
+        } else if (g->log_v[i] > -INFINITY) {
             g->log_v[i] += log_factor + log(g->ratio[i]);
             if (g->log_v[i] > -600.0) {
                 g->v[i] = exp(g->log_v[i]);

@@ -69,7 +69,7 @@ struct days {
     double *feature;  /* width */
 };
 
-enum { POINTS = 4, SPARE_PANELS = 4096 };
+enum { POINTS = 4, SPARE_PANELS = 2048 };
 
 static size_t days_room(int params, size_t days)
 {
@@ -177,6 +177,8 @@ run_moments(struct days *d, double rx, int32_t from, int32_t to, size_t width)
         for (size_t node = d->first_node[i]; node < d->first_node[i + 1]; node++) {
             double v = exp(d->log_lead[node] + rx * d->log_fall[node]);
             const double *f = d->feature + node * width;
+            if (v < 1e-25 * sum[0])
+                break; /* steep: what is left of the day cannot be seen */
             for (size_t k = 0; k < width; k++)
                 sum[k] += v * f[k];
         }

@@ -8,8 +8,10 @@
 #include <string.h>
 
 static const struct pv_model *const models[] = {
-    &pv_model_bg_nbd, &pv_model_mbg_nbd, &pv_model_pareto_nbd, &pv_model_ggompertz_nbd,
-    &pv_model_nbd,    &pv_model_bg_bb,   &pv_model_sbg,        &pv_model_gamma_gamma,
+    &pv_model_bg_nbd,  &pv_model_mbg_nbd,     &pv_model_pareto_nbd, &pv_model_ggompertz_nbd,
+    &pv_model_nbd,     &pv_model_cnbd[0],     &pv_model_cnbd[1],    &pv_model_cnbd[2],
+    &pv_model_cnbd[3], &pv_model_cnbd[4],     &pv_model_cnbd[5],    &pv_model_bg_bb,
+    &pv_model_sbg,     &pv_model_gamma_gamma,
 };
 enum { MODELS = sizeof models / sizeof models[0] };
 
@@ -129,7 +131,7 @@ static void choose_starts(const struct pv_model *model, struct pv_fit_data *d, d
 {
     double start[PV_MAX_STARTS][PV_MAX_PARAMS] = {{0.0}};
     double best[TRIES];
-    int n = model->starts(d, rate, start);
+    int n = model->starts(d, model->regular > 1 ? model->regular * rate : rate, start);
     for (int k = 0; k < TRIES; k++) {
         best[k] = -INFINITY;
         for (int i = 0; i < model->params; i++)
@@ -210,6 +212,24 @@ static bool prediction_is_known(const struct pv_model *model, const struct pv_op
     return var < 0.35 * 0.35;
 }
 
+/* Along a ridge predictions hardly move, but a covariance of the logarithms without end would carry
+ * them to where no double is: no direction is let further than a parameter that counts as known. */
+static void cut_ridge(const struct pv_model *model, struct pv_fit *fit)
+{
+    int n = model->params;
+    double val[PV_MAX_PARAMS] = {0.0}, vec[PV_MAX_PARAMS * PV_MAX_PARAMS];
+    const double most = (2.3 / PV_Z95) * (2.3 / PV_Z95);
+    pv_math_eigen(n, fit->log_cov, val, vec);
+    for (int i = 0; i < n; i++) {
+        for (int j = 0; j < n; j++) {
+            double sum = 0.0;
+            for (int k = 0; k < n; k++)
+                sum += vec[i * n + k] * vec[j * n + k] * fmin(fmax(val[k], 0.0), most);
+            fit->log_cov[i * n + j] = sum;
+        }
+    }
+}
+
 static void search(const struct pv_model *model, struct pv_fit_data *d, double rate,
                    struct pv_fit *fit)
 {
@@ -231,6 +251,8 @@ static void search(const struct pv_model *model, struct pv_fit_data *d, double r
                   (fit->verdict == PV_VERDICT_RIDGE && prediction_is_known(model, &best, span));
     if (fit->verdict == PV_VERDICT_NOBODY_LEAVES)
         keep_buying_block(model, &best, fit);
+    if (fit->verdict == PV_VERDICT_RIDGE && fit->usable)
+        cut_ridge(model, fit);
 }
 
 /* What the data must have before anything is fitted. */
@@ -292,9 +314,29 @@ int pv_fit_model(const struct pv_model *model, const struct pv_cells *cells,
             return PV_ERR_NO_MEMORY;
         search(model, &d, purchases / (days / d.unit_days), &fit);
         free(d.room);
+        /* Erlang-k gaps: g^(k - 1) / (k - 1)! of each, which no parameter is in. */
+        if (model->regular > 1 && options->gaps)
+            fit.loglik += (model->regular - 1) * options->gaps->sum_log -
+                          (double)options->gaps->count * pv_math_lgamma(model->regular);
     }
     *ret_fit = fit;
     return 0;
+}
+
+void pv_states_of(const struct pv_model *m, const double *p, double x, double t_x, double T,
+                  bool slopes, struct pv_states *ret)
+{
+    if (!m->buying->states) {
+        ret->n = 1;
+        ret->first = x;
+        ret->weight[0] = 1.0;
+        for (int k = 0; slopes && k < m->params; k++)
+            ret->slope[k] = 0.0;
+        return;
+    }
+    ret->n = m->regular;
+    ret->first = m->regular * x;
+    m->buying->states(m, p, x, t_x, T, ret->weight, slopes ? ret->slope : NULL);
 }
 
 /* ---- Predictions ----------------------------------------------------------------------------- */
@@ -329,8 +371,14 @@ double pv_predict_alive(const struct pv_model *m, const double *p, double x, dou
 {
     if (!sensible(m, p, x, t_x, T) || !ahead(m, t))
         return NAN;
-    double now = m->buying->p_alive(m, p, x, t_x, T, NULL);
-    return t > 0.0 ? now * m->buying->survive(m, p, x, T, t) : now;
+    double now = m->buying->p_alive(m, p, x, t_x, T, NULL), later = 0.0;
+    struct pv_states s;
+    if (!(t > 0.0))
+        return now;
+    pv_states_of(m, p, x, t_x, T, false, &s);
+    for (int j = 0; j < s.n; j++)
+        later += s.weight[j] * m->buying->survive(m, p, s.first + j, T, t);
+    return now * later;
 }
 
 double pv_predict_expected(const struct pv_model *m, const double *p, double x, double t_x,
@@ -338,7 +386,12 @@ double pv_predict_expected(const struct pv_model *m, const double *p, double x, 
 {
     if (!sensible(m, p, x, t_x, T) || !ahead(m, t))
         return NAN;
-    return m->buying->p_alive(m, p, x, t_x, T, NULL) * m->buying->mean(m, p, x, T, t);
+    struct pv_states s;
+    double mean = 0.0;
+    pv_states_of(m, p, x, t_x, T, false, &s);
+    for (int j = 0; j < s.n; j++)
+        mean += s.weight[j] * m->buying->mean(m, p, s.first + j, T, t);
+    return m->buying->p_alive(m, p, x, t_x, T, NULL) * mean;
 }
 
 int pv_predict_pmf(const struct pv_model *m, const double *p, double x, double t_x, double T,
@@ -346,7 +399,16 @@ int pv_predict_pmf(const struct pv_model *m, const double *p, double x, double t
 {
     if (!sensible(m, p, x, t_x, T) || !ahead(m, t) || n == 0 || n > 100000000)
         return PV_ERR_ARGUMENT;
-    int rc = m->buying->pmf(m, p, x, T, t, n, ret_pmf);
+    struct pv_states s;
+    pv_states_of(m, p, x, t_x, T, false, &s);
+    double *one = calloc(s.n > 1 ? n : 1, sizeof *one);
+    int rc = one ? m->buying->pmf(m, p, s.first, T, t, n, ret_pmf) : PV_ERR_NO_MEMORY;
+    for (int j = 1; j < s.n && rc == 0; j++) {
+        rc = m->buying->pmf(m, p, s.first + j, T, t, n, one);
+        for (size_t k = 0; k < n && rc == 0; k++)
+            ret_pmf[k] = (j == 1 ? s.weight[0] : 1.0) * ret_pmf[k] + s.weight[j] * one[k];
+    }
+    free(one);
     if (rc)
         return rc;
     double alive = m->buying->p_alive(m, p, x, t_x, T, NULL);
@@ -365,11 +427,17 @@ double pv_predict_none(const struct pv_model *m, const double *p, double x, doub
 double pv_predict_dert(const struct pv_model *m, const double *p, double x, double t_x, double T,
                        double delta)
 {
-    double dert;
-    if (!sensible(m, p, x, t_x, T) || !(delta > 0.0) ||
-        m->buying->dert(m, p, x, &T, 1, delta, &dert, NULL))
+    struct pv_states s;
+    double sum = 0.0, dert;
+    if (!sensible(m, p, x, t_x, T) || !(delta > 0.0))
         return NAN;
-    return m->buying->p_alive(m, p, x, t_x, T, NULL) * dert;
+    pv_states_of(m, p, x, t_x, T, false, &s);
+    for (int j = 0; j < s.n; j++) {
+        if (m->buying->dert(m, p, s.first + j, &T, 1, delta, &dert, NULL))
+            return NAN;
+        sum += s.weight[j] * dert;
+    }
+    return m->buying->p_alive(m, p, x, t_x, T, NULL) * sum;
 }
 
 double pv_discount_per_unit(double yearly_rate, double unit_days)

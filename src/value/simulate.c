@@ -40,13 +40,97 @@ static void discounted_sum(struct pv_rng *rng, double rate, double from, double 
     *squares += var;
 }
 
-static void simulate_one(const struct pv_valuer *v, const struct pv_draw *d, double x, double T,
+/* Within the horizon: purchases, and the sums of their discounts and of the squares. */
+struct near {
+    double count, sum, squares;
+};
+
+static void add_discount(struct near *n, double weight)
+{
+    n->sum += weight;
+    n->squares += weight * weight;
+}
+
+/*
+ * Of a regular buyer; what is left after the horizon becomes a rate until the end of life. The
+ * hidden events within the horizon are Poisson, and given how many, the last purchase, if it is
+ * among them, is an order statistic of as many uniform times; the others stand at the mean of
+ * theirs.
+ */
+static struct near regular_near(struct pv_future *f, double horizon, double delta,
+                                struct pv_rng *rng)
+{
+    struct near n = {0};
+    double events = (double)pv_rng_poisson(rng, f->rate * horizon);
+    double needed = f->regular * f->purchases - f->phase; /* the last one is this event */
+    double others, step, first = f->regular - f->phase;
+    if (events >= needed) {
+        double a = pv_rng_gamma(rng, needed), b = pv_rng_gamma(rng, events - needed + 1.0);
+        double life = horizon * a / (a + b);
+        others = f->purchases - 1.0;
+        step = life / needed;
+        n.count = f->purchases;
+        add_discount(&n, exp(-delta * life));
+    } else {
+        others = n.count = floor((f->phase + events) / f->regular);
+        step = horizon / (events + 1.0);
+        f->phase += events - f->regular * n.count;
+    }
+    f->purchases -= n.count;
+    /* A geometric series: the i-th purchase is the (i regular - phase)-th event. */
+    double ratio = exp(-delta * step * f->regular);
+    double lead = exp(-delta * step * first);
+    if (others > 0.0) {
+        n.sum += lead * (1.0 - pow(ratio, others)) / (1.0 - ratio);
+        n.squares += lead * lead * (1.0 - pow(ratio, 2.0 * others)) / (1.0 - ratio * ratio);
+    }
+    return n;
+}
+
+/* The purchases of a regular buyer after the horizon: one by one at first, then as if at random. */
+static void regular_far(struct pv_future *f, double horizon, double delta, struct pv_rng *rng,
+                        double *sum, double *squares)
+{
+    double t = horizon, end = horizon + FAR / delta;
+    for (int i = 0; i < 2 * FEW && f->purchases > 0.0 && t < end; i++) {
+        t += pv_rng_gamma(rng, f->regular - f->phase) / f->rate;
+        f->phase = 0.0;
+        f->purchases -= 1.0;
+        double w = exp(-delta * t);
+        if (w < 1e-12)
+            return;
+        *sum += w;
+        *squares += w * w;
+    }
+    if (f->purchases > 0.0 && t < end)
+        discounted_sum(rng, f->rate / f->regular, t,
+                       t + pv_rng_gamma(rng, f->regular * f->purchases) / f->rate, delta, sum,
+                       squares);
+}
+
+/* Of a random buyer: spread evenly over the time there is. */
+static struct near random_near(const struct pv_future *f, double horizon, double delta,
+                               struct pv_rng *rng)
+{
+    struct near n = {0};
+    bool leaves_soon = f->last && f->life <= horizon;
+    double span = fmin(f->life, horizon), others = (double)pv_rng_poisson(rng, f->rate * span);
+    n.count = others + (leaves_soon ? 1.0 : 0.0);
+    if (n.count > 0.0) {
+        n.sum = others * (-expm1(-delta * span) / (delta * span));
+        n.squares = others * (-expm1(-2.0 * delta * span) / (2.0 * delta * span));
+        if (leaves_soon)
+            add_discount(&n, exp(-delta * f->life));
+    }
+    return n;
+}
+
+static void simulate_one(const struct pv_valuer *v, const struct pv_draw *d, double state, double T,
                          double share, struct pv_rng *rng, double *ret_money, double *ret_worth)
 {
-    double delta = v->delta, horizon = v->options.horizon;
-    struct pv_future f;
-    v->model->buying->draw(v->model, d->theta, x, T, rng, &f);
-    double life = f.life, stay = f.rate;
+    double delta = v->delta, horizon = v->options.horizon, x = floor(state / v->states);
+    struct pv_future f = {0};
+    v->model->buying->draw(v->model, d->theta, state, T, rng, &f);
 
     /* Spend: purchases cost Gamma(p, nu), nu ~ Gamma(p x + q, gamma + x zbar); in units of the
      * point estimate's expected spend (gamma + x zbar) p / (p x + q - 1). */
@@ -55,29 +139,16 @@ static void simulate_one(const struct pv_valuer *v, const struct pv_draw *d, dou
     double unit =
         moved * (v->gg.p * x + v->gg.q - 1.0) / v->gg.p / pv_rng_gamma(rng, g->p * x + g->q);
 
-    bool leaves_soon = f.last && life <= horizon;
-    double count =
-        (double)pv_rng_poisson(rng, stay * fmin(life, horizon)) + (leaves_soon ? 1.0 : 0.0);
-    *ret_money = count > 0.0 ? unit * pv_rng_gamma(rng, g->p * count) : 0.0;
+    struct near n = f.regular > 1 ? regular_near(&f, horizon, delta, rng)
+                                  : random_near(&f, horizon, delta, rng);
+    *ret_money = n.count > 0.0 ? unit * pv_rng_gamma(rng, g->p * n.count) : 0.0;
 
-    double sum = 0.0, squares = 0.0;
-    if (count > 0.0) {
-        /* The purchases within the horizon, spread evenly over it. */
-        double span = fmin(life, horizon);
-        double w1 = -expm1(-delta * span) / (delta * span);
-        double w2 = -expm1(-2.0 * delta * span) / (2.0 * delta * span);
-        double others = count - (leaves_soon ? 1.0 : 0.0);
-        sum = others * w1;
-        squares = others * w2;
-        if (leaves_soon) {
-            double w = exp(-delta * life);
-            sum += w;
-            squares += w * w;
-        }
-    }
-    if (life > horizon) {
-        discounted_sum(rng, stay, horizon, life, delta, &sum, &squares);
-        double w = f.last ? exp(-delta * life) : 0.0;
+    double sum = n.sum, squares = n.squares;
+    if (f.regular > 1) {
+        regular_far(&f, horizon, delta, rng, &sum, &squares);
+    } else if (f.life > horizon) {
+        discounted_sum(rng, f.rate, horizon, f.life, delta, &sum, &squares);
+        double w = f.last ? exp(-delta * f.life) : 0.0;
         if (w > 1e-12) {
             sum += w;
             squares += w * w;
@@ -127,7 +198,7 @@ static int fill_knot(void *context, size_t index)
         return PV_ERR_NO_MEMORY;
     k->worth = k->money + v->draws;
     /* The uncertainty of gamma enters as for a customer with the average spend. */
-    double share = v->gg.gamma / (v->gg.gamma + x * v->gg_base_mean);
+    double share = v->gg.gamma / (v->gg.gamma + floor(x / v->states) * v->gg_base_mean);
     pv_simulate(v, x, T, share, 0, v->draws, k->money, k->worth);
     k->money_spread = spread_of(k->money, v->draws);
     k->worth_spread = spread_of(k->worth, v->draws);

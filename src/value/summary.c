@@ -4,6 +4,7 @@
  */
 #include "internal.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,6 +50,19 @@ int pv_summarise(const struct pv_history *history, int32_t end, int32_t holdout_
                                        holdout_end);
     }
     return 0;
+}
+
+struct pv_gaps pv_history_gaps(const struct pv_history *history, int32_t end, double unit_days)
+{
+    struct pv_history_view h = pv_history_columns(history);
+    struct pv_gaps gaps = {0};
+    for (size_t c = 0; c < h.customers; c++) {
+        for (uint64_t k = h.start[c] + 1; k < h.start[c + 1] && h.day[k] <= end; k++) {
+            gaps.sum_log += log((h.day[k] - h.day[k - 1]) / unit_days);
+            gaps.count++;
+        }
+    }
+    return gaps;
 }
 
 /* ---- Cells ----------------------------------------------------------------------------------- */

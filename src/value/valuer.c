@@ -121,29 +121,32 @@ static void plan_alive(struct pv_valuer *v, const struct pv_cell *cell, size_t c
     }
 }
 
-/* Cells are sorted by x, T: distinct pairs are runs. */
+/* Cells are sorted by x, T: distinct pairs are runs. Each state of an x has groups of its own. */
 static int build_groups(struct pv_valuer *v, const struct pv_cell *cell, size_t cells)
 {
-    size_t groups = 0, xs = 0;
+    size_t groups = 0, xs = 0, states = (size_t)v->states;
     for (size_t i = 0; i < cells; i++) {
         bool new_x = i == 0 || cell[i].x != cell[i - 1].x;
         xs += new_x;
         groups += new_x || cell[i].T != cell[i - 1].T;
     }
-    v->group = calloc(groups + 1, sizeof *v->group);
-    v->x_begin = calloc(xs + 1, sizeof *v->x_begin);
-    v->x_value = calloc(xs + 1, sizeof *v->x_value);
-    v->alive = calloc(xs + 1, sizeof *v->alive);
+    v->group = calloc(states * groups + 1, sizeof *v->group);
+    v->x_begin = calloc(states * xs + 1, sizeof *v->x_begin);
+    v->x_value = calloc(states * xs + 1, sizeof *v->x_value);
+    v->alive = calloc(states * xs + 1, sizeof *v->alive);
     if (!v->group || !v->x_begin || !v->x_value || !v->alive)
         return PV_ERR_NO_MEMORY;
-    for (size_t i = 0; i < cells; i++) {
-        bool new_x = i == 0 || cell[i].x != cell[i - 1].x;
-        if (new_x) {
-            v->x_value[v->xs] = cell[i].x;
-            v->x_begin[v->xs++] = v->groups;
+    for (size_t from = 0, to; from < cells; from = to) {
+        for (to = from; to < cells && cell[to].x == cell[from].x; to++) {
         }
-        if (new_x || cell[i].T != cell[i - 1].T)
-            v->group[v->groups++] = (struct pv_group){.x = cell[i].x, .T = cell[i].T};
+        for (int32_t j = 0; j < v->states; j++) {
+            int32_t state = v->states * cell[from].x + j;
+            v->x_value[v->xs] = state;
+            v->x_begin[v->xs++] = v->groups;
+            for (size_t i = from; i < to; i++)
+                if (i == from || cell[i].T != cell[i - 1].T)
+                    v->group[v->groups++] = (struct pv_group){.x = state, .T = cell[i].T};
+        }
     }
     v->x_begin[v->xs] = v->groups;
     plan_alive(v, cell, cells);
@@ -251,6 +254,7 @@ int pv_valuer_new(const struct pv_fit *buying, const struct pv_fit *gamma_gamma,
     v->delta = pv_discount_per_unit(options->discount, options->unit_days);
     v->model = model;
     v->params = model->params;
+    v->states = model->regular > 1 ? model->regular : 1;
     memcpy(v->theta, buying->param, sizeof v->theta);
     memcpy(v->cov, buying->log_cov, sizeof v->cov);
     if (gamma_gamma && gamma_gamma->usable) {
@@ -273,7 +277,8 @@ int pv_valuer_new(const struct pv_fit *buying, const struct pv_fit *gamma_gamma,
                 min_T = cell[i].T < min_T ? cell[i].T : min_T;
                 max_T = cell[i].T > max_T ? cell[i].T : max_T;
             }
-            rc = pv_knots_new(v, count ? cell[count - 1].x : 0, count ? min_T : 0, max_T);
+            rc = pv_knots_new(v, count ? v->states * (cell[count - 1].x + 1) - 1 : 0,
+                              count ? min_T : 0, max_T);
         }
         pv_cells_free(cells);
     }
@@ -311,13 +316,56 @@ struct worked {
     double clv_var, money_var; /* chance of this customer, given the parameters */
 };
 
-/* Smallest k with P(N > k) <= 1 - level. */
-static double count_quantile(const struct pv_group *g, double alive, double level)
+/* What is known of one customer alive at T: the groups of the states, and their mixture. */
+struct outlook {
+    const struct pv_group *group[PV_MAX_REGULAR];
+    struct pv_states states;
+    double state;          /* on average */
+    struct pv_group mixed; /* without tails */
+};
+
+static void mix_states(const struct pv_valuer *v, struct outlook *o)
 {
-    size_t k = 0;
-    while (k + 1 < g->tails && alive * (double)g->tail[k + 1] > 1.0 - level)
-        k++;
-    return (double)k;
+    struct pv_group *mixed = &o->mixed;
+    if (o->states.n == 1) {
+        *mixed = *o->group[0];
+        o->state = o->states.first;
+        return;
+    }
+    memset(mixed, 0, sizeof *mixed);
+    o->state = o->states.first;
+    for (int j = 0; j < o->states.n; j++) {
+        o->state += j * o->states.weight[j];
+        mixed->mean += o->states.weight[j] * o->group[j]->mean;
+        mixed->dert += o->states.weight[j] * o->group[j]->dert;
+    }
+    for (int j = 0; j < o->states.n; j++) {
+        const struct pv_group *g = o->group[j];
+        for (int k = 0; k < v->params; k++) {
+            double moved = o->states.slope[j * v->params + k];
+            mixed->mean_slope[k] +=
+                o->states.weight[j] * g->mean / mixed->mean * (g->mean_slope[k] + moved);
+            mixed->dert_slope[k] +=
+                o->states.weight[j] * g->dert / mixed->dert * (g->dert_slope[k] + moved);
+        }
+    }
+}
+
+/* Smallest k with P(N > k) <= 1 - level. */
+static double count_quantile(const struct outlook *o, double alive, double level)
+{
+    for (size_t k = 0;; k++) {
+        double more = 0.0;
+        bool any = false;
+        for (int j = 0; j < o->states.n; j++) {
+            if (k + 1 >= o->group[j]->tails)
+                continue;
+            more += o->states.weight[j] * (double)o->group[j]->tail[k + 1];
+            any = true;
+        }
+        if (!any || !(alive * more > 1.0 - level))
+            return (double)k;
+    }
 }
 
 static double money_quantile(const struct pv_valuer *v, const struct pv_knot_mix *mix, bool worth,
@@ -351,8 +399,9 @@ static struct pv_interval log_normal(double mean, double var)
 static const struct pv_interval NO_INTERVAL = {NAN, NAN, NAN, NAN};
 
 static void work_money(const struct pv_valuer *v, const struct pv_customer *row,
-                       const struct pv_group *g, const double *alive_slope, struct worked *w)
+                       const struct outlook *o, const double *alive_slope, struct worked *w)
 {
+    const struct pv_group *g = &o->mixed;
     struct pv_value *r = &w->value;
     double x = row->x, spend = row->x > 0 ? (double)row->spend / v->options.money_scale : 0.0;
     double shape = v->gg.p * x + v->gg.q - 1.0;
@@ -372,7 +421,7 @@ static void work_money(const struct pv_valuer *v, const struct pv_customer *row,
         w->money_slope[PV_MAX_PARAMS + i] = r->expected_money * spend_slope[i];
     }
     struct pv_knot_mix mix;
-    pv_knot_find(v, x, row->T / v->options.unit_days, &mix);
+    pv_knot_find(v, o->state, row->T / v->options.unit_days, &mix);
     double inner = r->clv / fmax(alive, 1e-300);
     w->clv_var = alive * inner * inner * pv_knot_spread(&mix, true) - r->clv * r->clv;
     inner = r->expected_money / fmax(alive, 1e-300);
@@ -417,10 +466,11 @@ static void work_points(const struct pv_valuer *v, const struct pv_customer *row
 }
 
 static void work_customer(const struct pv_valuer *v, const struct pv_customer *row,
-                          const struct pv_group *g, const struct pv_alive *table, struct worked *w)
+                          const struct outlook *o, const struct pv_alive *table, struct worked *w)
 {
     memset(w, 0, sizeof *w);
     struct pv_value *r = &w->value;
+    const struct pv_group *g = &o->mixed;
     double alive_slope[PV_MAX_PARAMS];
     bool points = v->options.points;
     double alive = p_alive(v, row, table, points ? NULL : alive_slope);
@@ -432,42 +482,65 @@ static void work_customer(const struct pv_valuer *v, const struct pv_customer *r
         return;
     }
     r->orders =
-        (struct pv_interval){count_quantile(g, alive, 0.10), count_quantile(g, alive, 0.90),
-                             count_quantile(g, alive, 0.025), count_quantile(g, alive, 0.975)};
+        (struct pv_interval){count_quantile(o, alive, 0.10), count_quantile(o, alive, 0.90),
+                             count_quantile(o, alive, 0.025), count_quantile(o, alive, 0.975)};
     for (int i = 0; i < v->params; i++)
         w->order_slope[i] = r->expected_orders * (alive_slope[i] + g->mean_slope[i]);
     r->orders_mean_of =
         log_normal(r->expected_orders, quadratic(v->params, w->order_slope, v->cov));
     if (v->has_spend) {
-        work_money(v, row, g, alive_slope, w);
+        work_money(v, row, o, alive_slope, w);
     } else {
         r->expected_spend = r->expected_money = r->clv = r->clv_median = NAN;
         r->money = r->clv_range = r->clv_mean_of = NO_INTERVAL;
     }
 }
 
-/* Finds the group, or makes one for a row the valuer was not told about. */
-static int with_group(const struct pv_valuer *v, const struct pv_customer *row, struct worked *w)
+/* For a row the valuer was not told about: its groups are made on the way. */
+static int work_stranger(const struct pv_valuer *v, const struct pv_customer *row,
+                         const struct pv_states *states, struct worked *w)
 {
+    struct outlook o = {.states = *states};
+    struct pv_group own[PV_MAX_REGULAR] = {{0}};
+    int rc = 0;
+    for (int j = 0; j < states->n && rc == 0; j++) {
+        own[j] = (struct pv_group){.x = v->states * row->x + j, .T = row->T};
+        rc = fill_groups(v, &own[j], 1);
+        o.group[j] = &own[j];
+    }
+    if (rc == 0) {
+        mix_states(v, &o);
+        work_customer(v, row, &o, NULL, w);
+    }
+    for (int j = 0; j < states->n; j++)
+        free(own[j].tail);
+    return rc;
+}
+
+static int work_row(const struct pv_valuer *v, const struct pv_customer *row, struct worked *w)
+{
+    struct outlook o;
+    double unit = v->options.unit_days;
+    size_t first = v->xs;
     if (row->T < 0) {
         memset(w, 0, sizeof *w);
         w->value.p_alive = NAN;
         return 0;
     }
-    size_t xi = find_x(v, row->x);
-    const struct pv_group *g = find_group(v, xi, row->T);
-    if (g) {
-        work_customer(v, row, g, &v->alive[xi], w);
-        return 0;
-    }
-    struct pv_group own = {.x = row->x, .T = row->T};
-    if (row->x < 0 || row->t_x < 0 || row->t_x > row->T)
+    if (row->x < 0 || row->x >= INT32_MAX / PV_MAX_REGULAR || row->t_x < 0 || row->t_x > row->T)
         return PV_ERR_ARGUMENT;
-    int rc = fill_groups(v, &own, 1);
-    if (rc == 0)
-        work_customer(v, row, &own, NULL, w);
-    free(own.tail);
-    return rc;
+    pv_states_of(v->model, v->theta, row->x, row->t_x / unit, row->T / unit, !v->options.points,
+                 &o.states);
+    for (int32_t j = 0; j < o.states.n; j++) {
+        size_t xi = find_x(v, v->states * row->x + j);
+        o.group[j] = find_group(v, xi, row->T);
+        if (!o.group[j])
+            return work_stranger(v, row, &o.states, w);
+        first = j == 0 ? xi : first;
+    }
+    mix_states(v, &o);
+    work_customer(v, row, &o, &v->alive[first], w);
+    return 0;
 }
 
 /* ---- The base -------------------------------------------------------------------------------- */
@@ -502,7 +575,7 @@ static int work_chunk(void *context, size_t chunk)
     size_t from = chunk * CHUNK, to = from + CHUNK < b->n ? from + CHUNK : b->n;
     for (size_t i = from; i < to; i++) {
         struct worked w;
-        int rc = with_group(b->v, &b->rows[i], &w);
+        int rc = work_row(b->v, &b->rows[i], &w);
         if (rc)
             return rc;
         if (b->values)

@@ -8,7 +8,7 @@
 
 enum { GG_PARAMS = 3, ALL_PARAMS = PV_MAX_PARAMS + GG_PARAMS };
 
-/* What all customers with the same (x, T) share, given that they are alive at T. */
+/* What all customers with the same (x, T) share, given that they are alive at T; x is the state. */
 struct pv_group {
     int32_t x, T;
     double mean;                      /* E[purchases in the horizon] */
@@ -43,6 +43,7 @@ struct pv_draw {
 struct pv_valuer {
     const struct pv_model *model; /* of purchases */
     int params;
+    int32_t states;                            /* of a customer; 1 but for regular buyers */
     double theta[PV_MAX_PARAMS];               /* the first two are r and alpha */
     double cov[PV_MAX_PARAMS * PV_MAX_PARAMS]; /* params x params */
     struct pv_gamma_gamma gg;
@@ -78,8 +79,9 @@ struct pv_valuer {
 /* simulate.c */
 int pv_knots_new(struct pv_valuer *v, int32_t max_x, int32_t min_T, int32_t max_T);
 void pv_knots_free(struct pv_valuer *v);
-/* Draws of (horizon money, residual value) of an alive customer in units of expected spend,
- * unsorted; share: part of gamma in gamma + x zbar, through which the uncertainty of gamma enters.
+/* x: the state. Draws of (horizon money, residual value) of an alive customer in units of expected
+ * spend, unsorted; share: part of gamma in gamma + x zbar, through which the uncertainty of gamma
+ * enters.
  */
 void pv_simulate(const struct pv_valuer *v, double x, double T, double share, uint64_t first,
                  size_t draws, double *ret_money, double *ret_worth);
