@@ -115,7 +115,7 @@ int db_one_i64(struct db_conn *c, const char *sql, const struct db_value *args, 
 
 enum db_lane {
     DB_INTERACTIVE, /* a person waits; goes first */
-    DB_BULK,        /* imports, models; yields after 50 ms of work */
+    DB_BULK,        /* imports, models; yields after 50 ms of work at most */
     DB_LANES
 };
 
@@ -140,8 +140,8 @@ int db_submit(struct db *db, struct db_job *job, struct err *e) must_check;
 int db_transact(struct db *db, enum db_lane lane,
                 int (*run)(struct db_conn *c, void *arg, struct err *e), void *arg,
                 struct err *e) must_check;
-/* For a bulk job with many steps: true when an interactive job waits and this job has had its
-   50 ms; it should then finish its chunk and submit the rest anew. */
+/* For a bulk job with many steps: true when an interactive job waits and this job has had its turn:
+   60 ms with its commit. It should then finish its chunk and submit the rest anew. */
 bool db_should_yield(const struct db_conn *c);
 /* `fn(arg)` runs on the writer's thread after the commit that holds this transaction, in the order
    of the commits, before `done`; never when it is rolled back. For events. */

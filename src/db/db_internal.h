@@ -90,6 +90,7 @@ struct db_conn {
     bool failed;
     enum db_lane lane;
     int64_t job_start_us;
+    int64_t bulk_commit_us; /* what the commit of the last bulk job cost */
     struct db_after *after;
     size_t nafter, cap_after;
     struct db_notes notes;

@@ -15,11 +15,12 @@
 
 enum {
     LOG_PAGES = 16000, /* 64 MB */
-    LAST_PAGES = 1000, /* so few are left to the writer: some milliseconds */
+    LAST_PAGES = 1500, /* a pass that moved no more was the last one of the thread's */
 };
 
-/* How many pages of the log are not in the file yet; -1 when nothing could be done. */
-static int copy(sqlite3 *h)
+/* Moves what stands in the log into the file: how many pages in all, and in *ret_moved by this
+   call. -1 when nothing could be done. */
+static int copy(sqlite3 *h, int before, int *ret_moved)
 {
     int in_log = 0, copied = 0;
     int rc = sqlite3_wal_checkpoint_v2(h, NULL, SQLITE_CHECKPOINT_PASSIVE, &in_log, &copied);
@@ -28,7 +29,32 @@ static int copy(sqlite3 *h)
             log_warn("checkpoint: %s", sqlite3_errmsg(h));
         return -1;
     }
-    return in_log - copied;
+    *ret_moved = copied > before ? copied - before : copied;
+    return copied;
+}
+
+/* SQLite syncs the file only when a checkpoint has caught up with the log. Left to that one, all
+   that was written before would be synced while somebody waits. */
+static void sync_file(sqlite3 *h)
+{
+    sqlite3_file *file = NULL;
+    if (sqlite3_file_control(h, "main", SQLITE_FCNTL_FILE_POINTER, &file) == SQLITE_OK && file &&
+        file->pMethods && file->pMethods->xSync(file, SQLITE_SYNC_NORMAL) != SQLITE_OK)
+        log_warn("checkpoint: the file cannot be synced"); /* the log stays: it is tried again */
+}
+
+/* Passes beside the writer, until what it appends meanwhile is little. */
+static bool catch_up(sqlite3 *h)
+{
+    int copied = 0, moved = 0, before = 0;
+    do {
+        before = moved;
+        copied = copy(h, copied, &moved);
+        if (copied < 0)
+            return false;
+        sync_file(h);
+    } while (moved > LAST_PAGES && (before == 0 || moved < before));
+    return true;
 }
 
 static void *main_of(void *arg)
@@ -45,13 +71,7 @@ static void *main_of(void *arg)
         }
         p->wanted = false;
         pthread_mutex_unlock(&p->lock);
-        int left = copy(p->conn->h), before = 0;
-        /* The writer appended meanwhile. Go on as long as it gets less. */
-        while (left > LAST_PAGES && (before == 0 || left < before)) {
-            before = left;
-            left = copy(p->conn->h);
-        }
-        if (left >= 0)
+        if (catch_up(p->conn->h))
             atomic_store(&p->last_piece, true);
         pthread_mutex_lock(&p->lock);
     }
@@ -65,7 +85,8 @@ static int on_commit(void *arg, sqlite3 *h, const char *schema, int pages)
     struct sqlite_checkpoint *p = arg;
     (void)schema;
     if (atomic_exchange(&p->last_piece, false)) {
-        copy(h);
+        int moved;
+        copy(h, 0, &moved);
         p->next_at = pages + LOG_PAGES / 4; /* a reader held it up: not at once again */
         return SQLITE_OK;
     }

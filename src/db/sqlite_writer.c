@@ -157,8 +157,10 @@ static void run_batch(struct sqlite_db *db, struct batch *b, struct err *e)
         rc = db_notes_run(&c->base, e);
         if (rc >= 0)
             rc = run_sql(c, "COMMIT", e);
-        atomic_fetch_add_explicit(&base_of(db)->commit_us, (uint64_t)(clock_mono_us() - t),
-                                  memory_order_relaxed);
+        t = clock_mono_us() - t;
+        if (b->jobs[0]->lane == DB_BULK)
+            c->base.bulk_commit_us = t;
+        atomic_fetch_add_explicit(&base_of(db)->commit_us, (uint64_t)t, memory_order_relaxed);
     }
     if (rc < 0 && in_transaction(c))
         run_sql(c, "ROLLBACK", NULL);

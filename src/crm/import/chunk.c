@@ -1,9 +1,5 @@
-/* One chunk of an import: rows looked up (check) or written (run), or customers summed up.
-
-   Rows go in the order of the file. Exports are in the order of time and of order numbers, so the
-   indexes over both grow at their end; taken customer by customer every row would touch a page of
-   its own in each, and each commit writes whole pages. What a customer's orders come to is made
-   once for each customer, when all rows are there. */
+/* One chunk of an import: rows looked up (check) or written (run), or customers summed up. What a
+   customer's orders come to is made once for each customer, when all rows are there. */
 #include "crm/import/run.h"
 
 #include "base/clock.h"

@@ -101,7 +101,7 @@ struct import_row {
 };
 
 struct import_rows {
-    struct import_row *rows; /* good ones, as in the file */
+    struct import_row *rows; /* good ones, in the order of writing */
     size_t n;
     struct intern *customers;
     int64_t read, rejected;
