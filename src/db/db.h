@@ -141,7 +141,7 @@ int db_transact(struct db *db, enum db_lane lane,
                 int (*run)(struct db_conn *c, void *arg, struct err *e), void *arg,
                 struct err *e) must_check;
 /* For a bulk job with many steps: true when an interactive job waits and this job has had its turn:
-   60 ms with its commit. It should then finish its chunk and submit the rest anew. */
+   about 50 ms with its commit. It should then finish its chunk and submit the rest anew. */
 bool db_should_yield(const struct db_conn *c);
 /* `fn(arg)` runs on the writer's thread after the commit that holds this transaction, in the order
    of the commits, before `done`; never when it is rolled back. For events. */

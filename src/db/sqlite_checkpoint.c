@@ -14,7 +14,7 @@
 #include <string.h>
 
 enum {
-    LOG_PAGES = 16000, /* 64 MB */
+    LOG_PAGES = 4000, /* 16 MB */
     LAST_PAGES = 1500, /* a pass that moved no more was the last one of the thread's */
 };
 
