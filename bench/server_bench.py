@@ -19,11 +19,11 @@ FULL = {  # thirty fields, 2 KB as an answer
     "name": "锐进工业用品有限公司", "ext_id": "FULL-1", "kind": "company", "short_name": "锐进", "party_role": "customer",
     "status": "active", "industry": "manufacturing", "source": "exhibition", "phone": "+86 21 5555 0100",
     "email": "office@ruijin.example", "wechat": "ruijin_office", "website": "https://ruijin.example/",
-    "country": "中国", "region": "上海", "city": "上海", "city_tier": "1", "address": "浦东新区世纪大道 100 号环球金融中心 12 楼 1201 至 1208 室, 货运入口在银城中路一侧, 收货时间上午九点到十一点半",
+    "country": "中国", "region": "上海", "city": "上海", "city_tier": "1", "address": "浦东新区世纪大道 100 号环球金融中心 12 楼 1201 至 1208 室, 货运入口在银城中路一侧, 收货时间上午九点到十一点半, 请提前一天电话预约, 大件走东侧货梯",
     "postal_code": "200120", "legal_name": "锐进工业用品(上海)有限公司", "tax_no": "91310115MA1K3XXXXX",
     "registration_no": "310115003XXXXXX", "bank": "中国银行股份有限公司上海市浦东新区陆家嘴金融贸易区支行", "bank_account": "4400 1234 5678 9012",
     "employees": 240, "annual_revenue": {"amount": "32000000.00", "currency": "CNY"},
-    "credit_limit": {"amount": "500000.00", "currency": "CNY"}, "payment_terms": "月结 30 天, 以收到增值税专用发票为准; 年度框架合同另行约定, 逾期按日计息",
+    "credit_limit": {"amount": "500000.00", "currency": "CNY"}, "payment_terms": "月结 30 天, 以收到增值税专用发票为准; 年度框架合同另行约定, 逾期按日计息, 单笔超过授信额度须预付三成",
     "acquired_by": "sales", "acquired_on": "2024-03-01", "preferred_channel": "wechat"}
 POST = json.dumps({"name": "新客户{n}有限公司", "ext_id": "W-{n}", "kind": "company", "phone": "138{n}",
                    "email": "w{n}@example.com", "city": "杭州", "region": "浙江", "industry": "retail",
@@ -493,9 +493,15 @@ def part_million(t, house):
     for login in ("admin", "some", "none"):
         for name, path, judged in asks:
             line = f"GET /api/v1/{path}"
-            house.load(s.port, [line], s.tokens[login], conns=1, count=2)
-            r = house.load(s.port, [line], s.tokens[login], conns=1, seconds=1)
             who = {"admin": "administrator", "some": "owner of 500", "none": "owner of none"}[login]
+            try:
+                house.load(s.port, [line], s.tokens[login], conns=1, count=2)
+                r = house.load(s.port, [line], s.tokens[login], conns=1, seconds=1)
+            except RuntimeError:
+                if judged:
+                    raise
+                t.add(f"1M {name}, {who}", 5000, "ms", "", "refused: query-too-slow after 5 s")
+                continue
             t.add(f"1M {name}, {who}", r["p50"], "ms", "<=5" if judged else "", f"p99 {r['p99']:.2f} ms")
     house.drop(s)
 

@@ -14,7 +14,7 @@
 #include <string.h>
 
 enum {
-    LOG_PAGES = 4000, /* 16 MB */
+    LOG_PAGES = 4000,  /* 16 MB: what is synced at once, while commits wait for the same disk */
     LAST_PAGES = 1500, /* a pass that moved no more was the last one of the thread's */
 };
 

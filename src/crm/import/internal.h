@@ -98,6 +98,7 @@ struct import_row {
     int64_t key;     /* import_key of orders */
     uint32_t number; /* of the record in the file */
     uint32_t customer;
+    int32_t day; /* of orders */
 };
 
 struct import_rows {

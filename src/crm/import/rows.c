@@ -137,8 +137,11 @@ static int keep(struct reading *rd, const struct csv_record *rec, const struct p
     struct import_row *r = &out->rows[out->n];
     *r = (struct import_row){
         .byte = rec->byte, .number = (uint32_t)rec->number, .customer = customer};
+    bool order = rd->p->im->en->id == ENTITY_ORDER;
+    if (order)
+        r->day = (int32_t)row->own[ORDER_ORDERED_ON].i;
     bool numbered = rd->p->number_column >= 0 && cell_of(rec, (size_t)rd->p->number_column).n > 0;
-    if (rd->p->im->en->id == ENTITY_ORDER && !numbered && order_key(rd, row, &r->key) != 0)
+    if (order && !numbered && order_key(rd, row, &r->key) != 0)
         return -1;
     out->n++;
     return 0;
@@ -168,6 +171,14 @@ static int take_row(struct reading *rd, const struct csv_record *rec, struct par
     return 0;
 }
 
+static int by_day(const void *x, const void *y)
+{
+    const struct import_row *a = x, *b = y;
+    if (a->day != b->day)
+        return a->day < b->day ? -1 : 1;
+    return a->number < b->number ? -1 : 1;
+}
+
 static int by_customer(const void *x, const void *y)
 {
     const struct import_row *a = x, *b = y;
@@ -176,14 +187,20 @@ static int by_customer(const void *x, const void *y)
     return a->number < b->number ? -1 : 1;
 }
 
-/* The order of writing. Exports are in the order of time and of order numbers, so in the order of
-   the file the indexes over both grow at their end, but that over customers is touched all over;
-   sorted by customer it is the other way round. A commit writes whole pages, so it is a stretch of
-   the file at a time, and within it by customer: some pages of each index, and those often. */
+/* The order of writing. A commit writes whole pages, so rows that come one after the other should
+   touch the same ones. In the order of time the indexes over dates and (as a rule) order numbers
+   grow at their end, but that over customers is touched all over; by customer it is the other way
+   round. Hence a stretch of time at a time, and within it by customer: some pages of each index,
+   and those often. */
 enum { STRETCH = 20000 };
 
 static void order_rows(struct import_rows *out)
 {
+    bool in_time = true;
+    for (size_t i = 1; i < out->n && in_time; i++)
+        in_time = out->rows[i].day >= out->rows[i - 1].day;
+    if (!in_time)
+        qsort(out->rows, out->n, sizeof *out->rows, by_day);
     for (size_t at = 0; at < out->n; at += STRETCH)
         qsort(out->rows + at, out->n - at < STRETCH ? out->n - at : STRETCH, sizeof *out->rows,
               by_customer);
