@@ -138,14 +138,14 @@ int db_one_i64(struct db_conn *c, const char *sql, const struct db_value *args, 
     return rc;
 }
 
-enum { BULK_TURN_US = 48000, BULK_MOST_US = 50000, BULK_LEAST_US = 10000 };
+enum { BULK_TURN_US = 48000, BULK_LEAST_US = 10000 };
 
 /* Who waits for a bulk job waits for its commit, too, and that costs in proportion to what the job
    did: on a slow disk a turn holds less work. */
 static int64_t bulk_work_us(const struct db_conn *c)
 {
     int64_t us = BULK_TURN_US - c->bulk_commit_us;
-    return us > BULK_MOST_US ? BULK_MOST_US : us < BULK_LEAST_US ? BULK_LEAST_US : us;
+    return us < BULK_LEAST_US ? BULK_LEAST_US : us;
 }
 
 bool db_should_yield(const struct db_conn *c)

@@ -84,6 +84,16 @@ static void conn_closed(struct http_server *s, struct http_conn *conn)
     free(conn);
 }
 
+/* A server that stops takes nobody in. Not by MHD_quiesce_daemon: it and a loop thread both take
+   the listening socket out of the loop's epoll set, and whoever comes second ends the program. */
+static enum MHD_Result on_accept(void *cls, const struct sockaddr *address, socklen_t size)
+{
+    const struct http_server *s = cls;
+    (void)address;
+    (void)size;
+    return atomic_load(&s->stopping) ? MHD_NO : MHD_YES;
+}
+
 static void on_connection(void *cls, struct MHD_Connection *c, void **context,
                           enum MHD_ConnectionNotificationCode code)
 {
@@ -347,7 +357,7 @@ int http_start(const struct http_options *o, const struct http_handler *h,
     unsigned flags =
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | MHD_USE_ITC;
     s->daemon = MHD_start_daemon(
-        flags, 0, NULL, NULL, on_access, s, MHD_OPTION_LISTEN_SOCKET, fd,
+        flags, 0, on_accept, s, on_access, s, MHD_OPTION_LISTEN_SOCKET, fd,
         MHD_OPTION_EXTERNAL_LOGGER, log_line, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_CONNECTION_TIMEOUT, 120u,
         MHD_OPTION_CONNECTION_LIMIT, o->connections ? o->connections : 5000u,
@@ -390,7 +400,6 @@ void http_stop(struct http_server *s, unsigned ms)
 {
     if (!s)
         return;
-    MHD_socket listening = MHD_quiesce_daemon(s->daemon);
     atomic_store(&s->stopping, true);
     http_wake(s);
     /* Idle connections are closed at once; those with a request get the time asked for. */
@@ -414,9 +423,7 @@ void http_stop(struct http_server *s, unsigned ms)
     pthread_mutex_unlock(&s->lock);
     reaper_stop(s);
     http_wake(s);
-    MHD_stop_daemon(s->daemon);
-    if (listening != MHD_INVALID_SOCKET)
-        close(listening);
+    MHD_stop_daemon(s->daemon); /* closes the listening socket, too */
     pthread_mutex_destroy(&s->lock);
     pthread_cond_destroy(&s->changed);
     free(s->upload_dir);
