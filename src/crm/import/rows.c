@@ -87,7 +87,8 @@ static int order_key(struct reading *rd, const struct parsed_row *row, int64_t *
     rd->seen[at].hash = hash;
     uint64_t with_count[2] = {hash, ++rd->seen[at].count};
     /* The day in front: what lies together in the file lies together in the index. 48 bits tell the
-       orders of a day apart: of 10,000 a day for three years two share a key once in 5,000 files. */
+       orders of a day apart: of 10,000 a day for three years two share a key once in 5,000 files.
+     */
     int64_t day = row->own[ORDER_ORDERED_ON].i & 0x7fff;
     *ret_key = day << 48 | (hash64(with_count, sizeof with_count) & ((INT64_C(1) << 48) - 1));
     return 0;
