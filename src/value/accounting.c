@@ -3,6 +3,7 @@
  * two dates, the whale curve. Everything in whole cents that add up. Formulas: patron_accounting.h.
  */
 #include "patron_accounting.h"
+#include "textbook.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -192,14 +193,14 @@ int pv_margin_sources(const struct pv_margin_line *lines, size_t n, size_t custo
 int pv_referral_value(const struct pv_referred *referred, size_t n, double rate, double *ret_value)
 {
     double value = 0.0;
-    if (!(rate > -1.0) || !isfinite(rate))
+    if (!pv_rate_ok(rate))
         return PV_ERR_ARGUMENT;
     for (size_t i = 0; i < n; i++) {
         const struct pv_referred *r = &referred[i];
         double worth = r->saved_acquisition + (r->come_anyway ? 0.0 : r->margin - r->cost);
         if (!(r->days >= 0.0))
             return PV_ERR_ARGUMENT;
-        value += worth * exp(-r->days / 365.25 * log1p(rate));
+        value += worth * pv_discount(rate, r->days / PV_DAYS_A_YEAR);
     }
     if (!isfinite(value))
         return PV_ERR_ARGUMENT;

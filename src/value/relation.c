@@ -4,6 +4,7 @@
  */
 #include "internal.h"
 #include "patron_accounting.h"
+#include "textbook.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -92,7 +93,7 @@ static void describe(double *whole, size_t draws, double mean, struct pv_erv *re
 int pv_relation_erv(const struct pv_element *elements, size_t n, double rate, uint64_t seed,
                     size_t draws, struct pv_erv *ret_erv, double *ret_part, double *ret_variance)
 {
-    if (n < 1 || n > 1000 || draws < 100 || draws > 10000000 || !(rate > -1.0) || !isfinite(rate))
+    if (n < 1 || n > 1000 || draws < 100 || draws > 10000000 || !pv_rate_ok(rate))
         return PV_ERR_ARGUMENT;
     for (size_t i = 0; i < n; i++)
         if (!is_uncertain(&elements[i].amount) || !is_uncertain(&elements[i].years) ||

@@ -8,8 +8,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const double DAYS_A_YEAR = 365.25;
-
 static const char *const timing_codes[] = {
     [PV_TIMING_START] = "start", [PV_TIMING_MIDDLE] = "middle", [PV_TIMING_END] = "end"};
 
@@ -234,8 +232,8 @@ int pv_events_value(const struct pv_event *events, size_t n, double rate, size_t
     for (size_t i = 0; i < n; i++) {
         const struct pv_event *e = &events[i];
         double v =
-            e->probability * (e->revenue - e->cost) * pv_discount(rate, e->days / DAYS_A_YEAR);
-        double month = floor(e->days / (DAYS_A_YEAR / 12.0));
+            e->probability * (e->revenue - e->cost) * pv_discount(rate, e->days / PV_DAYS_A_YEAR);
+        double month = floor(e->days / (PV_DAYS_A_YEAR / 12.0));
         value += v;
         if (ret_months && month < (double)months)
             ret_months[(size_t)month] += v;
