@@ -245,23 +245,23 @@ static int draw_frequency(struct picture *p)
 static int draw_alive(struct picture *p)
 {
     static const char *const classes[CURVES] = {"a", "b", "c"};
-    static const char *const words[CURVES][LANGS] = {
-        {"a busy customer", "购买频繁的客户"},
-        {"a busy one who went silent", "频繁购买后沉默的客户"},
-        {"one who bought twice", "购买过两次的客户"}};
+    static const char *const words[CURVES][LANGS] = {{"buys often", "购买频繁"},
+                                                     {"often, then silent", "频繁后沉默"},
+                                                     {"bought twice", "购买两次"}};
     struct pv_history_view h = pv_history_columns(p->history);
     size_t chosen[CURVES] = {0};
     int32_t best[CURVES] = {-1, -1, -1}, date[MAX_PERIODS];
     double x[MAX_PERIODS], alive[MAX_PERIODS];
-    size_t n = (size_t)((p->o->until - p->world.from) / 7 + 1);
+    int32_t span = p->o->until - p->world.from;
+    size_t n = (size_t)(span / 7 + 1);
     if (n < 2 || n > MAX_PERIODS)
         return PV_ERR_ARGUMENT;
     for (size_t i = 0; i < p->n; i++) {
         int32_t count = (int32_t)(h.start[i + 1] - h.start[i]);
         int32_t last = count ? h.day[h.start[i + 1] - 1] - p->world.from : 0;
-        bool silent = last < (p->o->until - p->world.from) / 2;
+        bool silent = last < span / 2;
         int32_t merit[CURVES] = {silent ? -1 : count, silent ? count : -1,
-                                 count == 2 ? last / 7 : -1};
+                                 count == 2 ? span - abs(last - span / 3) : -1};
         for (int k = 0; k < CURVES; k++) {
             if (merit[k] > best[k]) {
                 best[k] = merit[k];
@@ -297,11 +297,96 @@ static int draw_alive(struct picture *p)
     return 0;
 }
 
+/* First purchases by what they cost, and the density of the fitted gamma-gamma. */
+static int draw_spend(struct picture *p)
+{
+    enum { BARS = 30, STEPS = 120 };
+    enum lang lang = p->o->lang;
+    struct pv_history_view h = pv_history_columns(p->history);
+    struct pv_fit_options options = {p->world.world.unit_days, 100.0, p->o->threads, NULL};
+    double count[BARS] = {0.0}, x[STEPS], y[STEPS];
+    int rc = pv_fit_gamma_gamma(p->rows, p->n, &options, &p->fit);
+    if (rc)
+        return rc;
+    struct pv_gamma_gamma g = pv_gamma_gamma_of(&p->fit);
+    if (!p->fit.usable)
+        return PV_ERR_ARGUMENT;
+    double reach = 3.0 * pv_gamma_gamma_mean(&g, 0.0, 0.0), step = step_of(reach) / 5.0;
+    double wide = step * ceil(reach / step / BARS), people = 0.0;
+    for (size_t i = 0; i < p->n; i++) {
+        double money = h.start[i + 1] > h.start[i] ? (double)h.amount[h.start[i]] / 100.0 : -1.0;
+        people += money >= 0.0;
+        if (money >= 0.0 && money < BARS * wide)
+            count[(int)(money / wide)] += 1.0;
+    }
+    p->x_high = BARS * wide;
+    p->y_high = 1.0;
+    for (int k = 0; k < STEPS; k++) {
+        x[k] = p->x_high * (k + 0.5) / STEPS;
+        y[k] = people * wide * exp(pv_gamma_gamma_loglik(&g, 1.0, x[k]));
+        p->y_high = fmax(p->y_high, 1.05 * y[k]);
+    }
+    for (int k = 0; k < BARS; k++)
+        p->y_high = fmax(p->y_high, 1.05 * count[k]);
+    begin(p, value_say(lang, "first purchases by amount", "首次购买的金额分布"));
+    axes(p, true, value_say(lang, "amount", "金额"));
+    for (int k = 0; k < BARS; k++)
+        buf_printf(&p->out, "<path class=\"af\" opacity=\".6\" d=\"M%.1f %dV%.1fH%.1fV%d\"/>\n",
+                   px(p, k * wide) + 1.0, HEIGHT - BOTTOM, py(p, count[k]),
+                   px(p, (k + 1) * wide) - 1.0, HEIGHT - BOTTOM);
+    line_of(p, "b", x, y, STEPS);
+    legend(p, 0, "a", value_say(lang, "actual", "实际"));
+    legend(p, 1, "b", value_say(lang, "expected from later ones", "由其后购买推得的预期"));
+    return 0;
+}
+
+/* Of contracts: how many are still there, and how many of those renew. */
+static int draw_survival(struct picture *p)
+{
+    enum { PERIODS = 12 };
+    enum lang lang = p->o->lang;
+    double x[PERIODS + 1], survival[PERIODS + 1], retention[PERIODS + 1];
+    const struct pv_model *m = p->world.world.model;
+    for (int t = 0; t <= PERIODS; t++) {
+        x[t] = t;
+        survival[t] = pv_contract_survival(m, p->world.param, t);
+        retention[t] = t ? pv_contract_retention(m, p->world.param, t) : NAN;
+        if (!isfinite(survival[t]))
+            return PV_ERR_ARGUMENT;
+    }
+    p->x_high = PERIODS;
+    p->y_high = 1.0;
+    begin(p, value_say(lang, "contracts, period by period", "合约逐期情况"));
+    axes(p, true, value_say(lang, "periods", "期"));
+    line_of(p, "a", x, survival, PERIODS + 1);
+    line_of(p, "b", x + 1, retention + 1, PERIODS);
+    legend(p, 0, "a", value_say(lang, "still there", "仍在"));
+    legend(p, 1, "b", value_say(lang, "renewed, of those there", "在者续约的比例"));
+    return 0;
+}
+
 static const struct {
     const char *name;
     int (*draw)(struct picture *p);
-} kinds[] = {{"tracking", draw_tracking}, {"frequency", draw_frequency}, {"alive", draw_alive}};
+    bool formula; /* no customers are made up */
+} kinds[] = {{"tracking", draw_tracking, false},
+             {"frequency", draw_frequency, false},
+             {"alive", draw_alive, false},
+             {"spend", draw_spend, false},
+             {"survival", draw_survival, true}};
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
+
+static int by_formula(struct picture *p)
+{
+    const struct pv_model *m = p->world.world.model = pv_model_find(p->o->model);
+    if (pv_model_kind(m) != PV_KIND_CONTRACT)
+        return value_usage_error(
+            p->o, "--model",
+            value_say(p->o->lang, "survival is of contracts: sbg", "survival 仅用于合约模型：sbg"));
+    p->fit.model = pv_model_name(m);
+    p->fit.usable = true;
+    return value_options_params(p->o, m, p->world.param);
+}
 
 static bool put_picture(FILE *f, void *context)
 {
@@ -317,14 +402,14 @@ static int run_plot(struct value_options *o)
     while (kind < KINDS && strcmp(kinds[kind].name, o->what) != 0)
         kind++;
     if (kind == KINDS)
-        return value_usage_error(o, "--what", "tracking|frequency|alive");
+        return value_usage_error(o, "--what", "tracking|frequency|alive|spend|survival");
     if (o->customers > 1000000)
         return value_usage_error(o, "--customers",
                                  value_say(o->lang, "at most 1000000 here", "此处最多 1000000"));
-    int rc = value_world_of(o, &p.world);
+    int rc = kinds[kind].formula ? by_formula(&p) : value_world_of(o, &p.world);
     if (rc)
         return rc;
-    int error = make_customers(&p);
+    int error = kinds[kind].formula ? 0 : make_customers(&p);
     if (error == 0 && !p.fit.usable) {
         fprintf(stderr,
                 value_say(o->lang, "patron value plot: the model must not be trusted here (%s)\n",
@@ -349,10 +434,10 @@ const struct value_command value_command_plot = {
     .name = "plot",
     .what = {"A picture (SVG) of a model on customers made up from it",
              "用模型生成的客户绘制图像（SVG）"},
-    .options = VALUE_BIT(WHAT) | VALUE_BIT(MODEL) | VALUE_BIT(PARAMS) | VALUE_BIT(USING) |
-               VALUE_BIT(UNIT) | VALUE_BIT(CUSTOMERS) | VALUE_BIT(FROM) | VALUE_BIT(UNTIL) |
-               VALUE_BIT(CALIBRATE) | VALUE_BIT(JOIN) | VALUE_BIT(SEED) | VALUE_BIT(OUT) |
-               VALUE_BIT(THREADS) | VALUE_BIT(LANG),
+    .options = VALUE_BIT(WHAT) | VALUE_BIT(MODEL) | VALUE_BIT(PARAMS) | VALUE_BIT(SPEND) |
+               VALUE_BIT(USING) | VALUE_BIT(UNIT) | VALUE_BIT(CUSTOMERS) | VALUE_BIT(FROM) |
+               VALUE_BIT(UNTIL) | VALUE_BIT(CALIBRATE) | VALUE_BIT(JOIN) | VALUE_BIT(SEED) |
+               VALUE_BIT(OUT) | VALUE_BIT(THREADS) | VALUE_BIT(LANG),
     .example = {"plot --model pareto-nbd --params .8,6,.7,12 --customers 2000 --join 12w "
                 "--until 2025-12-31 --out tracking.svg",
                 "plot --what alive --model mbg-nbd --params .8,6,.9,2.5 --until 2025-12-31 "

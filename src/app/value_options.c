@@ -257,11 +257,11 @@ static int read_mapping(struct value_options *o, const char *name, const char *c
                                        "字段必须是 customer、date 或 amount"));
 }
 
-/* Models of purchases by name; `at` takes all but those of spend. */
+/* Models of purchases by name; where parameters are given, all but those of spend. */
 static bool takes(const struct value_options *o, const struct pv_model *m)
 {
-    return o->command->options & VALUE_BIT(X) ? pv_model_kind(m) != PV_KIND_SPEND
-                                              : pv_model_kind(m) == PV_KIND_BUYING;
+    return o->command->options & VALUE_BIT(PARAMS) ? pv_model_kind(m) != PV_KIND_SPEND
+                                                   : pv_model_kind(m) == PV_KIND_BUYING;
 }
 
 static int read_model(struct value_options *o, const char *option, const char *const *text)
@@ -450,8 +450,9 @@ static const struct option_row rows[VALUE_OPTIONS] = {
                      read_T},
     [VALUE_OPT_WHAT] = {"--what",
                         1,
-                        {"tracking|frequency|alive", "tracking|frequency|alive"},
-                        {"what to draw (tracking)", "画什么（tracking）"},
+                        {"KIND", "种类"},
+                        {"tracking, frequency, alive, spend, or survival of contracts (tracking)",
+                         "tracking、frequency、alive、spend，或合约的 survival（tracking）"},
                         read_what},
     [VALUE_OPT_ROWS] = {"--out",
                         1,
