@@ -44,9 +44,9 @@ static bool put_scores(FILE *f, void *context)
     return true;
 }
 
-static int score(const struct value_options *o, const struct value_base *b, struct scores *s)
+static int score(const struct value_options *o, struct scores *s)
 {
-    s->base = b;
+    const struct value_base *b = s->base;
     s->rfm = malloc((b->n + 1) * sizeof *s->rfm);
     s->segment = malloc(b->n + 1);
     if (!s->rfm || !s->segment)
@@ -143,20 +143,17 @@ static int run_rfm(struct value_options *o)
     int rc = value_base_load(o, &b);
     if (rc)
         return rc;
-    struct scores *s = calloc(1, sizeof *s);
-    int error = s ? score(o, &b, s) : PV_ERR_NO_MEMORY;
+    struct scores s = {.base = &b};
+    int error = score(o, &s);
     value_progress_end(o->shown);
     if (error)
         rc = value_failed(o, error);
-    if (rc == 0 && o->out)
-        rc = value_write(o->out, put_scores, s);
+    else if (o->out)
+        rc = value_write(o->out, put_scores, &s);
     if (rc == 0)
-        rc = o->json ? scores_json(s) : scores_text(o, s);
-    if (s) {
-        free(s->rfm);
-        free(s->segment);
-    }
-    free(s);
+        rc = o->json ? scores_json(&s) : scores_text(o, &s);
+    free(s.rfm);
+    free(s.segment);
     value_base_free(&b);
     return rc;
 }

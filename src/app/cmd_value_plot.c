@@ -73,15 +73,15 @@ static double step_of(double high)
 static void axes(struct picture *p, bool x_ticks, const char *x_label)
 {
     double step = step_of(p->y_high);
-    for (double y = 0.0; y <= p->y_high * 1.0001; y += step)
+    for (int i = 0; i * step <= p->y_high * 1.0001; i++)
         buf_printf(&p->out,
                    "<path class=\"grid\" d=\"M%d %.1fH%d\"/><text x=\"%d\" y=\"%.1f\" "
                    "text-anchor=\"end\">%g</text>\n",
-                   LEFT, py(p, y), WIDTH - RIGHT, LEFT - 6, py(p, y) + 4.0, y);
+                   LEFT, py(p, i * step), WIDTH - RIGHT, LEFT - 6, py(p, i * step) + 4.0, i * step);
     step = step_of(p->x_high);
-    for (double x = 0.0; x_ticks && x <= p->x_high * 1.0001; x += step)
+    for (int i = 0; x_ticks && i * step <= p->x_high * 1.0001; i++)
         buf_printf(&p->out, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%g</text>\n",
-                   px(p, x), HEIGHT - BOTTOM + 16, x);
+                   px(p, i * step), HEIGHT - BOTTOM + 16, i * step);
     buf_printf(&p->out,
                "<path class=\"axis\" d=\"M%d %dV%dH%d\"/><text x=\"%d\" y=\"%d\" "
                "text-anchor=\"end\">%s</text>\n",

@@ -17,7 +17,7 @@ bool pv_json_fail(struct pv_json *c, enum pv_file_fault fault)
 
 void pv_json_blanks(struct pv_json *c)
 {
-    while (c->at < c->end && memchr(" \t\r\n", *c->at, 4))
+    while (c->at < c->end && (*c->at == ' ' || *c->at == '\t' || *c->at == '\r' || *c->at == '\n'))
         c->at++;
 }
 

@@ -12,7 +12,6 @@
 
 #include <locale.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,19 +67,16 @@ struct out {
     bool full;
 };
 
-static void put(struct out *o, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void put(struct out *o, const char *format, ...)
+static void advance(struct out *o, int n)
 {
-    va_list args;
-    va_start(args, format);
-    int n = o->full ? -1 : vsnprintf(o->text + o->n, o->room - o->n, format, args);
-    va_end(args);
     if (n < 0 || (size_t)n >= o->room - o->n)
         o->full = true;
     else
         o->n += (size_t)n;
 }
+
+/* What does not fit any more is cut off by snprintf, and `full` says so. */
+#define put(o, ...) advance((o), snprintf((o)->text + (o)->n, (o)->room - (o)->n, __VA_ARGS__))
 
 static void put_number(struct out *o, double value)
 {
@@ -100,13 +96,13 @@ static void put_fit(struct out *o, const char *key, const struct pv_fit *f)
     }
     put(o, "},\n    \"std_errors\": [");
     for (int i = 0; i < n; i++) {
-        put(o, i ? ", " : "");
+        put(o, "%s", i ? ", " : "");
         put_number(o, f->std_error[i]);
     }
     put(o, "],\n    \"log_covariance\": [");
     for (int i = 0; i < n; i++) {
         for (int k = 0; k <= i; k++) {
-            put(o, k ? ", " : i ? ", [" : "[");
+            put(o, "%s", k ? ", " : i ? ", [" : "[");
             put_number(o, f->log_cov[i * n + k]);
         }
         put(o, "]");
