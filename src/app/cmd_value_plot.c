@@ -434,11 +434,11 @@ const struct value_command value_command_plot = {
     .name = "plot",
     .what = {"A picture (SVG) of a model on customers made up from it",
              "用模型生成的客户绘制图像（SVG）"},
-    .options = VALUE_BIT(WHAT) | VALUE_BIT(MODEL) | VALUE_BIT(PARAMS) | VALUE_BIT(SPEND) |
+    .options = VALUE_BIT(WHAT) | VALUE_BIT(NAME) | VALUE_BIT(PARAMS) | VALUE_BIT(SPEND) |
                VALUE_BIT(USING) | VALUE_BIT(UNIT) | VALUE_BIT(CUSTOMERS) | VALUE_BIT(FROM) |
-               VALUE_BIT(UNTIL) | VALUE_BIT(CALIBRATE) | VALUE_BIT(JOIN) | VALUE_BIT(SEED) |
+               VALUE_BIT(LAST) | VALUE_BIT(CALIBRATE) | VALUE_BIT(JOIN) | VALUE_BIT(SEED) |
                VALUE_BIT(OUT) | VALUE_BIT(THREADS) | VALUE_BIT(LANG),
-    .example = {"plot --model pareto-nbd --params .8,6,.7,12 --customers 2000 --join 12w "
+    .example = {"plot --model pareto-nbd --params .8,6,.7,12 --customers 1000 --join 12w "
                 "--until 2025-12-31 --out tracking.svg",
                 "plot --what alive --model mbg-nbd --params .8,6,.9,2.5 --until 2025-12-31 "
                 "--out alive.svg"},

@@ -294,7 +294,7 @@ const struct value_command value_command_at = {
     .name = "at",
     .what = {"What a model says of one customer, given by numbers",
              "模型对一位以数字描述的客户的判断"},
-    .options = VALUE_BIT(MODEL) | VALUE_BIT(PARAMS) | VALUE_BIT(USING) | VALUE_BIT(UNIT) |
+    .options = VALUE_BIT(NAME) | VALUE_BIT(PARAMS) | VALUE_BIT(USING) | VALUE_BIT(UNIT) |
                VALUE_BIT(X) | VALUE_BIT(TX) | VALUE_BIT(T) | VALUE_BIT(HORIZON) |
                VALUE_BIT(DISCOUNT) | VALUE_BIT(JSON) | VALUE_BIT(LANG),
     .example = {"at --params .243,4.414,.793,2.426 --x 2 --tx 30.43 --T 38.86 --horizon 39w",

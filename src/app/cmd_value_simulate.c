@@ -114,11 +114,11 @@ const struct value_command value_command_simulate = {
     .name = "simulate",
     .what = {"A file of orders from a model, so that the truth behind it is known",
              "由模型生成订单文件，其背后的真实参数已知"},
-    .options = VALUE_BIT(MODEL) | VALUE_BIT(PARAMS) | VALUE_BIT(SPEND) | VALUE_BIT(USING) |
-               VALUE_BIT(UNIT) | VALUE_BIT(CUSTOMERS) | VALUE_BIT(FROM) | VALUE_BIT(UNTIL) |
+    .options = VALUE_BIT(NAME) | VALUE_BIT(PARAMS) | VALUE_BIT(SPEND) | VALUE_BIT(USING) |
+               VALUE_BIT(UNIT) | VALUE_BIT(CUSTOMERS) | VALUE_BIT(FROM) | VALUE_BIT(LAST) |
                VALUE_BIT(JOIN) | VALUE_BIT(SEED) | VALUE_BIT(OUT) | VALUE_BIT(PROGRESS) |
                VALUE_BIT(LANG),
-    .example = {"simulate --params .8,6,.9,2.5 --spend 6,4,15 --customers 2000 --join 26w "
+    .example = {"simulate --params .8,6,.9,2.5 --spend 6,4,15 --customers 1000 --join 26w "
                 "--until 2025-12-31 --seed 7 --out orders.csv",
                 "fit orders.csv --save model.json",
                 "simulate --using model.json --customers 10 --until 2025-12-31"},

@@ -260,8 +260,8 @@ static int read_mapping(struct value_options *o, const char *name, const char *c
 /* Models of purchases by name; where parameters are given, all but those of spend. */
 static bool takes(const struct value_options *o, const struct pv_model *m)
 {
-    return o->command->options & VALUE_BIT(PARAMS) ? pv_model_kind(m) != PV_KIND_SPEND
-                                                   : pv_model_kind(m) == PV_KIND_BUYING;
+    return o->command->options & VALUE_BIT(NAME) ? pv_model_kind(m) != PV_KIND_SPEND
+                                                 : pv_model_kind(m) == PV_KIND_BUYING;
 }
 
 static int read_model(struct value_options *o, const char *option, const char *const *text)
@@ -270,7 +270,7 @@ static int read_model(struct value_options *o, const char *option, const char *c
     char known[512], name[64];
     int n = 0;
     o->model = text[0];
-    if (strcmp(text[0], "auto") == 0 && !(o->command->options & VALUE_BIT(PARAMS)))
+    if (strcmp(text[0], "auto") == 0 && !(o->command->options & VALUE_BIT(NAME)))
         o->model = NULL; /* to choose takes data */
     if (!o->model || (m && takes(o, m)))
         return 0;
@@ -279,9 +279,9 @@ static int read_model(struct value_options *o, const char *option, const char *c
             n += snprintf(known + n, sizeof known - (size_t)n, "%s%s", n ? ", " : "",
                           pv_model_name(m));
     fprintf(stderr,
-            value_say(o->lang, "%s: %s: %s is not one of %s, auto\n",
-                      "%s：%s：%s 不在 %s、auto 之中\n"),
-            name_of(o, name, sizeof name), option, text[0], known);
+            value_say(o->lang, "%s: %s: %s is not one of %s%s\n", "%s：%s：%s 不在 %s%s 之中\n"),
+            name_of(o, name, sizeof name), option, text[0], known,
+            o->command->options & VALUE_BIT(NAME) ? "" : value_say(o->lang, ", auto", "、auto"));
     return 2;
 }
 
@@ -328,6 +328,8 @@ static const struct option_row rows[VALUE_OPTIONS] = {
                          {"last day of the observation (default: the last order in the file)",
                           "观察截止日（默认：文件中最后一笔订单的日期）"},
                          read_until},
+    [VALUE_OPT_LAST] =
+        {"--until", 1, {"DATE", "日期"}, {"last day of the observation", "观察截止日"}, read_until},
     [VALUE_OPT_FROM] = {"--from",
                         1,
                         {"DATE", "日期"},
@@ -357,6 +359,8 @@ static const struct option_row rows[VALUE_OPTIONS] = {
                          {"model of purchases (bg-nbd); auto: by hold-out error, then BIC",
                           "购买模型（bg-nbd）；auto：先比留出误差，再比 BIC"},
                          read_model},
+    [VALUE_OPT_NAME] =
+        {"--model", 1, {"NAME", "名称"}, {"model (bg-nbd)", "模型（bg-nbd）"}, read_model},
     [VALUE_OPT_PARAMS] = {"--params",
                           1,
                           {"A,B,…", "甲,乙,…"},

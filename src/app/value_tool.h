@@ -31,11 +31,13 @@ static inline const char *value_say(enum lang lang, const char *en, const char *
 /* In the order of the help. */
 enum value_option_id {
     VALUE_OPT_UNTIL,
+    VALUE_OPT_LAST, /* --until where there is no file */
     VALUE_OPT_FROM,
     VALUE_OPT_CALIBRATE,
     VALUE_OPT_BETWEEN,
     VALUE_OPT_UNIT,
     VALUE_OPT_MODEL,
+    VALUE_OPT_NAME, /* --model where parameters are given */
     VALUE_OPT_PARAMS,
     VALUE_OPT_SPEND,
     VALUE_OPT_USING,
