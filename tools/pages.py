@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The ```console blocks of the pages, and the pictures of the models: pages.py [--write] [PATRON].
 
-A block holds commands (`$ patron value …`) with what they print to the terminal, in English. The blocks of a page run
+A block holds commands (`$ patron value …`) with what they print to the terminal, in English unless --lang says otherwise. The blocks of a page run
 one after the other in one folder, so that one may use the file of another. A line `…` stands for lines left out, and
 `…` within a line for a part that does not matter. Pictures are drawn by the commands of docs/models/img/README.md.
 
@@ -18,7 +18,7 @@ import tempfile
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 PATRON = os.path.abspath(os.environ.get("PATRON") or os.path.join(ROOT, "build", "patron"))
 SLOW = float(os.environ.get("PATRON_TEST_SLOW", "1"))
-PAGES = [p for p in ("README.md", "docs/value.md", *sorted(os.path.relpath(p, ROOT) for p in glob.glob(
+PAGES = [p for p in ("README.md", "README.zh-CN.md", "docs/value.md", *sorted(os.path.relpath(p, ROOT) for p in glob.glob(
     os.path.join(ROOT, "docs", "models", "*.md")))) if os.path.exists(os.path.join(ROOT, p))]
 PICTURES = "docs/models/img"
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.M | re.S)

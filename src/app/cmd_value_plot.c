@@ -13,7 +13,7 @@
 #include <string.h>
 
 enum { WIDTH = 640, HEIGHT = 300, LEFT = 56, RIGHT = 16, TOP = 40, BOTTOM = 40 };
-enum { MAX_PERIODS = 400, COUNTS = 9, CURVES = 3 };
+enum { MAX_PERIODS = 400, COUNTS = 9, CURVES = 3, MAX_ROWS = 20000000 };
 
 struct picture {
     const struct value_options *o;
@@ -109,13 +109,15 @@ static void line_of(struct picture *p, const char *class, const double *x, const
 static int add_customers(const struct picture *p, struct pv_builder *builder)
 {
     int rc = 0;
+    long rows = 0;
     for (uint64_t i = 0; rc == 0 && i < p->o->customers; i++) {
         struct pv_simulated c;
         int32_t day;
         int64_t amount;
         rc = pv_simulate_start(&p->world.world, i, value_world_first(p->o, &p->world, i), &c);
         while (rc == 0 && pv_simulate_next(&p->world.world, &c, &day, &amount))
-            rc = pv_builder_add(builder, (uint32_t)i, day, amount);
+            rc = rows++ < MAX_ROWS ? pv_builder_add(builder, (uint32_t)i, day, amount)
+                                   : PV_ERR_OVERFLOW; /* such parameters make no picture */
     }
     return rc;
 }

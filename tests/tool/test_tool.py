@@ -5,6 +5,7 @@ import io
 import json
 import math
 import os
+import pty
 import re
 import signal
 import stat
@@ -327,6 +328,15 @@ class Files(Tool):
         r = self.run_value("fit orders.csv --progress")
         self.assertEqual(r.stderr.splitlines(), ["reading", "bg-nbd"])
         self.assertEqual(self.run_value("fit orders.csv").stderr, "")
+        # On a terminal one line is written over, and is gone in the end.
+        master, terminal = pty.openpty()
+        p = subprocess.Popen([PATRON, "value", "fit", "orders.csv", "--progress", "--lang", "zh"], cwd=self.dir,
+                             stdout=subprocess.DEVNULL, stderr=terminal)
+        self.assertEqual(p.wait(60 * SLOW), 0)
+        os.close(terminal)
+        shown = os.read(master, 10000).decode()
+        os.close(master)
+        self.assertRegex(shown, r"^\r\x1b\[K读取\r[\s\S]*bg-nbd[\s\S]*\r\x1b\[K$")
 
     def test_pictures(self):
         for what in ("tracking", "frequency", "alive"):
