@@ -235,6 +235,10 @@ enum pv_verdict {
     PV_VERDICT_CONSTANT_SPEND,   /* "constant-spend": no spread in what purchases cost */
     PV_VERDICT_NO_SPEND,         /* "no-spend": no repeat purchase with money */
     PV_VERDICT_SIMPLER_MODEL, /* "simpler-model": the model has become a simpler one it contains */
+    /* Of a base, beside the verdict of a fit: patron_check.h. */
+    PV_VERDICT_LEFT_TRUNCATED, /* "left-truncated": the first row is not the first purchase */
+    PV_VERDICT_MIXED_SPEND,    /* "mixed-spend": two kinds of customers by what they spend */
+    PV_VERDICT_MIXED_RATES,    /* "mixed-rates": ... by how often they buy */
     PV_VERDICTS
 };
 
