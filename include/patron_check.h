@@ -52,8 +52,8 @@ enum { PV_CHECKS = 3 };
  *   (docs/models/verdicts.md).
  *
  * buying, gamma_gamma: may be NULL, and their question is not asked. money_scale > 0, as in the
- * fit. PV_ERR_ARGUMENT, PV_ERR_NO_MEMORY. O(transactions); the groups by at most 8,192 spenders
- * and 4,096 buyers, evenly chosen.
+ * fit. PV_ERR_ARGUMENT, PV_ERR_NO_MEMORY. O(transactions); the groups by at most 4,096 spenders
+ * and 2,048 buyers, evenly chosen.
  */
 PV_API PV_WARN_UNUSED int pv_check_history(const struct pv_history *history, int32_t end,
                                            const struct pv_fit *buying,

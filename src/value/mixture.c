@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SPENDERS = 8192, BUYERS = 4096, MOST_BASE = 3, TRIES = 2 };
+enum { SPENDERS = 4096, BUYERS = 2048, MOST_BASE = 3, TRIES = 2 };
 static const double LARGEST = 200.0; /* ratio; beyond it one group does not really buy */
 
 /* ln f of the i-th customer, its gradient and Hessian in logarithms; the last parameter is the
