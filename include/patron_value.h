@@ -154,7 +154,8 @@ struct pv_customer {
 PV_API PV_WARN_UNUSED int pv_summarise(const struct pv_history *history, int32_t end,
                                        int32_t holdout_end, struct pv_customer *ret_rows);
 
-/* Summary of one customer from its ascending days and amounts; same rules. */
+/* Summary of one customer from its ascending days and amounts; same rules. No customer (T = -1),
+ * too, where the first day is 2^31 days or more before `end`. */
 PV_API struct pv_customer pv_summarise_one(const int32_t *day, const int64_t *amount, size_t n,
                                            int32_t end, int32_t holdout_end);
 
@@ -323,7 +324,8 @@ PV_API PV_WARN_UNUSED int pv_fit_model(const struct pv_model *model, const struc
 PV_API PV_WARN_UNUSED int pv_fit_given(const struct pv_model *model, const double *param,
                                        double unit_days, struct pv_fit *ret_fit);
 
-/* Gamma-Gamma [FH13b] on customers with x > 0 and spend > 0: p, q, gamma (major money units). */
+/* Gamma-Gamma [FH13b] on customers with x > 0 and spend > 0: p, q, gamma (major money units).
+ * PV_ERR_OVERFLOW when money in major units leaves the range of a double. */
 PV_API PV_WARN_UNUSED int pv_fit_gamma_gamma(const struct pv_customer *rows, size_t n,
                                              const struct pv_fit_options *options,
                                              struct pv_fit *ret_fit);

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LEAST = 20, MOST = 10000, IN_TAIL = 2 };
+enum { LEAST = 20, MOST = 10000, IN_TAIL = 2, MOST_CUSTOMERS = 100000000 };
 
 struct replicate {
     double param[PV_MAX_PARAMS];
@@ -50,6 +50,10 @@ static int resample_cells(const struct job *job, struct pv_rng *rng, struct pv_c
         to_draw -= drawn;
         if (drawn == 0)
             continue;
+        if (drawn > UINT32_MAX) {
+            free(cell);
+            return PV_ERR_OVERFLOW;
+        }
         cell[n] = job->cell[i];
         cell[n++].count = (uint32_t)drawn;
     }
@@ -115,6 +119,8 @@ int pv_bootstrap_new(const struct pv_fit *fit, const struct pv_cells *cells,
         job.customers += job.cell[i].count;
     if (job.customers == 0)
         return PV_ERR_EMPTY;
+    if (options->resample == PV_RESAMPLE_MODEL && job.customers > MOST_CUSTOMERS)
+        return PV_ERR_OVERFLOW;
     size_t n = (size_t)options->replicates;
     struct pv_bootstrap *b = calloc(1, sizeof *b);
     if (!b)

@@ -110,7 +110,7 @@ struct pv_buying {
                       double t);
     double (*mean)(const struct pv_model *model, const double *theta, double x, double T, double t);
     /* ret_tail[k] = P(N >= k), k = 0 .. returned count - 1, stopping after the first value below
-     * `least` or at `cap`. */
+     * `least` or at `cap`. 0: no memory. */
     size_t (*tail)(const struct pv_model *model, const double *theta, double x, double T, double t,
                    double least, size_t cap, double *ret_tail);
     int (*pmf)(const struct pv_model *model, const double *theta, double x, double T, double t,

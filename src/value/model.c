@@ -74,7 +74,7 @@ int pv_fit_given(const struct pv_model *model, const double *param, double unit_
                  struct pv_fit *ret_fit)
 {
     struct pv_fit fit;
-    if (!(unit_days > 0.0))
+    if (!(unit_days > 0.0) || !isfinite(unit_days))
         return PV_ERR_ARGUMENT;
     pv_fit_blank(model, PV_VERDICT_OK, &fit);
     for (int i = 0; i < model->params; i++) {
@@ -296,7 +296,7 @@ static int fit_cells(const struct pv_model *model, const struct pv_cells *cells,
 {
     bool by_time = model->kind == PV_KIND_BUYING;
     struct pv_fit_data d = {.stride = 1, .unit_days = by_time ? options->unit_days : 1.0};
-    if (!(options->unit_days > 0.0) || !model->starts)
+    if (!(options->unit_days > 0.0) || !isfinite(options->unit_days) || !model->starts)
         return PV_ERR_ARGUMENT;
     d.cell = pv_cells_data(cells, &d.cells);
     struct pv_fit fit;
