@@ -11,8 +11,7 @@ bool pv_populate_can(const struct pv_model *m)
     return m->live || (m->buying && m->buying->draw);
 }
 
-/* Time of the next purchase after t, or INFINITY. */
-static double next_purchase(struct pv_future *f, double t, struct pv_rng *rng)
+double pv_population_next(struct pv_future *f, double t, struct pv_rng *rng)
 {
     if (f->regular > 1) {
         if (!(f->purchases-- > 0.0))
@@ -42,7 +41,7 @@ struct pv_customer pv_populate_one(const struct pv_model *m, const double *theta
     if (pv_rng_uniform(rng) >= m->buying->p_alive(m, theta, 0.0, 0.0, 0.0, NULL))
         return c;
     m->buying->draw(m, theta, 0.0, 0.0, rng, &f);
-    while (isfinite(t = next_purchase(&f, t, rng))) {
+    while (isfinite(t = pv_population_next(&f, t, rng))) {
         double at = ceil(unit_days * t);
         if (at > (double)T + holdout)
             break;

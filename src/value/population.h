@@ -20,6 +20,9 @@ struct pv_customer pv_populate_one(const struct pv_model *model, const double *t
                                    double unit_days, struct pv_rng *rng, int32_t T, int32_t holdout,
                                    struct pv_gaps *gaps);
 
+/* Time of the purchase after t in a future drawn at time 0, or INFINITY; *future is used up. */
+double pv_population_next(struct pv_future *future, double t, struct pv_rng *rng);
+
 /* Number of successes in n tries. Exact; O(log n). */
 uint64_t pv_rng_binomial(struct pv_rng *rng, uint64_t n, double p);
 

@@ -28,21 +28,7 @@ static inline void world_customer(struct pv_builder *b, const struct world_kind 
         int64_t money = llround(100.0 * pv_rng_gamma(rng, w->spend[0]) / nu) + 1;
         if (day >= 0.0)
             assert_int_equal(pv_builder_add(b, index, (int32_t)day, money), 0);
-        if (!stays)
-            return;
-        if (f.regular > 1) {
-            if (!(f.purchases-- > 0.0))
-                return;
-            t += pv_rng_gamma(rng, f.regular - f.phase) / f.rate;
-            f.phase = 0.0;
-        } else {
-            if (t >= f.life)
-                return;
-            t += pv_rng_exponential(rng) / f.rate;
-            if (t >= f.life && !f.last)
-                return;
-            t = fmin(t, f.life);
-        }
+        t = stays ? pv_population_next(&f, t, rng) : INFINITY;
         if (!(7.0 * t < 1e8))
             return;
     }
