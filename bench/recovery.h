@@ -146,7 +146,7 @@ static int recovery_run(const struct recovery_world *w, uint64_t first, int seed
         }
     }
     free(rows);
-    double usable = r.usable > 0 ? r.usable : NAN;
+    double usable = r.usable > 0 ? (double)r.usable : (double)NAN;
     for (int k = 0; k < m->params; k++) {
         r.bias[k] /= usable;
         r.held[k] /= usable;
