@@ -147,52 +147,71 @@ static void alarms(int seeds)
 /* ---- Intervals of means: delta method against bootstrap ---------------------------------------
  */
 
-/* E[purchases in 26 weeks] of a middling customer, and the parameter a: share of the intervals that
- * hold the truth, at three levels. */
+/* E[purchases in 26 weeks] of a middling customer, and two parameters, of customers booked by the
+ * day: share of the intervals that hold the truth, at three levels. */
 static void intervals(int seeds)
 {
+    enum { WHAT = 3, WAYS = 3, LEVELS = 3 };
     static struct pv_customer rows[CUSTOMERS];
     const struct recovery_world *w = &recovery_worlds[0];
     const struct pv_model *m = pv_model_find(w->model);
-    static const double levels[] = {0.5, 0.8, 0.95};
-    int held[3][4] = {{0}}, fits = 0, failed = 0;
-    double t = cpu_now(), truth = pv_predict_expected(m, w->param, 2.0, 30.0, 60.0, 26.0);
+    static const double levels[LEVELS] = {0.5, 0.8, 0.95};
+    static const int param[] = {1, 2};
+    const double truth[WHAT] = {w->param[1], w->param[2],
+                                pv_predict_expected(m, w->param, 2.0, 30.0, 60.0, 26.0)};
+    int held[LEVELS][WHAT][WAYS] = {{{0}}}, fits = 0, failed = 0;
+    double t = cpu_now();
     for (int s = 0; s < seeds; s++) {
-        struct pv_bootstrap_options o = {.resample = s % 2 ? PV_RESAMPLE_CELLS : PV_RESAMPLE_MODEL,
-                                         .replicates = 200,
-                                         .seed = 9};
-        struct pv_bootstrap *b;
+        struct pv_bootstrap *b[2];
         struct pv_cells *cells;
         struct pv_fit fit;
-        size_t lost;
         need(recovery_fit(w, 300 + (uint64_t)s, CUSTOMERS, 1, rows, &fit), "fit");
         if (!fit.usable)
             continue;
         need(pv_cells_new(rows, CUSTOMERS, &cells), "cells");
-        need(pv_bootstrap_new(&fit, cells, &o, &b), "bootstrap");
-        (void)pv_bootstrap_count(b, &lost);
-        failed += (int)lost;
+        for (int way = 0; way < 2; way++) {
+            struct pv_bootstrap_options o = {.resample =
+                                                 way ? PV_RESAMPLE_CELLS : PV_RESAMPLE_MODEL,
+                                             .replicates = 200,
+                                             .seed = 9};
+            size_t lost;
+            need(pv_bootstrap_new(&fit, cells, &o, &b[way]), "bootstrap");
+            (void)pv_bootstrap_count(b[way], &lost);
+            failed += (int)lost;
+        }
         fits++;
-        for (int l = 0; l < 3; l++) {
-            struct pv_range r[4];
-            r[0] = pv_param_interval(&fit, 2, levels[l]);
-            need(pv_bootstrap_param(b, 2, levels[l], &r[1]), "parameter");
-            need(pv_mean_interval(&fit, 2.0, 30.0, 60.0, 26.0, levels[l], NULL, &r[2]), "mean");
-            need(pv_bootstrap_mean(b, 2.0, 30.0, 60.0, 26.0, levels[l], &r[3]), "mean");
-            for (int k = 0; k < 4; k++) {
-                double want = k < 2 ? w->param[2] : truth;
-                held[l][k] += want >= r[k].low && want <= r[k].high;
+        for (int l = 0; l < LEVELS; l++) {
+            for (int k = 0; k < WHAT; k++) {
+                struct pv_range r[WAYS];
+                if (k < 2) {
+                    r[0] = pv_param_interval(&fit, param[k], levels[l]);
+                    for (int way = 0; way < 2; way++)
+                        need(pv_bootstrap_param(b[way], param[k], levels[l], &r[1 + way]),
+                             "bootstrap");
+                } else {
+                    need(pv_mean_interval(&fit, 2.0, 30.0, 60.0, 26.0, levels[l], NULL, &r[0]),
+                         "mean");
+                    for (int way = 0; way < 2; way++)
+                        need(pv_bootstrap_mean(b[way], 2.0, 30.0, 60.0, 26.0, levels[l],
+                                               &r[1 + way]),
+                             "bootstrap");
+                }
+                for (int way = 0; way < WAYS; way++)
+                    held[l][k][way] += truth[k] >= r[way].low && truth[k] <= r[way].high;
             }
         }
-        pv_bootstrap_free(b);
+        pv_bootstrap_free(b[0]);
+        pv_bootstrap_free(b[1]);
         pv_cells_free(cells);
     }
-    printf(
-        "| level | a, delta | a, bootstrap | E, delta | E, bootstrap |\n|---|---|---|---|---|\n");
-    for (int l = 0; l < 3; l++)
-        printf("| %.0f %% | %.0f %% | %.0f %% | %.0f %% | %.0f %% |\n", 100.0 * levels[l],
-               100.0 * held[l][0] / fits, 100.0 * held[l][1] / fits, 100.0 * held[l][2] / fits,
-               100.0 * held[l][3] / fits);
+    printf("| of | level | delta method | bootstrap, model | bootstrap, cells "
+           "|\n|---|---|---|---|---|\n");
+    for (int k = 0; k < WHAT; k++)
+        for (int l = 0; l < LEVELS; l++)
+            printf("| %s | %.0f %% | %.0f %% | %.0f %% | %.0f %% |\n",
+                   k < 2 ? m->param[param[k]] : "E[purchases]", 100.0 * levels[l],
+                   100.0 * held[l][k][0] / fits, 100.0 * held[l][k][1] / fits,
+                   100.0 * held[l][k][2] / fits);
     printf("\n%d fits, %d of their replicates not usable; CPU: %.0f s\n", fits, failed,
            cpu_now() - t);
 }

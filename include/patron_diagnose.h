@@ -89,8 +89,8 @@ PV_API PV_WARN_UNUSED int pv_diagnose_by_frequency(const struct pv_customer *row
 /*
  * Calibration of a probability: of n customers with probability p[i] of what happened when
  * happened[i], in `groups` (2 .. 100) of as equal size as ties allow, ascending. ret_test (may be
- * NULL): chi-squared of Hosmer & Lemeshow with df = groups, as the probabilities were not fitted to
- * these outcomes; too little to test when a group expects under 5 of either. NaN probabilities are
+ * NULL): chi-squared of Hosmer & Lemeshow over groups, joined until 5 of either are expected; df is
+ * their number, as the probabilities were not fitted to these outcomes. NaN probabilities are
  * left out. Returns PV_ERR_EMPTY with fewer customers than groups. For "buys at all" give
  * foresight.buys and x_star > 0; P(alive) can be tested so only where leaving is seen. O(n log n).
  */

@@ -112,9 +112,11 @@ PV_API size_t pv_bootstrap_count(const struct pv_bootstrap *bootstrap, size_t *r
 PV_API const double *pv_bootstrap_params(const struct pv_bootstrap *bootstrap, size_t index);
 
 /*
- * Percentile intervals (Efron & Tibshirani 1993, An introduction to the bootstrap, ch. 13) of a
- * parameter, and of E[purchases in (T, T + t]] of a customer. PV_ERR_EMPTY with fewer than 20
- * usable replicates or fewer than two in a tail.
+ * Basic intervals in logarithms (Davison & Hinkley 1997, Bootstrap methods and their application,
+ * 5.2.1) of a parameter, and of E[purchases in (T, T + t]] of a customer. What a fit is off by on
+ * average, the bias of booking by the day included where PV_RESAMPLE_MODEL makes it again, is taken
+ * out; percentile intervals would double it. PV_ERR_EMPTY with fewer than 20 usable replicates or
+ * fewer than two in a tail.
  */
 PV_API PV_WARN_UNUSED int pv_bootstrap_param(const struct pv_bootstrap *bootstrap, int index,
                                              double level, struct pv_range *ret_range);

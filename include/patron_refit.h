@@ -35,10 +35,10 @@ struct pv_drift {
     double lost_share; /* ... over |ln L| of the new fit */
     /* Wald's statistic of "nothing has changed" and its p-value. Var(new - old) = C_old - C_new
      * where the data of the old fit are part of the new ones (Hausman, Econometrica 46 (1978),
-     * 1251-1271), C_old + C_new where the customers are others. Directions in which the new data
-     * say less than 5 % more than the old ones do are left out; df counts the others. */
+     * 1251-1271), but in no direction under 10 % of C_old, which makes p larger where there is
+     * little news; C_old + C_new where the customers are others. */
     double wald;
-    int df; /* 0: nothing to compare; p_value is 1 */
+    int df; /* parameters */
     double p_value;
 };
 

@@ -162,9 +162,12 @@ const double *pv_bootstrap_params(const struct pv_bootstrap *b, size_t index)
     return index < b->count ? b->replicate[index].param : NULL;
 }
 
-/* Percentiles of value[0 .. count - 1], which are sorted here: order statistics at (count + 1) p,
- * interpolated. */
-static int percentiles(double *value, size_t count, double level, struct pv_range *ret)
+/*
+ * Basic intervals in logarithms: replicates lie around the fit as fits do around the truth, so that
+ * the percentile above the fit by a factor bounds the truth below by it. Order statistics at
+ * (count + 1) p, interpolated. Sorts value.
+ */
+static int basic_range(double *value, size_t count, double fit, double level, struct pv_range *ret)
 {
     double p = 0.5 * (1.0 - level), at = p * (double)(count + 1);
     if (!(level > 0.0 && level < 1.0))
@@ -174,8 +177,11 @@ static int percentiles(double *value, size_t count, double level, struct pv_rang
     qsort(value, count, sizeof *value, pv_stats_ascending);
     size_t i = (size_t)at - 1;
     double f = at - floor(at);
-    ret->low = value[i] + f * (value[i + 1] - value[i]);
-    ret->high = value[count - 1 - i] - f * (value[count - 1 - i] - value[count - 2 - i]);
+    double low = value[i] + f * (value[i + 1] - value[i]);
+    double high = value[count - 1 - i] - f * (value[count - 1 - i] - value[count - 2 - i]);
+    if (!(low > 0.0))
+        return PV_ERR_EMPTY;
+    *ret = (struct pv_range){fit * (fit / high), fit * (fit / low)};
     return 0;
 }
 
@@ -189,7 +195,7 @@ int pv_bootstrap_param(const struct pv_bootstrap *b, int index, double level,
         return PV_ERR_NO_MEMORY;
     for (size_t i = 0; i < b->count; i++)
         value[i] = b->replicate[i].param[index];
-    int rc = percentiles(value, b->count, level, ret_range);
+    int rc = basic_range(value, b->count, b->fit.param[index], level, ret_range);
     free(value);
     return rc;
 }
@@ -207,7 +213,8 @@ int pv_bootstrap_mean(const struct pv_bootstrap *b, double x, double t_x, double
         value[i] = pv_predict_expected(b->model, b->replicate[i].param, x, t_x, T, t);
         rc = isnan(value[i]) ? PV_ERR_ARGUMENT : 0;
     }
-    rc = rc ? rc : percentiles(value, b->count, level, ret_range);
+    double mean = pv_predict_expected(b->model, b->fit.param, x, t_x, T, t);
+    rc = rc ? rc : basic_range(value, b->count, mean, level, ret_range);
     free(value);
     return rc;
 }

@@ -277,6 +277,16 @@ static int by_actual(const void *left, const void *right)
     return (l->actual > r->actual) - (l->actual < r->actual);
 }
 
+struct tally {
+    double happened, expected, not_expected, var;
+};
+
+static double misfit(const struct tally *t)
+{
+    double miss = t->happened - t->expected;
+    return t->var > 0.0 ? miss * miss / t->var : 0.0;
+}
+
 int pv_diagnose_probability(const double *p, const bool *happened, size_t n, size_t groups,
                             struct pv_group_check *ret_groups, struct pv_test *ret_test)
 {
@@ -298,33 +308,41 @@ int pv_diagnose_probability(const double *p, const bool *happened, size_t n, siz
         return PV_ERR_EMPTY;
     }
     qsort(pair, used, sizeof *pair, by_prediction);
+    /* Of what is being joined, and of what was last. */
+    struct tally open = {0}, last = {0};
     double sum = 0.0;
-    bool enough = true;
+    size_t tested = 0;
     /* Equal probabilities stay together. */
     for (size_t k = 0, from = 0; k < groups; k++) {
         size_t to = used * (k + 1) / groups;
         to = to < from ? from : to;
         while (to > from && to < used && pair[to].predicted <= pair[to - 1].predicted)
             to++;
-        double var = 0.0, expected = 0.0;
         for (size_t i = from; i < to; i++) {
             add_to_group(&g[k], pair[i].predicted, pair[i].actual);
-            expected += pair[i].predicted;
-            var += pair[i].predicted * (1.0 - pair[i].predicted);
+            open.happened += pair[i].actual;
+            open.expected += pair[i].predicted;
+            open.not_expected += 1.0 - pair[i].predicted;
+            open.var += pair[i].predicted * (1.0 - pair[i].predicted);
         }
-        double miss = g[k].actual - expected;
-        enough = enough && expected >= LEAST_EXPECTED &&
-                 (double)(to - from) - expected >= LEAST_EXPECTED;
-        sum += var > 0.0 ? miss * miss / var : 0.0;
         close_group(&g[k]);
         from = to;
+        if (open.expected < LEAST_EXPECTED || open.not_expected < LEAST_EXPECTED)
+            continue;
+        sum += tested++ ? misfit(&last) : 0.0;
+        last = open;
+        open = (struct tally){0};
     }
     free(pair);
+    last.happened += open.happened;
+    last.expected += open.expected;
+    last.var += open.var;
+    sum += tested ? misfit(&last) : 0.0;
     memcpy(ret_groups, g, groups * sizeof *g);
     if (ret_test)
-        *ret_test =
-            enough ? (struct pv_test){sum, (double)groups, pv_stats_chi2_tail(sum, (double)groups)}
-                   : NO_TEST;
+        *ret_test = tested > 0 ? (struct pv_test){sum, (double)tested,
+                                                  pv_stats_chi2_tail(sum, (double)tested)}
+                               : NO_TEST;
     return 0;
 }
 

@@ -36,6 +36,9 @@ int pv_refit_model(const struct pv_model *model, const struct pv_cells *cells,
     return rc;
 }
 
+/* A difference of two estimated covariances is not known better than this part of the old one. */
+static const double LEAST_NEWS = 0.1;
+
 /* ---- Drift ----------------------------------------------------------------------------------- */
 
 /* The new covariance and the difference where the old covariance is the identity: L^-1 C_new L^-T
@@ -135,15 +138,12 @@ int pv_drift_measure(const struct pv_fit *old_fit, const struct pv_fit *new_fit,
         d.distance += z2 / w.n;
         d.kl += 0.5 * (w.val[i] - 1.0 - log(w.val[i]) + z2);
         if (growth == PV_GROWTH_SAME_CUSTOMERS)
-            var = 1.0 - w.val[i];
-        if (var < 0.05)
-            continue;
+            var = fmax(1.0 - w.val[i], LEAST_NEWS);
         d.wald += z2 / var;
-        d.df++;
     }
     d.distance = sqrt(d.distance);
-    if (d.df > 0)
-        d.p_value = pv_stats_chi2_tail(d.wald, d.df);
+    d.df = w.n;
+    d.p_value = pv_stats_chi2_tail(d.wald, d.df);
     *ret_drift = d;
     return 0;
 }
