@@ -153,6 +153,7 @@ struct pv_model {
     /* Whether at theta the model is, for a span of time, a simpler one that is listed, too. NULL:
      * it contains none. */
     bool (*simpler)(const double *theta, double span);
+    int vanishes;                       /* the parameter that goes to 0 then */
     const struct pv_buying *buying;     /* of repeat purchases; NULL for other kinds */
     const struct pv_contract *contract; /* of contracts; NULL for other kinds */
     /* What one new customer does in T opportunities and `holdout` more. NULL: buying->draw says it.
