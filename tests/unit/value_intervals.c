@@ -165,6 +165,70 @@ static void means_at_any_level(void **state)
                      PV_ERR_ARGUMENT);
 }
 
+/* Best ln L of an NBD over alpha at this r, by golden section on single customers. */
+static double nbd_profile(const struct pv_customer *rows, size_t n, double r)
+{
+    const double golden = 0.6180339887498949;
+    double low = log(1.0), high = log(200.0);
+    for (int i = 0; i < 60; i++) {
+        double at[2] = {high - golden * (high - low), low + golden * (high - low)}, sum[2] = {0.0};
+        for (int k = 0; k < 2; k++)
+            for (size_t c = 0; c < n; c++)
+                sum[k] += pv_predict_loglik(pv_model_find("nbd"), (const double[]){r, exp(at[k])},
+                                            rows[c].x, rows[c].t_x / 7.0, rows[c].T / 7.0);
+        *(sum[0] > sum[1] ? &high : &low) = sum[0] > sum[1] ? at[1] : at[0];
+        if (high - low < 1e-7)
+            return fmax(sum[0], sum[1]);
+    }
+    return NAN;
+}
+
+/* At both bounds ln L has fallen by z^2 / 2; on a ridge there is no upper one. */
+static void profiles(void **state)
+{
+    (void)state;
+    enum { N = 400 };
+    static struct pv_customer rows[N];
+    const struct pv_model *m = pv_model_find("nbd");
+    struct pv_cells *cells;
+    struct pv_range range, wald;
+    for (size_t i = 0; i < N; i++) {
+        struct pv_rng rng;
+        pv_rng_start(&rng, 53, i);
+        rows[i] = pv_populate_one(m, (const double[]){0.8, 20.0}, 7.0, &rng, 300, 0, NULL);
+    }
+    struct pv_fit fit = world_fit(m, rows, N, 7.0);
+    assert_int_equal(pv_cells_new(rows, N, &cells), 0);
+    assert_int_equal(pv_profile_interval(&fit, cells, 0, 0.95, &range), 0);
+    wald = pv_param_interval(&fit, 0, 0.95);
+    assert_true(range.low < fit.param[0] && fit.param[0] < range.high);
+    near_relative(range.low, wald.low, 0.1, "a regular parameter");
+    near_relative(range.high, wald.high, 0.1, "a regular parameter");
+    for (int side = 0; side < 2; side++) {
+        double fallen = fit.loglik - nbd_profile(rows, N, side ? range.high : range.low);
+        near_relative(fallen, 0.5 * PV_Z95 * PV_Z95, 1e-3, "fall of ln L");
+    }
+    /* Not the maximum of these cells; not a parameter; not a level. */
+    fit.param[0] *= 1.2;
+    assert_int_equal(pv_profile_interval(&fit, cells, 0, 0.95, &range), PV_ERR_ARGUMENT);
+    assert_int_equal(pv_profile_interval(&fit, cells, 2, 0.95, &range), PV_ERR_ARGUMENT);
+    assert_int_equal(pv_profile_interval(&fit, cells, 0, 1.0, &range), PV_ERR_ARGUMENT);
+    pv_cells_free(cells);
+    /* Everybody buys at one rate: r may be anything large. */
+    for (size_t i = 0; i < N; i++) {
+        struct pv_rng rng;
+        pv_rng_start(&rng, 54, i);
+        rows[i] = (struct pv_customer){.x = (int32_t)pv_rng_poisson(&rng, 4.0), .T = 280};
+        rows[i].t_x = rows[i].x ? 250 : 0;
+    }
+    fit = world_fit(m, rows, N, 7.0);
+    assert_int_equal(fit.verdict, PV_VERDICT_RIDGE);
+    assert_int_equal(pv_cells_new(rows, N, &cells), 0);
+    assert_int_equal(pv_profile_interval(&fit, cells, 0, 0.95, &range), 0);
+    assert_true(isinf(range.high) && range.low > 5.0 && range.low < fit.param[0]);
+    pv_cells_free(cells);
+}
+
 static const struct {
     const char *model;
     double param[PV_MAX_PARAMS];
@@ -273,6 +337,7 @@ int main(void)
         cmocka_unit_test(geometric),
         cmocka_unit_test(predictive_intervals_hold),
         cmocka_unit_test(means_at_any_level),
+        cmocka_unit_test(profiles),
         cmocka_unit_test(bootstrap_agrees),
         cmocka_unit_test(nonsense_is_refused),
     };
