@@ -4,7 +4,7 @@ WEB ?= 1
 DATA ?= data
 PORT ?= 8040
 
-.PHONY: help setup run test build lint asan tsan bench shots clean
+.PHONY: help setup run test build lint asan tsan bench study shots clean
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
@@ -31,6 +31,9 @@ tsan: setup ## the same under ThreadSanitizer
 
 bench: build ## every figure with its baseline
 	@BUILD=$(BUILD) tools/bench.sh
+
+study: build ## known parameters, intervals, false alarms: the tables of docs/models/study.md (CPU minutes)
+	@$(BUILD)/bench/value_study
 
 shots: build ## a picture of every screen, width, language and theme, checked by program
 	@BUILD=$(BUILD) tools/web.sh shots

@@ -74,7 +74,7 @@ int pv_fit_given(const struct pv_model *model, const double *param, double unit_
                  struct pv_fit *ret_fit)
 {
     struct pv_fit fit;
-    if (!(unit_days > 0.0))
+    if (!(unit_days > 0.0) || !isfinite(unit_days))
         return PV_ERR_ARGUMENT;
     pv_fit_blank(model, PV_VERDICT_OK, &fit);
     for (int i = 0; i < model->params; i++) {
@@ -230,11 +230,19 @@ static void cut_ridge(const struct pv_model *model, struct pv_fit *fit)
     }
 }
 
+/* `known`: the one starting point to try, or NULL. */
 static void search(const struct pv_model *model, struct pv_fit_data *d, double rate,
-                   struct pv_fit *fit)
+                   const double *known, struct pv_fit *fit)
 {
     double start[TRIES][PV_MAX_PARAMS], span = d->max_day / d->unit_days;
     struct pv_optimum best;
+    if (known) {
+        pv_optim_maximise(model, d, known, &best);
+        pv_optim_report(model, &best, fit);
+        fit->verdict = judge(model, &best, span);
+        fit->usable = fit->verdict == PV_VERDICT_OK;
+        return;
+    }
     choose_starts(model, d, rate, start);
     pv_optim_maximise(model, d, start[0], &best);
     for (int i = 1; i < TRIES && judge(model, &best, span) != PV_VERDICT_OK; i++) {
@@ -282,12 +290,13 @@ static bool possible(const struct pv_model *model, const struct pv_cell *c)
     return model->kind != PV_KIND_CONTRACT || c->x == 0 || (c->x == 1 && c->T > 0);
 }
 
-int pv_fit_model(const struct pv_model *model, const struct pv_cells *cells,
-                 const struct pv_fit_options *options, struct pv_fit *ret_fit)
+static int fit_cells(const struct pv_model *model, const struct pv_cells *cells,
+                     const struct pv_fit_options *options, const double *known,
+                     struct pv_fit *ret_fit)
 {
     bool by_time = model->kind == PV_KIND_BUYING;
     struct pv_fit_data d = {.stride = 1, .unit_days = by_time ? options->unit_days : 1.0};
-    if (!(options->unit_days > 0.0) || !model->starts)
+    if (!(options->unit_days > 0.0) || !isfinite(options->unit_days) || !model->starts)
         return PV_ERR_ARGUMENT;
     d.cell = pv_cells_data(cells, &d.cells);
     struct pv_fit fit;
@@ -312,7 +321,7 @@ int pv_fit_model(const struct pv_model *model, const struct pv_cells *cells,
         d.room = malloc(((model->room ? model->room(model, &d) : 0) + 1) * sizeof *d.room);
         if (!d.room)
             return PV_ERR_NO_MEMORY;
-        search(model, &d, purchases / (days / d.unit_days), &fit);
+        search(model, &d, purchases / (days / d.unit_days), known, &fit);
         free(d.room);
         /* Erlang-k gaps: g^(k - 1) / (k - 1)! of each, which no parameter is in. */
         if (model->regular > 1 && options->gaps)
@@ -320,6 +329,26 @@ int pv_fit_model(const struct pv_model *model, const struct pv_cells *cells,
                           (double)options->gaps->count * pv_math_lgamma(model->regular);
     }
     *ret_fit = fit;
+    return 0;
+}
+
+int pv_fit_model(const struct pv_model *model, const struct pv_cells *cells,
+                 const struct pv_fit_options *options, struct pv_fit *ret_fit)
+{
+    return fit_cells(model, cells, options, NULL, ret_fit);
+}
+
+int pv_fit_from(const struct pv_model *model, const struct pv_cells *cells,
+                const struct pv_fit_options *options, const double *start, struct pv_fit *ret_fit,
+                bool *ret_found)
+{
+    struct pv_fit fit;
+    int rc = fit_cells(model, cells, options, start, &fit);
+    if (rc)
+        return rc;
+    *ret_found = fit.verdict == PV_VERDICT_OK;
+    if (*ret_found)
+        *ret_fit = fit;
     return 0;
 }
 
@@ -462,6 +491,9 @@ static const char *const verdict_codes[PV_VERDICTS] = {
     [PV_VERDICT_CONSTANT_SPEND] = "constant-spend",
     [PV_VERDICT_NO_SPEND] = "no-spend",
     [PV_VERDICT_SIMPLER_MODEL] = "simpler-model",
+    [PV_VERDICT_LEFT_TRUNCATED] = "left-truncated",
+    [PV_VERDICT_MIXED_SPEND] = "mixed-spend",
+    [PV_VERDICT_MIXED_RATES] = "mixed-rates",
 };
 
 const char *pv_verdict_code(enum pv_verdict verdict)
