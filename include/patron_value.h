@@ -235,6 +235,13 @@ enum pv_verdict {
     PV_VERDICT_CONSTANT_SPEND,   /* "constant-spend": no spread in what purchases cost */
     PV_VERDICT_NO_SPEND,         /* "no-spend": no repeat purchase with money */
     PV_VERDICT_SIMPLER_MODEL, /* "simpler-model": the model has become a simpler one it contains */
+    /* patron_covariates.h */
+    PV_VERDICT_CONSTANT_COVARIATE, /* "constant-covariate": a column has one value */
+    PV_VERDICT_COLLINEAR,          /* "collinear-covariates": a column says what others say */
+    PV_VERDICT_SEPARATED,          /* "separated-covariate": an effect without a bound */
+    /* patron_bayes.h */
+    PV_VERDICT_CHAINS_DISAGREE, /* "chains-disagree": they have not found the same place */
+    PV_VERDICT_FEW_EFFECTIVE,   /* "too-few-effective-draws": figures are rough; usable */
     PV_VERDICTS
 };
 

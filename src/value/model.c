@@ -230,6 +230,18 @@ static void cut_ridge(const struct pv_model *model, struct pv_fit *fit)
     }
 }
 
+void pv_fit_judge(const struct pv_model *model, const struct pv_optimum *o, double span,
+                  struct pv_fit *fit)
+{
+    fit->verdict = judge(model, o, span);
+    fit->usable = fit->verdict == PV_VERDICT_OK || fit->verdict == PV_VERDICT_NOBODY_LEAVES ||
+                  (fit->verdict == PV_VERDICT_RIDGE && prediction_is_known(model, o, span));
+    if (fit->verdict == PV_VERDICT_NOBODY_LEAVES)
+        keep_buying_block(model, o, fit);
+    if (fit->verdict == PV_VERDICT_RIDGE && fit->usable)
+        cut_ridge(model, fit);
+}
+
 static void search(const struct pv_model *model, struct pv_fit_data *d, double rate,
                    struct pv_fit *fit)
 {
@@ -246,13 +258,7 @@ static void search(const struct pv_model *model, struct pv_fit_data *d, double r
             best = other;
     }
     pv_optim_report(model, &best, fit);
-    fit->verdict = judge(model, &best, span);
-    fit->usable = fit->verdict == PV_VERDICT_OK || fit->verdict == PV_VERDICT_NOBODY_LEAVES ||
-                  (fit->verdict == PV_VERDICT_RIDGE && prediction_is_known(model, &best, span));
-    if (fit->verdict == PV_VERDICT_NOBODY_LEAVES)
-        keep_buying_block(model, &best, fit);
-    if (fit->verdict == PV_VERDICT_RIDGE && fit->usable)
-        cut_ridge(model, fit);
+    pv_fit_judge(model, &best, span, fit);
 }
 
 /* What the data must have before anything is fitted. */
@@ -462,6 +468,11 @@ static const char *const verdict_codes[PV_VERDICTS] = {
     [PV_VERDICT_CONSTANT_SPEND] = "constant-spend",
     [PV_VERDICT_NO_SPEND] = "no-spend",
     [PV_VERDICT_SIMPLER_MODEL] = "simpler-model",
+    [PV_VERDICT_CONSTANT_COVARIATE] = "constant-covariate",
+    [PV_VERDICT_COLLINEAR] = "collinear-covariates",
+    [PV_VERDICT_SEPARATED] = "separated-covariate",
+    [PV_VERDICT_CHAINS_DISAGREE] = "chains-disagree",
+    [PV_VERDICT_FEW_EFFECTIVE] = "too-few-effective-draws",
 };
 
 const char *pv_verdict_code(enum pv_verdict verdict)

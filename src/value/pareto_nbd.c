@@ -92,6 +92,9 @@ static int starts(const struct pv_fit_data *d, double rate, double (*ret_start)[
     return n;
 }
 
+static const struct pv_process processes[] = {
+    {"purchases", ALPHA, -1.0}, {"leaving", BETA, -1.0}, {NULL, 0, 0.0}};
+
 const struct pv_model pv_model_pareto_nbd = {
     .name = "pareto-nbd",
     .kind = PV_KIND_BUYING,
@@ -105,4 +108,5 @@ const struct pv_model pv_model_pareto_nbd = {
     .starts = starts,
     .buying = &pv_life_family,
     .life = &life,
+    .process = processes,
 };
