@@ -137,6 +137,7 @@ struct pv_contract {
 };
 
 struct pv_lifetime;
+struct pv_hyper;
 
 /* On what covariates act: ln of parameter `param` gets sign * g'z. Lists end with a NULL name. */
 struct pv_process {
@@ -171,6 +172,7 @@ struct pv_model {
     int regular;                      /* cnbd.c: hidden events for a purchase; 0: as 1 */
     const struct pv_lifetime *life;   /* lifetime.c */
     const struct pv_process *process; /* covariates.c; NULL: takes none */
+    const struct pv_hyper *hyper;     /* bayes.h; NULL: no hierarchical Bayes */
 };
 
 enum { PV_MAX_STARTS = 32 };

@@ -5,6 +5,7 @@
  *   S(tau) = (beta / (beta + tau))^s,  f(tau) = s / (beta + tau) S(tau).
  * The rest is lifetime.c.
  */
+#include "bayes.h"
 #include "lifetime.h"
 
 #include <math.h>
@@ -109,4 +110,5 @@ const struct pv_model pv_model_pareto_nbd = {
     .buying = &pv_life_family,
     .life = &life,
     .process = processes,
+    .hyper = &pv_pareto_hyper,
 };
