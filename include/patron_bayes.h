@@ -2,6 +2,8 @@
  * patron_bayes.h - libpatron-value: hierarchical Bayes for models of purchases, by Markov chain
  * Monte Carlo. Conventions as in patron_value.h; explained in docs/models/bayes.md.
  *
+ *   [A09]   Abe, "Counting your customers" one by one: a hierarchical Bayes extension to the
+ *           Pareto/NBD model, Marketing Science 28 (2009), 541-553.
  *   [ML07]  Ma & Liu, The MCMC approach for solving the Pareto/NBD model and possible extensions,
  *           ICNC 2007, 505-512.
  *   [VGSCB21] Vehtari, Gelman, Simpson, Carpenter & Buerkner, Rank-normalization, folding, and
@@ -12,8 +14,8 @@
  * that it holds with few customers, too, and on ridges. The chain moves in the logarithms of the
  * parameters of the population alone: what is unknown about each customer is integrated out exactly
  * in the likelihood, and drawn exactly, given the parameters, when it is asked for. This is the
- * same joint posterior as that of the Gibbs sampler of [ML07], which draws both in turn, with far
- * less memory in the chain.
+ * same joint posterior as that of the samplers of [ML07] and [A09], which draw both in turn, with
+ * far less memory in the chain.
  */
 #ifndef PATRON_BAYES_H
 #define PATRON_BAYES_H
@@ -61,9 +63,10 @@ struct pv_bayes_summary {
     int params;
     struct pv_bayes_param param[PV_MAX_PARAMS];
     /*
-     * "chains-disagree": R-hat > 1.05 or not to be had; not usable. "too-few-effective-draws": an
-     * ess under 100; usable, but a quantile is then off by some tenth of a standard deviation.
-     * There are no verdicts on the data: where they say little the posterior is wide.
+     * "chains-disagree": R-hat > 1.05 (as Stan has it) or not to be had; not usable.
+     * "too-few-effective-draws": an ess under 100; usable, but a quantile is then off by some tenth
+     * of a standard deviation. There are no verdicts on the data: where they say little the
+     * posterior is wide.
      */
     enum pv_verdict verdict;
     bool usable;

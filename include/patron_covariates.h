@@ -7,12 +7,14 @@
  *           models, note 019 (2007).
  *
  * A model has one, two or three processes on which covariates act, each on one parameter:
- *   purchases   alpha_i = alpha exp(-g'z_i)   [FH07] eq. 2: the mean rate r / alpha_i grows by
- * exp(g'z) leaving     Pareto/NBD: beta_i = beta exp(-g'z_i), the mean rate of leaving s / beta_i
- * likewise; BG/NBD, MBG/NBD: a_i = a exp(g'z_i) staying     BG/NBD, MBG/NBD: b_i = b exp(g'z_i),
- * with coefficients of its own, as in the note spend       Gamma-Gamma: gamma_i = gamma exp(g'z_i),
- * the mean spend grows by exp(g'z) Positive coefficients always mean more of what the process is
- * called.
+ *
+ *   purchases  all of them   alpha_i = alpha exp(-g'z_i): mean rate r / alpha_i
+ *   leaving    Pareto/NBD    beta_i = beta exp(-g'z_i): mean rate s / beta_i
+ *              (M)BG/NBD     a_i = a exp(g'z_i): chance to leave a_i / (a_i + b_i)
+ *   staying    (M)BG/NBD     b_i = b exp(g'z_i), coefficients of its own, as in the note
+ *   spend      Gamma-Gamma   gamma_i = gamma exp(g'z_i): mean spend p gamma_i / (q - 1)
+ *
+ * Positive coefficients always mean more of what the process is called.
  */
 #ifndef PATRON_COVARIATES_H
 #define PATRON_COVARIATES_H

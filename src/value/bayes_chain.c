@@ -1,8 +1,8 @@
 /*
  * bayes_chain.c - the chains: Metropolis-Hastings in the logarithms of the parameters on
  *   ln L(theta | cells) + ln prior,
- * the customers' own rates integrated out (the collapsed form of the sampler of [ML07]: a marginal
- * of the same joint posterior, see docs/models/bayes.md).
+ * the customers' own rates integrated out (the collapsed form of the Gibbs sampler: a marginal of
+ * the same joint posterior, see docs/models/bayes.md).
  *
  * Most proposals are drawn afresh from a mixture of two multivariate t distributions: one with the
  * mode and curvature of the posterior, one with mean and covariance of the chain's own warm-up,

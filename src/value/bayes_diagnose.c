@@ -35,7 +35,8 @@ static int by_value(const void *left, const void *right)
     return (l->value > r->value) - (l->value < r->value);
 }
 
-/* Normal scores of the ranks among all, ties at their mean rank, [VGSCB21] eq. 14. */
+/* Normal scores of the ranks among all, ties at their mean rank [VGSCB21]: (rank - 3/8) / (n +
+ * 1/4). */
 static void normal_scores(const double *value, size_t n, struct entry *entry, double *ret_score)
 {
     for (size_t i = 0; i < n; i++)
@@ -70,7 +71,7 @@ static double mean_of(const double *v, size_t n)
     return sum / (double)n;
 }
 
-/* Mean within-half variance, and that of the whole, [VGSCB21] eqs. 1 to 3. */
+/* Mean variance within halves, and that of the whole with what lies between them. */
 static void variances(const struct halves *h, const double *value, double *ret_within,
                       double *ret_plus)
 {
@@ -108,7 +109,7 @@ static double lagged(const struct halves *h, const double *value, size_t lag)
     return sum / (double)h->n / (double)h->m;
 }
 
-/* [VGSCB21] eqs. 10 to 13. */
+/* [VGSCB21] section 3.2: autocorrelations of several chains from the variances above. */
 static double ess_of(const struct halves *h, const double *value)
 {
     double within, plus, all = (double)(h->m * h->n);

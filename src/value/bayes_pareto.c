@@ -4,7 +4,8 @@
  * Given the parameters, the lifetime tau of a customer seen with (x, t_x, T) has the density
  *   g(tau) = s (beta + tau)^-(s + 1) (alpha + min(tau, T))^-(r + x), tau > t_x
  * up to a constant (lambda and mu integrated out, as in the likelihood of pareto_nbd.c); given tau,
- * lambda ~ Gamma(r + x, alpha + min(tau, T)) and mu ~ Gamma(s + 1, beta + tau), [ML07]. What lies
+ * lambda ~ Gamma(r + x, alpha + min(tau, T)) and mu ~ Gamma(s + 1, beta + tau): the
+ * augmented data of [A09]. What lies
  * beyond T has a mass in closed form; what lies before it is drawn by rejection under a power of
  * (c + tau). The mass of the envelope is in closed form, too, so that "alive" and "gone" are
  * proposed in proportion and a refused proposal starts the choice anew: an exact draw without the

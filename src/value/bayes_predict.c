@@ -4,7 +4,7 @@
  * For each draw of the parameters one exact draw of the customer's rates and lifetime (struct
  * pv_hyper). Means do not average the simulated futures but what is expected given the rates
  * (Rao-Blackwell): with P = P(alive | lambda, mu) = 1 / (1 + mu / (lambda + mu) (e^((lambda + mu)
- * (T - t_x)) - 1)), [ML07] after Schmittlein, Morrison & Colombo (1987), purchases in t are
+ * (T - t_x)) - 1)), Schmittlein, Morrison & Colombo (1987), purchases in t are
  * P lambda / mu (1 - e^(-mu t)) and discounted ones P lambda / (mu + delta).
  */
 #include "bayes.h"
