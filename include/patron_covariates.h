@@ -8,12 +8,14 @@
  *
  * A model has one, two or three processes on which covariates act, each on one parameter:
  *
- *   purchases  all of them   alpha_i = alpha exp(-g'z_i): mean rate r / alpha_i
+ *   purchases  of purchases  alpha_i = alpha exp(-g'z_i): mean rate r / alpha_i
  *   leaving    Pareto/NBD    beta_i = beta exp(-g'z_i): mean rate s / beta_i
- *              (M)BG/NBD     a_i = a exp(g'z_i): chance to leave a_i / (a_i + b_i)
- *   staying    (M)BG/NBD     b_i = b exp(g'z_i), coefficients of its own, as in the note
+ *              GGompertz/NBD the same: mean hazard at first b s / beta_i
+ *              BG family     a_i = a exp(g'z_i): chance to leave a_i / (a_i + b_i)
+ *   staying    BG family     b_i = b exp(g'z_i), coefficients of its own, as in the note
  *   spend      Gamma-Gamma   gamma_i = gamma exp(g'z_i): mean spend p gamma_i / (q - 1)
  *
+ * BG family: (M)BG/NBD and (M)BG/CNBD-k. NBD has purchases alone; sBG and BG/BB take none.
  * Positive coefficients always mean more of what the process is called.
  */
 #ifndef PATRON_COVARIATES_H

@@ -12,39 +12,15 @@ enum { R, ALPHA, A, B, PARAMS };
 const struct pv_process pv_bg_processes[] = {
     {"purchases", ALPHA, -1.0}, {"leaving", A, 1.0}, {"staying", B, 1.0}, {NULL, 0, 0.0}};
 
-/* ln of at (at + 1) .. (at + n - 1) with two derivatives. */
-static void rising(double at, double n, double *ret)
-{
-    ret[0] = ret[1] = ret[2] = 0.0;
-    if (n > 24.0 || n != floor(n)) {
-        ret[0] = pv_math_lrising(at, n);
-        ret[1] = pv_math_digamma(at + n) - pv_math_digamma(at);
-        ret[2] = pv_math_trigamma(at + n) - pv_math_trigamma(at);
-        return;
-    }
-    double product = 1.0;
-    for (double v = at; n > 0.0; n--, v += 1.0) {
-        double inv = 1.0 / v;
-        product *= v;
-        ret[1] += inv;
-        ret[2] -= inv * inv;
-        if (!(product > 1e-250 && product < 1e250)) {
-            ret[0] += log(product);
-            product = 1.0;
-        }
-    }
-    ret[0] += log(product);
-}
-
 double pv_bg_one(const struct pv_model *m, const double *theta, double x, double t_x, double T,
                  double *g, double *h)
 {
     double r = theta[R], alpha = theta[ALPHA], a = theta[A], b = theta[B];
     double chances = x + m->first_chances, rx = r + x;
     double of_r[3], of_b[3], of_ab[3];
-    rising(r, x, of_r);
-    rising(b, chances, of_b);
-    rising(a + b, chances, of_ab);
+    pv_math_rising(r, x, of_r);
+    pv_math_rising(b, chances, of_b);
+    pv_math_rising(a + b, chances, of_ab);
     double lT = log(alpha + T), iT = 1.0 / (alpha + T), log_alpha = log(alpha);
     memset(h, 0, sizeof(double) * PARAMS * PARAMS);
     g[R] = of_r[1] + log_alpha - lT;

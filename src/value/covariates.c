@@ -291,8 +291,9 @@ void pv_covariate_fit_free(struct pv_covariate_fit *fit)
 }
 
 /*
- * A column whose effect across its range is more than a factor of e^8 while its standard error says
- * next to nothing about it, or that ran to where it was stopped. SIZE_MAX: none.
+ * A column whose effect across its range is more than a factor of e^8 while the likelihood is so
+ * flat there that its standard error is more than e^100, or that ran to where it was stopped. An
+ * effect that is merely not well known is not meant: its standard error says so. SIZE_MAX: none.
  */
 static size_t find_separated(const struct design *d, const struct pv_newton *w)
 {
@@ -301,10 +302,20 @@ static size_t find_separated(const struct design *d, const struct pv_newton *w)
         double effect = fabs(w->u[i]) * d->range[d->coef[j].own];
         double error = sqrt(w->cov[i * w->n + i]) * d->range[d->coef[j].own];
         bool stopped = w->u[i] <= w->low[i] || w->u[i] >= w->high[i];
-        if (stopped || (effect > 8.0 && (!w->regular || error > 0.5 * effect)))
+        if (stopped || (effect > 8.0 && (!w->regular || error > 100.0)))
             return d->coef[j].column;
     }
     return SIZE_MAX;
+}
+
+/* Where the parameters themselves have run off, so have coefficients, as a consequence. */
+static bool base_is_known(const struct design *d, const struct pv_newton *w)
+{
+    for (size_t k = 0; k < d->params; k++)
+        if (w->u[k] <= w->low[k] || w->u[k] >= w->high[k] ||
+            (d->model->far[k] > 0.0 && exp(w->u[k]) > d->model->far[k]))
+            return false;
+    return true;
 }
 
 /* Numbers of the optimum, back in the columns' own units. */
@@ -368,7 +379,7 @@ static void judge(const struct design *d, const struct pv_newton *w, double span
     pv_optim_report(d->model, &o, &f->typical);
     f->penalty = penalty_of(d, w->u);
     f->typical.loglik = w->value + f->penalty;
-    f->column = find_separated(d, w);
+    f->column = base_is_known(d, w) ? find_separated(d, w) : SIZE_MAX;
     if (f->column != SIZE_MAX) {
         f->typical.verdict = PV_VERDICT_SEPARATED;
         f->typical.usable = false;
@@ -486,6 +497,7 @@ int pv_covariate_fit(const struct pv_model *model, const struct pv_customer *row
     memcpy(h->fit.typical.param, plain.param, sizeof plain.param); /* to start from */
     h->fit.typical.cells = s.first[s.profiles];
     rc = maximise(&d, &s, options->fit.threads, h);
+    h->fit.typical.loglik += pv_fit_gaps(model, &options->fit);
 done:
     pv_cov_free(&s);
     if (rc) {

@@ -22,6 +22,8 @@
 double pv_math_lgamma(double x);
 /* ln Gamma(x + n) - ln Gamma(x), n >= 0; small whole n by a product, without cancellation. */
 double pv_math_lrising(double x, double n);
+/* The same with its first and second derivative by x: three values. */
+void pv_math_rising(double x, double n, double *ret);
 double pv_math_digamma(double x);
 double pv_math_trigamma(double x);
 /* 2F1(p, q; s; -v) for v >= 0 and p, q > 0, s > q: Pfaff, [DLMF] 15.8.1; positive terms only. */
@@ -227,6 +229,8 @@ void pv_fit_judge(const struct pv_model *model, const struct pv_optimum *optimum
                   struct pv_fit *fit);
 /* The same for gamma_gamma.c; fit->correlation and fit->customers are set. */
 void pv_spend_judge(const struct pv_optimum *optimum, struct pv_fit *fit);
+/* What the gaps between purchases add to ln L of models of regular buyers. */
+double pv_fit_gaps(const struct pv_model *model, const struct pv_fit_options *options);
 
 /* ---- newton.c: maximum of a function of any number of variables ---- */
 

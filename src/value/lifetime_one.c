@@ -82,11 +82,13 @@ double pv_life_one(const struct pv_model *m, const double *theta, double x, doub
             h[i * params + j] = h[j * params + i] = bent;
         }
     }
-    g[0] += pv_math_digamma(rx) - pv_math_digamma(r) + log(alpha) - log_from;
+    double of_r[3];
+    pv_math_rising(r, x, of_r);
+    g[0] += of_r[1] + log(alpha) - log_from;
     g[1] += r / alpha;
-    h[0] += pv_math_trigamma(rx) - pv_math_trigamma(r);
+    h[0] += of_r[2];
     h[1] += 1.0 / alpha;
     h[params] = h[1];
     h[params + 1] -= r / (alpha * alpha);
-    return pv_math_lrising(r, x) + r * log(alpha) - rx * log_from + log_s + log(s.value);
+    return of_r[0] + r * log(alpha) - rx * log_from + log_s + log(s.value);
 }

@@ -288,6 +288,15 @@ static bool possible(const struct pv_model *model, const struct pv_cell *c)
     return model->kind != PV_KIND_CONTRACT || c->x == 0 || (c->x == 1 && c->T > 0);
 }
 
+/* Erlang-k gaps: g^(k - 1) / (k - 1)! of each, which no parameter is in. */
+double pv_fit_gaps(const struct pv_model *model, const struct pv_fit_options *options)
+{
+    if (model->regular <= 1 || !options->gaps)
+        return 0.0;
+    return (model->regular - 1) * options->gaps->sum_log -
+           (double)options->gaps->count * pv_math_lgamma(model->regular);
+}
+
 int pv_fit_model(const struct pv_model *model, const struct pv_cells *cells,
                  const struct pv_fit_options *options, struct pv_fit *ret_fit)
 {
@@ -320,10 +329,7 @@ int pv_fit_model(const struct pv_model *model, const struct pv_cells *cells,
             return PV_ERR_NO_MEMORY;
         search(model, &d, purchases / (days / d.unit_days), &fit);
         free(d.room);
-        /* Erlang-k gaps: g^(k - 1) / (k - 1)! of each, which no parameter is in. */
-        if (model->regular > 1 && options->gaps)
-            fit.loglik += (model->regular - 1) * options->gaps->sum_log -
-                          (double)options->gaps->count * pv_math_lgamma(model->regular);
+        fit.loglik += pv_fit_gaps(model, options);
     }
     *ret_fit = fit;
     return 0;

@@ -1,8 +1,8 @@
 /*
- * newton.c - maximum of a smooth function of many variables with exact second derivatives: Newton's
- * method with the shift of Levenberg and Marquardt (More 1978, The Levenberg-Marquardt algorithm).
- * optim.c diagonalises the Hessian, which is best for the handful of parameters of a model; here
- * there may be a hundred variables, so everything is a Cholesky factor.
+ * newton.c - maximum of a smooth function of many variables with exact second derivatives: a trust
+ * region (More & Sorensen 1983). optim.c diagonalises the Hessian, which is best for the handful of
+ * parameters of a model; here there may be a hundred variables, and the shift of the Hessian that
+ * makes a step as long as the region is found by halving, with a Cholesky factor each time.
  */
 #include "internal.h"
 
@@ -90,27 +90,51 @@ static size_t find_free(const struct pv_newton *w, size_t *ret_free, double *ret
     return count;
 }
 
-/* The step of a shift no smaller than *mu under which no variable moves further than 2; returns
- * the predicted gain. */
-static double take_step(const struct pv_newton *w, const struct room *room, size_t count,
-                        double largest, double *mu)
+/* The step of a shift mu into room->step: its length, infinite when the shift is too small for the
+ * quadratic model to have a maximum. *ret_gain: what that model promises. */
+static double step_of(const struct pv_newton *w, const struct room *room, size_t count, double mu,
+                      double *ret_gain)
 {
-    for (;;) {
-        if (shifted(w, room, count, *mu)) {
-            double longest = 0.0, gain = 0.0;
-            for (size_t i = 0; i < count; i++)
-                room->step[i] = w->grad[room->free[i]];
-            solve(count, room->factor, room->step);
-            for (size_t i = 0; i < count; i++) {
-                longest = fmax(longest, fabs(room->step[i]));
-                /* g's - s'(-H)s / 2 = (g's + mu s's) / 2 */
-                gain += 0.5 * room->step[i] * (w->grad[room->free[i]] + *mu * room->step[i]);
-            }
-            if (longest <= 2.0)
-                return gain;
-        }
-        *mu = fmax(4.0 * *mu, 1e-6 * largest);
+    double squares = 0.0, gain = 0.0;
+    if (!shifted(w, room, count, mu))
+        return INFINITY;
+    for (size_t i = 0; i < count; i++)
+        room->step[i] = w->grad[room->free[i]];
+    solve(count, room->factor, room->step);
+    for (size_t i = 0; i < count; i++) {
+        squares += room->step[i] * room->step[i];
+        /* g's - s'(-H)s / 2 = (g's + mu s's) / 2 */
+        gain += 0.5 * room->step[i] * (w->grad[room->free[i]] + mu * room->step[i]);
     }
+    *ret_gain = gain;
+    return sqrt(squares);
+}
+
+/* The best step within the radius (to a fifth of it); returns what it promises. *ret_newton: that
+ * it is Newton's own. Where the Hessian is not definite the step goes all the way, even if the
+ * gradient is next to nothing there: that is how saddles are left. */
+static double take_step(const struct pv_newton *w, const struct room *room, size_t count,
+                        double largest, double radius, bool *ret_newton)
+{
+    double gain = 0.0, low = 0.0, high = 1e-6 * largest;
+    *ret_newton = step_of(w, room, count, 0.0, &gain) <= radius;
+    if (*ret_newton)
+        return gain;
+    while (step_of(w, room, count, high, &gain) > radius) {
+        low = high;
+        high *= 4.0;
+    }
+    for (int i = 0; i < 60 && high - low > 1e-12 * high; i++) {
+        double mid = 0.5 * (low + high), length = step_of(w, room, count, mid, &gain);
+        if (length > radius)
+            low = mid;
+        else
+            high = mid;
+        if (length <= radius && length > 0.8 * radius)
+            return gain;
+    }
+    (void)step_of(w, room, count, high, &gain);
+    return gain;
 }
 
 static void finish(struct pv_newton *w, const struct room *room)
@@ -132,7 +156,7 @@ static void finish(struct pv_newton *w, const struct room *room)
 static int climb(struct pv_newton *w, pv_newton_fn *fn, void *context, const struct room *room)
 {
     size_t n = w->n;
-    double mu = 0.0, largest;
+    double radius = 1.0, largest;
     int rc = 0;
     w->converged = w->regular = false;
     w->iterations = 0;
@@ -141,34 +165,38 @@ static int climb(struct pv_newton *w, pv_newton_fn *fn, void *context, const str
     if (rc || !isfinite(w->value) || !finite_all(n, w->grad) || !finite_all(n * n, w->hess))
         return rc;
     while (w->iterations < ITERATIONS && !w->converged) {
-        w->iterations++;
+        bool newton = true;
         size_t count = find_free(w, room->free, &largest);
+        double predicted = count ? take_step(w, room, count, largest, radius, &newton) : 0.0;
         /* Gains below the rounding of the sum cannot be seen: the last step is taken on trust. */
-        double noise = 1e-15 * fabs(w->value) + 1e-12, start = mu;
-        double predicted = count ? take_step(w, room, count, largest, &mu) : 0.0;
-        bool last = predicted < 0.5 * noise && mu <= 1e-5 * largest;
+        double noise = 1e-15 * fabs(w->value) + 1e-12, squares = 0.0;
+        w->converged = predicted < 0.5 * noise;
+        w->iterations++;
         memcpy(room->next, w->u, n * sizeof *w->u);
         for (size_t i = 0; i < count; i++) {
             size_t k = room->free[i];
             room->next[k] = fmin(fmax(w->u[k] + room->step[i], w->low[k]), w->high[k]);
+            squares += (room->next[k] - w->u[k]) * (room->next[k] - w->u[k]);
         }
         double value = fn(context, room->next, room->grad, room->hess, &rc);
         if (rc)
             return rc;
         bool fine = isfinite(value) && finite_all(n, room->grad) && finite_all(n * n, room->hess);
         double gain = fine ? value - w->value : -INFINITY, ratio = gain / predicted;
-        w->converged = last;
         if (ratio > 1e-4 || (fine && gain > -1e3 * noise && predicted < 10.0 * noise)) {
             memcpy(w->u, room->next, n * sizeof *w->u);
             memcpy(w->grad, room->grad, n * sizeof *w->grad);
             memcpy(w->hess, room->hess, n * n * sizeof *w->hess);
             w->value = value;
-            /* A shift that only kept the step short is found anew. */
-            mu = ratio > 0.75 || predicted < 10.0 * noise ? 0.1 * mu : ratio < 0.25 ? 2.0 * mu : mu;
-            mu = start <= 0.0 || mu < 1e-9 * largest ? 0.0 : mu;
+            if (ratio > 0.75 && !newton)
+                radius = fmin(2.0 * radius, 8.0);
+            else if (ratio < 0.25)
+                radius = 0.5 * sqrt(squares);
         } else {
-            mu = fmax(8.0 * mu, 1e-4 * largest);
+            radius = 0.25 * fmin(radius, sqrt(squares));
         }
+        if (radius < 1e-10)
+            break;
     }
     finish(w, room);
     return 0;

@@ -161,6 +161,55 @@ static void derivatives_of_one_customer(void **state)
     }
 }
 
+/* Far out, where customers of extreme covariates are, lgamma would have no digit left. */
+static void rising_far_out(void **state)
+{
+    (void)state;
+    double v[3], n = 300.0;
+    pv_math_rising(1e20, n, v);
+    near_relative(v[0], n * log(1e20), 1e-14, "ln");
+    near_relative(v[1], n * 1e-20, 1e-14, "first derivative");
+    near_relative(v[2], -n * 1e-40, 1e-14, "second derivative");
+    pv_math_rising(1e-20, n, v);
+    near_relative(v[0], log(1e-20) + lgamma(n), 1e-13, "ln");
+    near_relative(v[1], 1e20, 1e-14, "first derivative");
+    pv_math_rising(2.5, 3.5, v);
+    near_relative(v[0], lgamma(6.0) - lgamma(2.5), 1e-14, "not whole");
+    near_relative(v[1], pv_math_digamma(6.0) - pv_math_digamma(2.5), 1e-14, "not whole");
+}
+
+/* - (x^2 - 1)^2 - (y - x)^2: two maxima, a saddle between them, where the search begins. */
+static double two_hills(void *context, const double *u, double *g, double *h, int *ret_rc)
+{
+    double x = u[0], y = u[1], a = x * x - 1.0;
+    (*(int *)context)++;
+    *ret_rc = 0;
+    g[0] = -4.0 * x * a + 2.0 * (y - x);
+    g[1] = -2.0 * (y - x);
+    h[0] = -12.0 * x * x + 4.0 - 2.0;
+    h[1] = h[2] = 2.0;
+    h[3] = -2.0;
+    return -a * a - (y - x) * (y - x);
+}
+
+static void newton_leaves_a_saddle(void **state)
+{
+    (void)state;
+    double u[2] = {1e-9, 0.0}, low[2] = {-5, -5}, high[2] = {5, 5}, g[2], h[4], cov[4];
+    int calls = 0;
+    struct pv_newton w = {.n = 2, .u = u, .low = low, .high = high, .grad = g, .hess = h};
+    w.cov = cov;
+    assert_int_equal(pv_newton_maximise(&w, two_hills, &calls), 0);
+    assert_true(w.converged && w.regular && calls < 20);
+    assert_true(fabs(fabs(u[0]) - 1.0) < 1e-8 && fabs(u[1] - u[0]) < 1e-8);
+    near_relative(cov[0], 1.0 / 8.0, 1e-6, "inverse of the curvature");
+    /* A limit before the hill: held there, and said so by the gradient. */
+    u[0] = 0.3;
+    high[0] = 0.5;
+    assert_int_equal(pv_newton_maximise(&w, two_hills, &calls), 0);
+    assert_true(w.converged && u[0] == 0.5 && g[0] > 0.0 && fabs(u[1] - 0.5) < 1e-8);
+}
+
 /* ---- Where the answer is known exactly ------------------------------------------------------- */
 
 static void same_fit(const struct pv_covariate_fit *fit, const struct pv_fit *plain)
@@ -344,6 +393,57 @@ static void it_is_the_maximum_and_its_curvature(void **state)
         pv_covariate_fit_free(fit);
         base_free(&b);
     }
+}
+
+/* Every model of purchases takes covariates: ln L is the sum over customers at their own
+ * parameters, no coefficient or parameter could be better, and without columns it is the plain fit.
+ */
+static void every_model_of_purchases_takes_them(void **state)
+{
+    (void)state;
+    static const double coef[3][2] = {{0.7, -0.2}, {0.3, 0.0}, {0.0, 0.0}};
+    struct base b = world(0, worlds[0], coef, 900, 500, 29, true);
+    struct pv_cells *cells;
+    const struct pv_model *model;
+    const struct pv_gaps gaps = {100.0, 7};
+    int taken = 0;
+    assert_int_equal(pv_cells_new(b.rows, b.n, &cells), 0);
+    for (size_t i = 0; (model = pv_model_at(i)); i++) {
+        int param;
+        assert_true((pv_process_count(model) > 0) == (pv_model_kind(model) == PV_KIND_BUYING ||
+                                                      pv_model_kind(model) == PV_KIND_SPEND));
+        if (pv_model_kind(model) != PV_KIND_BUYING)
+            continue;
+        taken++;
+        assert_string_equal(pv_process_name(model, 0, &param), "purchases");
+        assert_int_equal(param, 1);
+        assert_null(pv_process_name(model, pv_process_count(model), NULL));
+        struct pv_covariate_options o = {.fit = week, .use = {3}}, none = {.fit = week};
+        none.fit.gaps = &gaps;
+        struct pv_covariate_fit *fit = fit_of(model, &b, &o), *bare = fit_of(model, &b, &none);
+        struct pv_fit plain;
+        assert_int_equal(pv_fit_model(model, cells, &none.fit, &plain), 0);
+        near_relative(bare->typical.loglik, plain.loglik, 1e-9, "ln L without columns");
+        double by[8] = {0.0}, best = moved_loglik(model, &b, fit, by);
+        near_relative(fit->typical.loglik, best, 1e-10, model->name);
+        assert_true(fit->typical.loglik > bare->typical.loglik - pv_fit_gaps(model, &none.fit));
+        for (int k = 0; k < model->params + 2; k++) {
+            for (int s = 0; s < 2; s++) {
+                by[k] = s ? 0.02 : -0.02;
+                if (!(moved_loglik(model, &b, fit, by) < best + 1e-6))
+                    fail_msg("%s: coordinate %d could be better", model->name, k);
+                by[k] = 0.0;
+            }
+        }
+        if (!(fit->coefficient[0].value > 0.3 && fit->coefficient[1].value < 0.0))
+            fail_msg("%s: %g %g", model->name, fit->coefficient[0].value,
+                     fit->coefficient[1].value);
+        pv_covariate_fit_free(fit);
+        pv_covariate_fit_free(bare);
+    }
+    assert_int_equal(taken, 11);
+    pv_cells_free(cells);
+    base_free(&b);
 }
 
 /* With values that differ in the twelfth digit every customer is evaluated alone; with equal ones
@@ -715,7 +815,10 @@ int main(void)
         cmocka_unit_test(without_covariates_it_is_the_plain_fit),
         cmocka_unit_test(a_dummy_is_two_separate_fits),
         cmocka_unit_test(it_is_the_maximum_and_its_curvature),
+        cmocka_unit_test(every_model_of_purchases_takes_them),
         cmocka_unit_test(alone_or_together),
+        cmocka_unit_test(rising_far_out),
+        cmocka_unit_test(newton_leaves_a_saddle),
         cmocka_unit_test(coefficients_come_back),
         cmocka_unit_test(standard_errors_cover),
         cmocka_unit_test(an_idle_covariate_says_nothing),
