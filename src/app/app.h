@@ -20,6 +20,7 @@ extern const struct job_kind *const app_jobs[];
 int cmd_serve(int argc, char **argv);
 int cmd_value(int argc, char **argv);
 int cmd_textbook(int argc, char **argv);
+int cmd_demo(int argc, char **argv);
 int cmd_import(int argc, char **argv);
 int cmd_backup(int argc, char **argv);
 int cmd_restore(int argc, char **argv);

@@ -1,14 +1,16 @@
 /* Where the features meet: a new one adds its rows here. */
 #include "app/app.h"
 #include "crm/customers/customers.h"
+#include "crm/demo/demo.h"
 #include "crm/import/import.h"
 #include "crm/insight/insight.h"
 
 const struct record_hook *const app_hooks[] = {identity_hooks, customers_hooks, NULL};
 
 const struct endpoint *const app_endpoints[] = {
-    api_session_endpoints, api_admin_endpoints, api_system_endpoints, api_job_endpoints,
-    import_endpoints,      insight_endpoints,   api_record_endpoints, NULL,
+    api_session_endpoints, api_admin_endpoints,  api_system_endpoints,
+    api_job_endpoints,     demo_endpoints,       import_endpoints,
+    insight_endpoints,     api_record_endpoints, NULL,
 };
 
-const struct job_kind *const app_jobs[] = {import_jobs, insight_jobs, NULL};
+const struct job_kind *const app_jobs[] = {demo_jobs, import_jobs, insight_jobs, NULL};

@@ -11,5 +11,8 @@ extern const struct record_hook customers_hooks[];
    valuation. Inside a transaction. O(orders of the customer). */
 int customers_resum(struct db_conn *c, struct tenant *t, int64_t customer_id,
                     struct err *e) must_check;
+/* The second half of it alone. */
+int customers_changed(struct db_conn *c, struct tenant *t, int64_t customer_id,
+                      struct err *e) must_check;
 
 #endif

@@ -16,8 +16,11 @@ int customers_resum(struct db_conn *c, struct tenant *t, int64_t customer_id, st
                      "deleted_at IS NULL AND status IN ('confirmed', 'returned')) s "
                      "WHERE customers.id = $2",
                      DB_ARGS(DB_I64(customer_id), DB_I64(customer_id)), NULL, e);
-    if (rc)
-        return rc;
+    return rc ? rc : customers_changed(c, t, customer_id, e);
+}
+
+int customers_changed(struct db_conn *c, struct tenant *t, int64_t customer_id, struct err *e)
+{
     return db_exec(c,
                    "INSERT INTO change (customer_id, seq) VALUES ($1, $2) "
                    "ON CONFLICT (customer_id) DO UPDATE SET seq = excluded.seq",

@@ -1,0 +1,83 @@
+"""An invented company: what is in it, that it is the same each time, and who may ask for it."""
+import datetime
+import json
+import unittest
+import urllib.parse
+
+from patron import Api, Server, both
+
+CONTENT = ("SELECT c.ext_id, c.name, c.orders_count, c.revenue, c.next_step, "
+           "(SELECT count(*) FROM {contacts} k WHERE k.customer_id = c.id), "
+           "(SELECT count(*) FROM {notes} n WHERE n.customer_id = c.id), "
+           "(SELECT sum(o.amount * o.ordered_on) FROM {orders} o WHERE o.customer_id = c.id) "
+           "FROM {customers} c ORDER BY c.ext_id")
+WRONG_SUMS = ("SELECT count(*) FROM {customers} c WHERE "
+              "revenue <> (SELECT sum(amount_base) FROM {orders} o WHERE o.customer_id = c.id) OR "
+              "orders_count <> (SELECT count(*) FROM {orders} o WHERE o.customer_id = c.id AND status = 'confirmed') OR "
+              "first_order_on <> (SELECT min(ordered_on) FROM {orders} o WHERE o.customer_id = c.id "
+              "AND status = 'confirmed') OR "
+              "last_order_on <> (SELECT max(ordered_on) FROM {orders} o WHERE o.customer_id = c.id "
+              "AND status = 'confirmed')")
+
+
+def ask(server, text):
+    return server.sql(text.format(**{t: server.table(t) for t in ("customers", "contacts", "notes", "orders", "job")}))
+
+
+class Demo(Api):
+    def test_1_what_is_wrong_is_refused(self):
+        for field, value, code in (("customers", 0, "out-of-range"), ("customers", 3_000_000, "out-of-range"),
+                                   ("customers", "many", "number"), ("seed", 1.5, "number")):
+            with self.subTest(field=field, value=value):
+                self.problem(self.admin, "POST", "demo", "validation", 422, "/" + field, {field: value},
+                             field_code=code)
+        one = self.people([{}])[0]
+        type(self).admin = self.by_cookie
+        self.problem(one, "POST", "demo", "forbidden", 403, body={"customers": 10})
+
+    def test_2_a_company_is_filled(self):
+        job = self.admin.post("demo", {"customers": 300, "seed": 7}, status=202)["job_id"]
+        self.assertEqual(self.admin.job(job)["result"], {"customers_created": 300})
+        self.quiet()
+        self.assertEqual(ask(self.server, WRONG_SUMS), [("0",)])
+        rows = ask(self.server, CONTENT)
+        self.assertEqual(len(rows), 300)
+        self.assertGreater(sum(int(r[2]) for r in rows), 900)
+        self.assertTrue(ask(self.server, "SELECT count(*) FROM {orders} WHERE status = 'returned' AND amount < 0 "
+                                        "AND original_id IS NOT NULL")[0][0] > "0")
+        # it is found, valued, and belongs to the people who are there
+        name = rows[0][1]
+        found = self.admin.get("search?q=" + urllib.parse.quote(name))["items"]
+        self.assertIn(name, [i["title"] for i in found])
+        self.assertEqual(self.admin.get("customers?limit=1&count=exact")["count"]["value"], 300)
+        self.assertGreater(int(ask(self.server, "SELECT count(*) FROM {customers} WHERE clv IS NOT NULL")[0][0]), 290)
+        self.assertEqual(ask(self.server, "SELECT count(*) FROM {customers} WHERE owner_id IS NULL")[0][0], "0")
+
+    def test_3_only_once(self):
+        self.problem(self.admin, "POST", "demo", "state-conflict", 409, body={"customers": 10})
+
+    def test_4_the_same_company_from_the_command_line(self):
+        until = json.loads(ask(self.server, "SELECT params FROM {job} WHERE kind = 'demo'")[0][0])["until"]
+        iso = (datetime.date(1970, 1, 1) + datetime.timedelta(days=until)).isoformat()
+        other = Server("sqlite")
+        try:
+            r = other.run("demo", "--customers", "300", "--seed", "7", "--until", iso)
+            self.assertEqual(r.returncode, 0, r.stderr)
+            self.assertEqual(ask(other, CONTENT), ask(self.server, CONTENT))
+            again = other.run("demo")
+            self.assertEqual(again.returncode, 1)
+            self.assertIn("already", again.stderr)
+            for wrong in (["--customers", "x"], ["--until", "2026-02-30"], ["--seed", "-1"], ["somewhere"]):
+                self.assertEqual(other.run("demo", *wrong).returncode, 2, wrong)
+            third = Server("sqlite")
+            self.assertEqual(third.run("demo", "--customers", "300", "--seed", "8", "--until", iso).returncode, 0)
+            self.assertNotEqual(ask(third, CONTENT), ask(other, CONTENT))
+            third.remove()
+        finally:
+            other.remove()
+
+
+load_tests = both(Demo)
+
+if __name__ == "__main__":
+    unittest.main()
