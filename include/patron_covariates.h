@@ -8,7 +8,7 @@
  *
  * A model has one, two or three processes on which covariates act, each on one parameter:
  *
- *   purchases  of purchases  alpha_i = alpha exp(-g'z_i): mean rate r / alpha_i
+ *   purchases  each but spend alpha_i = alpha exp(-g'z_i): mean rate r / alpha_i
  *   leaving    Pareto/NBD    beta_i = beta exp(-g'z_i): mean rate s / beta_i
  *              GGompertz/NBD the same: mean hazard at first b s / beta_i
  *              BG family     a_i = a exp(g'z_i): chance to leave a_i / (a_i + b_i)
