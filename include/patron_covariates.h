@@ -97,11 +97,11 @@ struct pv_covariate_fit {
  * covariates. With a z of its own for every customer, O(customers x iterations): about 0.2 us a
  * customer and iteration for BG/NBD, 3 us for Pareto/NBD. Owned: pv_covariate_fit_free.
  */
-PV_API PV_WARN_UNUSED int pv_covariate_fit(const struct pv_model *model,
-                                           const struct pv_customer *rows, size_t n,
-                                           const struct pv_covariates *covariates,
-                                           const struct pv_covariate_options *options,
-                                           struct pv_covariate_fit **ret_fit);
+PV_API PV_WARN_UNUSED int pv_covariate_fit_new(const struct pv_model *model,
+                                               const struct pv_customer *rows, size_t n,
+                                               const struct pv_covariates *covariates,
+                                               const struct pv_covariate_options *options,
+                                               struct pv_covariate_fit **ret_fit);
 PV_API void pv_covariate_fit_free(struct pv_covariate_fit *fit);
 
 /* Parameters of a customer with covariates z (columns values): for every pv_predict_* function, and
