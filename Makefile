@@ -4,7 +4,7 @@ WEB ?= 1
 DATA ?= data
 PORT ?= 8040
 
-.PHONY: help setup run test build lint asan tsan bench shots clean
+.PHONY: help setup run test build lint asan tsan bench study shots clean
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
@@ -32,8 +32,15 @@ tsan: setup ## the same under ThreadSanitizer
 bench: build ## every figure with its baseline
 	@BUILD=$(BUILD) tools/bench.sh
 
+study: build ## known parameters, intervals, false alarms: the tables of docs/models/study.md (CPU minutes)
+	@$(BUILD)/bench/value_study
+
 shots: build ## a picture of every screen, width, language and theme, checked by program
 	@BUILD=$(BUILD) tools/web.sh shots
 
+.PHONY: fuzz
+fuzz: setup ## made-up inputs for the readers of files, SECONDS=60 each
+	@BUILD=$(BUILD) SECONDS_EACH=$(or $(SECONDS),60) tools/fuzz.sh
+
 clean: ## remove what was built
-	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan web/dist
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-fuzz web/dist

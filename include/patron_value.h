@@ -154,7 +154,8 @@ struct pv_customer {
 PV_API PV_WARN_UNUSED int pv_summarise(const struct pv_history *history, int32_t end,
                                        int32_t holdout_end, struct pv_customer *ret_rows);
 
-/* Summary of one customer from its ascending days and amounts; same rules. */
+/* Summary of one customer from its ascending days and amounts; same rules. No customer (T = -1),
+ * too, where the first day is 2^31 days or more before `end`. */
 PV_API struct pv_customer pv_summarise_one(const int32_t *day, const int64_t *amount, size_t n,
                                            int32_t end, int32_t holdout_end);
 
@@ -235,6 +236,10 @@ enum pv_verdict {
     PV_VERDICT_CONSTANT_SPEND,   /* "constant-spend": no spread in what purchases cost */
     PV_VERDICT_NO_SPEND,         /* "no-spend": no repeat purchase with money */
     PV_VERDICT_SIMPLER_MODEL, /* "simpler-model": the model has become a simpler one it contains */
+    /* Of a base, beside the verdict of a fit: patron_check.h. */
+    PV_VERDICT_LEFT_TRUNCATED, /* "left-truncated": the first row is not the first purchase */
+    PV_VERDICT_MIXED_SPEND,    /* "mixed-spend": two kinds of customers by what they spend */
+    PV_VERDICT_MIXED_RATES,    /* "mixed-rates": ... by how often they buy */
     /* patron_covariates.h */
     PV_VERDICT_CONSTANT_COVARIATE, /* "constant-covariate": a column has one value */
     PV_VERDICT_COLLINEAR,          /* "collinear-covariates": a column says what others say */
@@ -326,7 +331,8 @@ PV_API PV_WARN_UNUSED int pv_fit_model(const struct pv_model *model, const struc
 PV_API PV_WARN_UNUSED int pv_fit_given(const struct pv_model *model, const double *param,
                                        double unit_days, struct pv_fit *ret_fit);
 
-/* Gamma-Gamma [FH13b] on customers with x > 0 and spend > 0: p, q, gamma (major money units). */
+/* Gamma-Gamma [FH13b] on customers with x > 0 and spend > 0: p, q, gamma (major money units).
+ * PV_ERR_OVERFLOW when money in major units leaves the range of a double. */
 PV_API PV_WARN_UNUSED int pv_fit_gamma_gamma(const struct pv_customer *rows, size_t n,
                                              const struct pv_fit_options *options,
                                              struct pv_fit *ret_fit);
@@ -354,6 +360,12 @@ PV_API PV_WARN_UNUSED int pv_predict_pmf(const struct pv_model *model, const dou
 /* P(no purchase in (T, T + t]). */
 PV_API double pv_predict_none(const struct pv_model *model, const double *param, double x,
                               double t_x, double T, double t);
+/* When the next purchase will have come with this probability (0.5: the median): t with P(no
+ * purchase in (T, T + t]) = 1 - probability. INFINITY when it may never come: more than
+ * 1 - probability is left that the customer is gone. Relative error 1e-12 in t; some 70 times
+ * pv_predict_none. */
+PV_API double pv_predict_next(const struct pv_model *model, const double *param, double x,
+                              double t_x, double T, double probability);
 /* Discounted expected residual transactions; delta > 0 per unit. Relative error < 1e-10. */
 PV_API double pv_predict_dert(const struct pv_model *model, const double *param, double x,
                               double t_x, double T, double delta);
@@ -362,7 +374,8 @@ PV_API double pv_predict_dert(const struct pv_model *model, const double *param,
 PV_API double pv_discount_per_unit(double yearly_rate, double unit_days);
 
 /*
- * The same functions serve models of opportunities: x, t_x, T and t count them and are whole;
+ * The same functions serve models of opportunities: x, t_x, T and t count them and are whole (of
+ * pv_predict_next the first t with at least that probability);
  * P(alive) is that of being there at opportunity T + 1; delta is the logarithm of the discount
  * factor from one opportunity to the next, and the next one is discounted once.
  *

@@ -251,6 +251,22 @@ static int dert(const struct pv_model *m, const double *p, double x, const doubl
     return 0;
 }
 
+static void live(const double *p, struct pv_rng *rng, int32_t T, int32_t holdout,
+                 struct pv_customer *ret_customer)
+{
+    /* Beta draws by logarithms of gammas: shapes may be tiny. */
+    double a = pv_rng_log_gamma(rng, p[ALPHA]), b = pv_rng_log_gamma(rng, p[BETA]);
+    double g = pv_rng_log_gamma(rng, p[GAMMA]), d = pv_rng_log_gamma(rng, p[DELTA]);
+    double buys_p = 1.0 / (1.0 + exp(b - a)), leaves = 1.0 / (1.0 + exp(d - g));
+    for (int32_t i = 1; i <= T + holdout && pv_rng_uniform(rng) >= leaves; i++) {
+        if (pv_rng_uniform(rng) >= buys_p)
+            continue;
+        ret_customer->x += i <= T;
+        ret_customer->x_star += i > T;
+        ret_customer->t_x = i <= T ? i : ret_customer->t_x;
+    }
+}
+
 static const struct pv_buying buying = {
     .loglik = loglik,
     .p_alive = p_alive,
@@ -288,4 +304,5 @@ const struct pv_model pv_model_bg_bb = {
     .eval = eval,
     .starts = starts,
     .buying = &buying,
+    .live = live,
 };

@@ -164,12 +164,14 @@ int pv_bg_starts(const struct pv_fit_data *d, double rate, double (*ret_start)[P
 {
     static const double shapes[] = {0.25, 1.0, 4.0};
     static const double faster[] = {1.3, 3.0};
-    static const double leave[][2] = {{0.5, 1.5}, {0.5, 8.0}, {0.05, 5.0}, {2.0, 4.0}};
+    /* The last one: some leave at once, the others hardly ever; without it such data end in another
+     * maximum, where nobody leaves and rates differ the more. */
+    static const double leave[][2] = {{0.5, 1.5}, {0.5, 8.0}, {0.05, 5.0}, {2.0, 4.0}, {0.1, 0.2}};
     int n = 0;
     (void)d;
     for (size_t s = 0; s < 3; s++) {
         for (size_t f = 0; f < 2; f++) {
-            for (size_t l = 0; l < 4; l++) {
+            for (size_t l = 0; l < 5; l++) {
                 double *theta = ret_start[n++];
                 theta[R] = shapes[s];
                 theta[ALPHA] = shapes[s] / (rate * faster[f]);

@@ -234,13 +234,19 @@ static int64_t group_spend(const struct pv_customer *rows, size_t n, double scal
 int pv_fit_gamma_gamma(const struct pv_customer *rows, size_t n,
                        const struct pv_fit_options *options, struct pv_fit *ret_fit)
 {
-    if (!(options->money_scale > 0.0) || !(options->unit_days > 0.0))
+    if (!(options->money_scale > 0.0) || !(options->unit_days > 0.0) ||
+        !isfinite(options->money_scale) || !isfinite(options->unit_days))
         return PV_ERR_ARGUMENT;
     struct gg_data d;
     double mean, var, correlation;
     int64_t used = group_spend(rows, n, options->money_scale, &d, &mean, &var, &correlation);
     if (used < 0)
         return PV_ERR_NO_MEMORY;
+    if (used > 0 && !(isfinite(mean) && isfinite(var))) {
+        free(d.spend);
+        free(d.group);
+        return PV_ERR_OVERFLOW;
+    }
     struct pv_fit fit;
     pv_fit_blank(&pv_model_gamma_gamma, PV_VERDICT_OK, &fit);
     fit.unit_days = options->unit_days;

@@ -149,6 +149,7 @@ const struct pv_model pv_model_ggompertz_nbd = {
     .eval = pv_life_eval,
     .starts = starts,
     .simpler = simpler,
+    .vanishes = 2,
     .buying = &pv_life_family,
     .life = &life,
     .process = processes,

@@ -112,7 +112,7 @@ struct pv_buying {
                       double t);
     double (*mean)(const struct pv_model *model, const double *theta, double x, double T, double t);
     /* ret_tail[k] = P(N >= k), k = 0 .. returned count - 1, stopping after the first value below
-     * `least` or at `cap`. */
+     * `least` or at `cap`. 0: no memory. */
     size_t (*tail)(const struct pv_model *model, const double *theta, double x, double T, double t,
                    double least, size_t cap, double *ret_tail);
     int (*pmf)(const struct pv_model *model, const double *theta, double x, double T, double t,
@@ -167,8 +167,13 @@ struct pv_model {
     /* Whether at theta the model is, for a span of time, a simpler one that is listed, too. NULL:
      * it contains none. */
     bool (*simpler)(const double *theta, double span);
+    int vanishes;                       /* the parameter that goes to 0 then */
     const struct pv_buying *buying;     /* of repeat purchases; NULL for other kinds */
     const struct pv_contract *contract; /* of contracts; NULL for other kinds */
+    /* What one new customer does in T opportunities and `holdout` more. NULL: buying->draw says it.
+     */
+    void (*live)(const double *theta, struct pv_rng *rng, int32_t T, int32_t holdout,
+                 struct pv_customer *ret_customer);
     /* What the models of a family differ in. */
     int first_chances;                /* bg_family.c, cnbd.c: chances to leave before a repeat */
     int regular;                      /* cnbd.c: hidden events for a purchase; 0: as 1 */
@@ -200,6 +205,11 @@ void pv_states_of(const struct pv_model *model, const double *theta, double x, d
 
 /* A model of repeat purchases by name, or NULL. */
 const struct pv_model *pv_buying_find(const char *name);
+/* pv_fit_model from this starting point alone: *ret_fit as it would be, or false when it ends
+ * anywhere else than in an ordinary maximum; then *ret_fit is untouched. */
+int pv_fit_from(const struct pv_model *model, const struct pv_cells *cells,
+                const struct pv_fit_options *options, const double *start, struct pv_fit *ret_fit,
+                bool *ret_found);
 /* A fit of this model without numbers (NaN parameters) and with a verdict. */
 void pv_fit_blank(const struct pv_model *model, enum pv_verdict verdict, struct pv_fit *ret_fit);
 

@@ -309,8 +309,10 @@ static size_t life_tail(const struct pv_model *m, const double *theta, double x,
     ret_tail[0] = 1.0;
     double mean = rx * t / at, most = mean + 4.0 * sqrt(mean * (1.0 + t / at)) + 4.0;
     struct grid g;
-    if (cap == 1 || grid_new(life, phi, at, T, t, sqrt(most * rx / (most + rx)), 8, &g))
+    if (cap == 1)
         return 1;
+    if (grid_new(life, phi, at, T, t, sqrt(most * rx / (most + rx)), 8, &g))
+        return 0;
     double log_s = life->log_survival(phi, T, NULL, NULL);
     for (size_t i = 0; i < g.n; i++) {
         g.weight[i] *= exp(life->log_survival(phi, T + g.tau[i], NULL, NULL) - log_s);

@@ -74,7 +74,7 @@ int pv_fit_given(const struct pv_model *model, const double *param, double unit_
                  struct pv_fit *ret_fit)
 {
     struct pv_fit fit;
-    if (!(unit_days > 0.0))
+    if (!(unit_days > 0.0) || !isfinite(unit_days))
         return PV_ERR_ARGUMENT;
     pv_fit_blank(model, PV_VERDICT_OK, &fit);
     for (int i = 0; i < model->params; i++) {
@@ -242,11 +242,19 @@ void pv_fit_judge(const struct pv_model *model, const struct pv_optimum *o, doub
         cut_ridge(model, fit);
 }
 
+/* `known`: the one starting point to try, or NULL. */
 static void search(const struct pv_model *model, struct pv_fit_data *d, double rate,
-                   struct pv_fit *fit)
+                   const double *known, struct pv_fit *fit)
 {
     double start[TRIES][PV_MAX_PARAMS], span = d->max_day / d->unit_days;
     struct pv_optimum best;
+    if (known) {
+        pv_optim_maximise(model, d, known, &best);
+        pv_optim_report(model, &best, fit);
+        fit->verdict = judge(model, &best, span);
+        fit->usable = fit->verdict == PV_VERDICT_OK;
+        return;
+    }
     choose_starts(model, d, rate, start);
     pv_optim_maximise(model, d, start[0], &best);
     for (int i = 1; i < TRIES && judge(model, &best, span) != PV_VERDICT_OK; i++) {
@@ -297,12 +305,13 @@ double pv_fit_gaps(const struct pv_model *model, const struct pv_fit_options *op
            (double)options->gaps->count * pv_math_lgamma(model->regular);
 }
 
-int pv_fit_model(const struct pv_model *model, const struct pv_cells *cells,
-                 const struct pv_fit_options *options, struct pv_fit *ret_fit)
+static int fit_cells(const struct pv_model *model, const struct pv_cells *cells,
+                     const struct pv_fit_options *options, const double *known,
+                     struct pv_fit *ret_fit)
 {
     bool by_time = model->kind == PV_KIND_BUYING;
     struct pv_fit_data d = {.stride = 1, .unit_days = by_time ? options->unit_days : 1.0};
-    if (!(options->unit_days > 0.0) || !model->starts)
+    if (!(options->unit_days > 0.0) || !isfinite(options->unit_days) || !model->starts)
         return PV_ERR_ARGUMENT;
     d.cell = pv_cells_data(cells, &d.cells);
     struct pv_fit fit;
@@ -327,11 +336,31 @@ int pv_fit_model(const struct pv_model *model, const struct pv_cells *cells,
         d.room = malloc(((model->room ? model->room(model, &d) : 0) + 1) * sizeof *d.room);
         if (!d.room)
             return PV_ERR_NO_MEMORY;
-        search(model, &d, purchases / (days / d.unit_days), &fit);
+        search(model, &d, purchases / (days / d.unit_days), known, &fit);
         free(d.room);
         fit.loglik += pv_fit_gaps(model, options);
     }
     *ret_fit = fit;
+    return 0;
+}
+
+int pv_fit_model(const struct pv_model *model, const struct pv_cells *cells,
+                 const struct pv_fit_options *options, struct pv_fit *ret_fit)
+{
+    return fit_cells(model, cells, options, NULL, ret_fit);
+}
+
+int pv_fit_from(const struct pv_model *model, const struct pv_cells *cells,
+                const struct pv_fit_options *options, const double *start, struct pv_fit *ret_fit,
+                bool *ret_found)
+{
+    struct pv_fit fit;
+    int rc = fit_cells(model, cells, options, start, &fit);
+    if (rc)
+        return rc;
+    *ret_found = fit.verdict == PV_VERDICT_OK;
+    if (*ret_found)
+        *ret_fit = fit;
     return 0;
 }
 
@@ -436,6 +465,34 @@ double pv_predict_none(const struct pv_model *m, const double *p, double x, doub
     return pv_predict_pmf(m, p, x, t_x, T, t, 1, &none) ? NAN : none;
 }
 
+double pv_predict_next(const struct pv_model *m, const double *p, double x, double t_x, double T,
+                       double probability)
+{
+    bool whole = m && m->kind == PV_KIND_OPPORTUNITY;
+    double low = 0.0, high = 1.0, none = NAN;
+    if (!(probability > 0.0 && probability < 1.0))
+        return NAN;
+    const double far = whole ? 1 << 16 : 1e9;
+    while ((none = pv_predict_none(m, p, x, t_x, T, high)) > 1.0 - probability) {
+        if (high >= far)
+            return INFINITY;
+        low = high;
+        high *= 2.0;
+    }
+    if (isnan(none))
+        return NAN;
+    while (high - low > (whole ? 1.0 : 1e-12 * high)) {
+        double middle = whole ? floor((low + high) / 2.0) : (low + high) / 2.0;
+        if (middle <= low || middle >= high)
+            break;
+        if (pv_predict_none(m, p, x, t_x, T, middle) > 1.0 - probability)
+            low = middle;
+        else
+            high = middle;
+    }
+    return high;
+}
+
 double pv_predict_dert(const struct pv_model *m, const double *p, double x, double t_x, double T,
                        double delta)
 {
@@ -474,6 +531,9 @@ static const char *const verdict_codes[PV_VERDICTS] = {
     [PV_VERDICT_CONSTANT_SPEND] = "constant-spend",
     [PV_VERDICT_NO_SPEND] = "no-spend",
     [PV_VERDICT_SIMPLER_MODEL] = "simpler-model",
+    [PV_VERDICT_LEFT_TRUNCATED] = "left-truncated",
+    [PV_VERDICT_MIXED_SPEND] = "mixed-spend",
+    [PV_VERDICT_MIXED_RATES] = "mixed-rates",
     [PV_VERDICT_CONSTANT_COVARIATE] = "constant-covariate",
     [PV_VERDICT_COLLINEAR] = "collinear-covariates",
     [PV_VERDICT_SEPARATED] = "separated-covariate",

@@ -12,6 +12,7 @@
 #include <string.h>
 
 enum { ITERATIONS = 200 };
+static const double RIDGE_GAIN = 1e-3; /* of ln L */
 
 struct point {
     double log_theta[PV_MAX_PARAMS];
@@ -154,6 +155,22 @@ static void finish(const struct pv_model *model, const struct point *at, bool co
         ret->log_sd[i] = ret->regular ? sqrt(ret->log_cov[i * n + i]) : NAN;
 }
 
+/* On the ridge to a simpler model, which goes on for ever: a parameter no longer seen in the data
+ * is still to fall, and the likelihood has stopped rising. Such a model's data are struct
+ * pv_fit_data.
+ */
+static bool on_the_ridge(const struct pv_model *model, const void *data, const struct point *at,
+                         double gain)
+{
+    const struct pv_fit_data *d = data;
+    double theta[PV_MAX_PARAMS];
+    if (!model->simpler || gain > RIDGE_GAIN || at->grad[model->vanishes] > 0.0)
+        return false;
+    for (int i = 0; i < model->params; i++)
+        theta[i] = exp(at->log_theta[i]);
+    return model->simpler(theta, d->max_day / d->unit_days);
+}
+
 void pv_optim_maximise(const struct pv_model *model, const void *data, const double *start,
                        struct pv_optimum *ret_optimum)
 {
@@ -210,6 +227,8 @@ void pv_optim_maximise(const struct pv_model *model, const void *data, const dou
                 radius = fmin(2.0 * radius, 8.0);
             else if (ratio < 0.25)
                 radius = 0.5 * length;
+            if (on_the_ridge(model, data, &at, gain))
+                break;
         } else {
             radius = 0.25 * fmin(radius, length);
         }

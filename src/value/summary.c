@@ -12,9 +12,10 @@ struct pv_customer pv_summarise_one(const int32_t *day, const int64_t *amount, s
                                     int32_t end, int32_t holdout_end)
 {
     struct pv_customer c = {.T = -1};
-    if (n == 0 || day[0] > end)
+    int64_t age = n > 0 ? (int64_t)end - day[0] : -1;
+    if (age < 0 || age > INT32_MAX)
         return c;
-    c.T = end - day[0];
+    c.T = (int32_t)age;
     c.revenue = amount[0];
     size_t i = 1;
     for (; i < n && day[i] <= end; i++)

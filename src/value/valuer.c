@@ -58,6 +58,8 @@ static int fill_tail(const struct pv_valuer *v, double *work, struct pv_group *g
     for (size_t s = 0; s < v->sigmas; s++) {
         size_t n = v->model->buying->tail(v->model, v->sigma[s], g->x, T, v->options.horizon,
                                           TAIL_LEAST / 4.0, TAIL_CAP, one);
+        if (n == 0)
+            return PV_ERR_NO_MEMORY;
         for (size_t k = 0; k < n; k++)
             sum[k] = k < tails ? sum[k] + one[k] : one[k];
         if (n > tails)
@@ -244,7 +246,8 @@ int pv_valuer_new(const struct pv_fit *buying, const struct pv_fit *gamma_gamma,
     const struct pv_model *model = pv_buying_find(buying->model);
     if (!model || !buying->usable || !(options->unit_days > 0.0) || !(options->money_scale > 0.0) ||
         !(options->horizon > 0.0) || !(options->discount > 0.0) || !isfinite(options->horizon) ||
-        !isfinite(options->discount) || options->draws < 0 || options->draws > 1 << 20)
+        !isfinite(options->discount) || !isfinite(options->unit_days) ||
+        !isfinite(options->money_scale) || options->draws < 0 || options->draws > 1 << 20)
         return PV_ERR_ARGUMENT;
     struct pv_valuer *v = calloc(1, sizeof *v);
     if (!v)

@@ -423,7 +423,10 @@ static void every_model_of_purchases_takes_them(void **state)
         struct pv_covariate_fit *fit = fit_of(model, &b, &o), *bare = fit_of(model, &b, &none);
         struct pv_fit plain;
         assert_int_equal(pv_fit_model(model, cells, &none.fit, &plain), 0);
-        near_relative(bare->typical.loglik, plain.loglik, 1e-9, "ln L without columns");
+        /* A model that turns into a simpler one stops where nothing more is to be gained. */
+        near_relative(bare->typical.loglik, plain.loglik,
+                      plain.verdict == PV_VERDICT_SIMPLER_MODEL ? 1e-6 : 1e-9,
+                      "ln L without columns");
         double by[8] = {0.0}, best = moved_loglik(model, &b, fit, by);
         near_relative(fit->typical.loglik, best, 1e-10, model->name);
         assert_true(fit->typical.loglik > bare->typical.loglik - pv_fit_gaps(model, &none.fit));

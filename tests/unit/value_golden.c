@@ -5,8 +5,10 @@
 #include "value_test.h"
 
 #include "patron_bayes.h"
+#include "patron_check.h"
 
 #include <jansson.h>
+#include <time.h>
 
 static FILE *open_shared(const char *name)
 {
@@ -315,6 +317,46 @@ static void cdnow_by_hierarchical_bayes(void **state)
     pv_history_free(h);
 }
 
+/* Full transactions of the CDNOW customers, all first seen within 1997-01-01 .. 03-31: no history
+ * begins before the data. Of those from 1997-04-15 on, all do. */
+static void a_history_cut_off_is_recognised(void **state)
+{
+    (void)state;
+    static const char *const dates[] = {"1997-01-01", "1997-04-15"};
+    for (int cut = 0; cut < 2; cut++) {
+        FILE *f = open_shared("data/cdnow_full_transactions.csv");
+        if (!f)
+            skip();
+        char line[256];
+        struct pv_builder *b;
+        struct pv_history *h;
+        struct pv_finding found[PV_CHECKS];
+        assert_int_equal(pv_builder_new(PV_RETURNS_NET, &b), 0);
+        assert_non_null(fgets(line, sizeof line, f));
+        while (fgets(line, sizeof line, f)) {
+            unsigned customer;
+            int year, month, day;
+            double amount;
+            if (sscanf(line, "%u,%d-%d-%d,%lf", &customer, &year, &month, &day, &amount) != 5 ||
+                strncmp(strchr(line, ',') + 1, dates[cut], 10) < 0)
+                continue;
+            struct tm tm = {.tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day};
+            assert_int_equal(pv_builder_add(b, customer, (int32_t)(timegm(&tm) / 86400),
+                                            llround(100.0 * amount)),
+                             0);
+        }
+        fclose(f);
+        assert_int_equal(pv_builder_finish(b, 0, &h, NULL), 0);
+        pv_builder_free(b);
+        assert_int_equal(pv_check_history(h, 10407, NULL, NULL, 100.0, found), 0);
+        pv_history_free(h);
+        assert_true(found[0].asked);
+        if (found[0].found != (cut == 1))
+            fail_msg("from %s: share %g, effect %g, p %g", dates[cut], found[0].share,
+                     found[0].effect, found[0].p_value);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -323,6 +365,7 @@ int main(void)
         cmocka_unit_test(donations_at_fixed_parameters_and_fitted),
         cmocka_unit_test(contracts_at_fitted_parameters),
         cmocka_unit_test(cdnow_by_hierarchical_bayes),
+        cmocka_unit_test(a_history_cut_off_is_recognised),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
