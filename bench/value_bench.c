@@ -257,7 +257,7 @@ static void bench_covariates(size_t n, bool own)
         for (int p = 0; p < pv_process_count(m); p++)
             o.use[p] = 3;
         double t = cpu_now();
-        need(pv_covariate_fit(m, rows, n, &c, &o, &fit) == 0, "covariates");
+        need(pv_covariate_fit_new(m, rows, n, &c, &o, &fit) == 0, "covariates");
         t = cpu_now() - t;
         snprintf(label, sizeof label, "%s_covariates_%s", names[k], own ? "own" : "shared");
         snprintf(baseline, sizeof baseline, "%zu profiles; effect %.3f (true 0.4%s); %s",

@@ -22,7 +22,8 @@
 
 #include "patron_value.h"
 
-/* Log-normal, independent by parameter: median > 0, standard deviation of the logarithm > 0. */
+/* Log-normal, independent by parameter: median > 0, standard deviation of the logarithm 10^-6 ..
+ * 100. Cut to the limits of the model. */
 struct pv_prior {
     double median, log_sd;
 };
@@ -43,7 +44,7 @@ struct pv_bayes_options {
 /*
  * What is usual: r and s (or others without a unit) around 1 with log_sd 2 (95 % of 0.02 to 50);
  * alpha and beta around 10 weeks with log_sd 3 (95 % of a fifth of a day to 68 years); 4 chains of
- * 100 + 375 draws, thin 1, spread 2, walk 0.2, seed 1, one thread. PV_ERR_ARGUMENT for a model
+ * 50 + 375 draws, thin 1, spread 2, walk 0.2, seed 1, one thread. PV_ERR_ARGUMENT for a model
  * without hierarchical Bayes: only "pareto-nbd" has it so far.
  */
 PV_API PV_WARN_UNUSED int pv_bayes_defaults(const struct pv_model *model, double unit_days,
@@ -80,9 +81,9 @@ struct pv_bayes_summary {
 struct pv_posterior;
 
 /*
- * Runs the chains. Same digits on any number of threads. Time: (warmup + draws x thin) x chains
- * log-likelihoods, each O(cells + days x distinct x). PV_ERR_ARGUMENT for options out of range.
- * Customers: none at all is allowed; the posterior is then the prior.
+ * Runs the chains. Same digits on any number of threads. Time: 750 and (warmup + draws x thin) x
+ * chains log-likelihoods, each O(cells + days x distinct x). PV_ERR_ARGUMENT for options out of
+ * range. Customers: none at all is allowed; the posterior is then the prior.
  */
 PV_API PV_WARN_UNUSED int pv_bayes_fit(const struct pv_model *model, const struct pv_cells *cells,
                                        const struct pv_bayes_options *options,

@@ -8,7 +8,7 @@
  *
  * A model has one, two or three processes on which covariates act, each on one parameter:
  *
- *   purchases  of purchases  alpha_i = alpha exp(-g'z_i): mean rate r / alpha_i
+ *   purchases  each but spend alpha_i = alpha exp(-g'z_i): mean rate r / alpha_i
  *   leaving    Pareto/NBD    beta_i = beta exp(-g'z_i): mean rate s / beta_i
  *              GGompertz/NBD the same: mean hazard at first b s / beta_i
  *              BG family     a_i = a exp(g'z_i): chance to leave a_i / (a_i + b_i)
@@ -97,11 +97,11 @@ struct pv_covariate_fit {
  * covariates. With a z of its own for every customer, O(customers x iterations): about 0.2 us a
  * customer and iteration for BG/NBD, 3 us for Pareto/NBD. Owned: pv_covariate_fit_free.
  */
-PV_API PV_WARN_UNUSED int pv_covariate_fit(const struct pv_model *model,
-                                           const struct pv_customer *rows, size_t n,
-                                           const struct pv_covariates *covariates,
-                                           const struct pv_covariate_options *options,
-                                           struct pv_covariate_fit **ret_fit);
+PV_API PV_WARN_UNUSED int pv_covariate_fit_new(const struct pv_model *model,
+                                               const struct pv_customer *rows, size_t n,
+                                               const struct pv_covariates *covariates,
+                                               const struct pv_covariate_options *options,
+                                               struct pv_covariate_fit **ret_fit);
 PV_API void pv_covariate_fit_free(struct pv_covariate_fit *fit);
 
 /* Parameters of a customer with covariates z (columns values): for every pv_predict_* function, and

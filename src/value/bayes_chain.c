@@ -4,20 +4,16 @@
  * the customers' own rates integrated out (the collapsed form of the Gibbs sampler: a marginal of
  * the same joint posterior, see docs/models/bayes.md).
  *
- * Most proposals are drawn afresh from a mixture of two multivariate t distributions: one with the
- * mode and curvature of the posterior, one with mean and covariance of the chain's own warm-up,
- * which serves where the posterior is bent. Tails heavier than the posterior's keep the
- * independence sampler from sticking (Mengersen & Tweedie, Annals of Statistics 24 (1996),
- * 101-121); the others are steps of a random walk, which work wherever the first kind does not.
- * After the warm-up nothing is adapted any more.
+ * Most proposals are drawn afresh from a mixture that looks like the posterior (bayes_proposal.c)
+ * and has heavier tails, which keep the independence sampler from sticking (Mengersen & Tweedie,
+ * Annals of Statistics 24 (1996), 101-121); the others are steps of a random walk, which work where
+ * the mixture has missed something. Both are fixed before the chains start.
  */
 #include "bayes.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { FREEDOM = 5, MIXED = 2 };
 
 struct target {
     const struct pv_model *model;
@@ -68,31 +64,15 @@ static double log_posterior(const struct target *t, const double *log_theta)
     return isnan(value) ? -INFINITY : value;
 }
 
-/* ---- Where the posterior is ------------------------------------------------------------------ */
-
-/* A multivariate t distribution. */
-struct shape {
-    double centre[PV_MAX_PARAMS];
-    double lower[PV_MAX_PARAMS * PV_MAX_PARAMS]; /* Cholesky factor of the scale matrix */
-    double log_det;
-};
-
-static bool shape_of(int n, const double *centre, const double *cov, struct shape *ret)
+static double log_density(void *context, const double *log_theta)
 {
-    struct shape s = {.log_det = 0.0};
-    pv_math_cholesky(n, cov, s.lower);
-    for (int i = 0; i < n; i++) {
-        s.centre[i] = centre[i];
-        if (!(s.lower[i * n + i] > 1e-8) || !isfinite(s.lower[i * n + i]))
-            return false;
-        s.log_det += log(s.lower[i * n + i]);
-    }
-    *ret = s;
-    return true;
+    return log_posterior(context, log_theta);
 }
 
+/* ---- Where the posterior is ------------------------------------------------------------------ */
+
 /* Mode and curvature; where there is no curvature, the prior's. */
-static void find_mode(const struct target *t, double rate, struct shape *ret)
+static void find_mode(const struct target *t, double rate, struct pv_shape *ret)
 {
     struct pv_model posterior = *t->model;
     int n = posterior.params, starts = 0;
@@ -125,47 +105,15 @@ static void find_mode(const struct target *t, double rate, struct shape *ret)
         for (int l = 0; l < n; l++)
             cov[k * n + l] = o.log_cov[k * n + l];
     }
-    if (o.regular && isfinite(o.value) && shape_of(n, centre, cov, ret))
+    if (o.regular && isfinite(o.value) && pv_shape_of(n, centre, cov, ret))
         return;
     memset(cov, 0, sizeof cov);
-    for (int k = 0; k < n; k++)
+    for (int k = 0; k < n; k++) {
         cov[k * n + k] = t->prior[k].log_sd * t->prior[k].log_sd;
-    if (!shape_of(n, centre, cov, ret))
-        memset(ret, 0, sizeof *ret);
-}
-
-static void shape_draw(const struct shape *s, int n, struct pv_rng *rng, double by, double *ret)
-{
-    double z[PV_MAX_PARAMS];
-    double chi = 2.0 * pv_rng_gamma(rng, 0.5 * FREEDOM);
-    double scale = by * sqrt(FREEDOM / chi);
-    for (int i = 0; i < n; i++)
-        z[i] = pv_rng_normal(rng);
-    for (int i = 0; i < n; i++) {
-        ret[i] = s->centre[i];
-        for (int j = 0; j <= i; j++)
-            ret[i] += scale * s->lower[i * n + j] * z[j];
+        if (!isfinite(o.value))
+            centre[k] = log(t->prior[k].median);
     }
-}
-
-/* ln density, up to what all shapes of n dimensions share. */
-static double shape_log_density(const struct shape *s, int n, const double *at)
-{
-    double z[PV_MAX_PARAMS], squares = 0.0;
-    for (int i = 0; i < n; i++) {
-        z[i] = at[i] - s->centre[i];
-        for (int j = 0; j < i; j++)
-            z[i] -= s->lower[i * n + j] * z[j];
-        z[i] /= s->lower[i * n + i];
-        squares += z[i] * z[i];
-    }
-    return -s->log_det - 0.5 * (FREEDOM + n) * log1p(squares / FREEDOM);
-}
-
-static double mixture_log_density(const struct shape *s, int n, const double *at)
-{
-    double a = shape_log_density(&s[0], n, at), b = shape_log_density(&s[1], n, at);
-    return fmax(a, b) + log1p(exp(-fabs(a - b)));
+    (void)pv_shape_of(n, centre, cov, ret); /* diagonal, and sensible() has seen to its size */
 }
 
 /* ---- One chain ------------------------------------------------------------------------------- */
@@ -173,62 +121,35 @@ static double mixture_log_density(const struct shape *s, int n, const double *at
 struct chain_run {
     const struct pv_bayes_options *options;
     const struct target *target;
-    const struct shape *mode;
+    const struct pv_mixture *mixture;
+    const struct pv_shape *whole;
     size_t room;
     double *draws;    /* chains x draws x params */
     double *accepted; /* by chain */
 };
 
-struct sums {
-    double n, first[PV_MAX_PARAMS], second[PV_MAX_PARAMS * PV_MAX_PARAMS];
-};
-
-static void add(struct sums *s, int n, const double *centre, const double *at)
-{
-    s->n += 1.0;
-    for (int i = 0; i < n; i++) {
-        s->first[i] += at[i] - centre[i];
-        for (int j = 0; j < n; j++)
-            s->second[i * n + j] += (at[i] - centre[i]) * (at[j] - centre[j]);
-    }
-}
-
-/* Mean and covariance of the warm-up; false when it is too short to say. */
-static bool learn(const struct sums *s, int n, const double *centre, struct shape *ret)
-{
-    double mean[PV_MAX_PARAMS], cov[PV_MAX_PARAMS * PV_MAX_PARAMS];
-    if (s->n < 10.0 * n)
-        return false;
-    for (int i = 0; i < n; i++) {
-        mean[i] = centre[i] + s->first[i] / s->n;
-        for (int j = 0; j < n; j++)
-            cov[i * n + j] =
-                (s->second[i * n + j] - s->first[i] * s->first[j] / s->n) / (s->n - 1.0);
-    }
-    return shape_of(n, mean, cov, ret);
-}
-
 struct state {
-    double at[PV_MAX_PARAMS], value, density;
+    double at[PV_MAX_PARAMS], value;
+    double density; /* of the mixture */
 };
 
 /* One step; whether the proposal was taken. */
-static bool step(const struct target *t, const struct shape *mix, double walk, struct pv_rng *rng,
+static bool step(const struct chain_run *run, const struct target *t, struct pv_rng *rng,
                  struct state *s)
 {
     int n = t->model->params;
     struct state next;
-    bool walking = pv_rng_uniform(rng) < walk;
+    bool walking = pv_rng_uniform(rng) < run->options->walk;
     if (walking) {
         /* Roberts, Gelman & Gilks (1997): 2.38 / sqrt(n); now and then a small one. */
-        struct shape here = mix[pv_rng_uniform(rng) < 0.5];
+        struct pv_shape here = *run->whole;
         memcpy(here.centre, s->at, sizeof here.centre);
-        shape_draw(&here, n, rng, (pv_rng_uniform(rng) < 0.75 ? 2.38 : 0.3) / sqrt(n), next.at);
+        pv_shape_draw(&here, n, rng, (pv_rng_uniform(rng) < 0.75 ? 2.38 : 0.3) / sqrt(n), next.at);
     } else {
-        shape_draw(&mix[pv_rng_uniform(rng) < 0.5], n, rng, 1.0, next.at);
+        pv_mixture_draw(run->mixture, n, rng, next.at);
     }
     next.value = log_posterior(t, next.at);
-    next.density = mixture_log_density(mix, n, next.at);
+    next.density = pv_mixture_log_density(run->mixture, n, next.at);
     double log_keep = next.value - s->value;
     if (!walking)
         log_keep += s->density - next.density;
@@ -248,30 +169,23 @@ static int run_chain(void *context, size_t chain)
     t.data.room = malloc((run->room + 1) * sizeof *t.data.room);
     if (!t.data.room)
         return PV_ERR_NO_MEMORY;
-    struct shape mix[MIXED] = {*run->mode, *run->mode};
     struct pv_rng rng;
     struct state s;
-    struct sums sums = {0.0};
     double taken = 0.0, kept = 0.0;
     pv_rng_start(&rng, o->seed, chain);
     for (int tries = 0;; tries++) {
-        /* Nearer and nearer to the mode, should the density there vanish. */
-        shape_draw(run->mode, n, &rng, o->spread * pow(0.7, tries), s.at);
+        /* Nearer and nearer to the middle, should the density there vanish. */
+        pv_shape_draw(run->whole, n, &rng, o->spread * pow(0.7, tries), s.at);
         s.value = log_posterior(&t, s.at);
         if (isfinite(s.value) || tries > 100)
             break;
     }
-    s.density = mixture_log_density(mix, n, s.at);
-    for (int i = 0; i < o->warmup; i++) {
-        step(&t, mix, o->walk, &rng, &s);
-        if (i >= o->warmup / 4)
-            add(&sums, n, run->mode->centre, s.at);
-    }
-    if (learn(&sums, n, run->mode->centre, &mix[1]))
-        s.density = mixture_log_density(mix, n, s.at);
+    s.density = pv_mixture_log_density(run->mixture, n, s.at);
+    for (int i = 0; i < o->warmup; i++)
+        step(run, &t, &rng, &s);
     for (int i = 0; i < o->draws; i++) {
         for (int k = 0; k < o->thin; k++) {
-            taken += step(&t, mix, o->walk, &rng, &s);
+            taken += step(run, &t, &rng, &s);
             kept += 1.0;
         }
         for (int k = 0; k < n; k++)
@@ -346,7 +260,7 @@ int pv_bayes_defaults(const struct pv_model *model, double unit_days,
         return PV_ERR_ARGUMENT;
     struct pv_bayes_options o = {.unit_days = unit_days,
                                  .chains = 4,
-                                 .warmup = 100,
+                                 .warmup = 50,
                                  .draws = 375,
                                  .thin = 1,
                                  .spread = 2.0,
@@ -363,8 +277,8 @@ int pv_bayes_defaults(const struct pv_model *model, double unit_days,
 static bool sensible(const struct pv_model *model, const struct pv_bayes_options *o)
 {
     for (int k = 0; k < model->params; k++)
-        if (!(o->prior[k].median > 0.0) || !(o->prior[k].log_sd > 0.0) ||
-            !isfinite(o->prior[k].median) || !isfinite(o->prior[k].log_sd))
+        if (!(o->prior[k].median > 0.0) || !isfinite(o->prior[k].median) ||
+            !(o->prior[k].log_sd >= 1e-6 && o->prior[k].log_sd <= 100.0))
             return false;
     return model->hyper && o->unit_days > 0.0 && isfinite(o->unit_days) && o->chains >= 1 &&
            o->chains <= 64 && o->warmup >= 0 && o->draws >= 4 && o->draws <= 1000000 &&
@@ -402,16 +316,22 @@ int pv_bayes_fit(const struct pv_model *model, const struct pv_cells *cells,
         if (c->T > t.data.max_day)
             t.data.max_day = c->T;
     }
-    struct shape mode;
-    struct chain_run run = {.options = o, .target = &t, .mode = &mode, .draws = p->draws};
+    struct pv_shape mode, whole;
+    struct pv_mixture mixture;
+    struct pv_rng rng;
+    struct chain_run run = {.options = o, .target = &t, .mixture = &mixture, .whole = &whole};
+    run.draws = p->draws;
     run.room = model->room ? model->room(model, &t.data) : 0;
     run.accepted = accepted;
     int rc = PV_ERR_NO_MEMORY;
     t.data.room = malloc((run.room + 1) * sizeof *t.data.room);
     if (t.data.room) {
         find_mode(&t, purchases * o->unit_days / days, &mode);
-        rc = pv_parallel_run(o->threads, (size_t)o->chains, run_chain, &run);
+        pv_rng_start(&rng, o->seed, UINT64_MAX);
+        rc = pv_mixture_learn(&mode, model->params, log_density, &t, &rng, &mixture, &whole);
     }
+    if (rc == 0)
+        rc = pv_parallel_run(o->threads, (size_t)o->chains, run_chain, &run);
     free(t.data.room);
     if (rc == 0)
         rc = describe(p, o);

@@ -444,9 +444,10 @@ static int plain_fit(const struct pv_model *model, const struct pv_customer *row
     return rc;
 }
 
-int pv_covariate_fit(const struct pv_model *model, const struct pv_customer *rows, size_t n,
-                     const struct pv_covariates *covariates,
-                     const struct pv_covariate_options *options, struct pv_covariate_fit **ret_fit)
+int pv_covariate_fit_new(const struct pv_model *model, const struct pv_customer *rows, size_t n,
+                         const struct pv_covariates *covariates,
+                         const struct pv_covariate_options *options,
+                         struct pv_covariate_fit **ret_fit)
 {
     struct design d;
     struct pv_fit plain;

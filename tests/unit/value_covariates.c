@@ -92,7 +92,7 @@ static struct pv_covariate_fit *fit_of(const struct pv_model *m, const struct ba
 {
     struct pv_covariate_fit *fit = NULL;
     struct pv_covariates c = {b->z, b->columns};
-    assert_int_equal(pv_covariate_fit(m, b->rows, b->n, &c, o, &fit), 0);
+    assert_int_equal(pv_covariate_fit_new(m, b->rows, b->n, &c, o, &fit), 0);
     return fit;
 }
 
@@ -694,25 +694,25 @@ static void nonsense_is_refused(void **state)
         double was = b.z[777];
         b.z[777] = bad[k];
         struct pv_covariate_options o = all_of(model, 2);
-        assert_int_equal(pv_covariate_fit(model, b.rows, b.n, &c, &o, &fit), PV_ERR_ARGUMENT);
+        assert_int_equal(pv_covariate_fit_new(model, b.rows, b.n, &c, &o, &fit), PV_ERR_ARGUMENT);
         b.z[777] = was;
     }
     struct pv_covariate_options o = all_of(model, 3); /* a column that is not there */
-    assert_int_equal(pv_covariate_fit(model, b.rows, b.n, &c, &o, &fit), PV_ERR_ARGUMENT);
+    assert_int_equal(pv_covariate_fit_new(model, b.rows, b.n, &c, &o, &fit), PV_ERR_ARGUMENT);
     o = all_of(model, 2);
     o.lambda[1] = -1.0;
-    assert_int_equal(pv_covariate_fit(model, b.rows, b.n, &c, &o, &fit), PV_ERR_ARGUMENT);
+    assert_int_equal(pv_covariate_fit_new(model, b.rows, b.n, &c, &o, &fit), PV_ERR_ARGUMENT);
     o.lambda[1] = NAN;
-    assert_int_equal(pv_covariate_fit(model, b.rows, b.n, &c, &o, &fit), PV_ERR_ARGUMENT);
+    assert_int_equal(pv_covariate_fit_new(model, b.rows, b.n, &c, &o, &fit), PV_ERR_ARGUMENT);
     o = all_of(model, 2); /* Pareto/NBD has two processes */
-    assert_int_equal(pv_covariate_fit(pv_model_find("pareto-nbd"), b.rows, b.n, &c, &o, &fit),
+    assert_int_equal(pv_covariate_fit_new(pv_model_find("pareto-nbd"), b.rows, b.n, &c, &o, &fit),
                      PV_ERR_ARGUMENT);
     o = (struct pv_covariate_options){.fit = week};
-    assert_int_equal(pv_covariate_fit(pv_model_find("sbg"), b.rows, b.n, &c, &o, &fit),
+    assert_int_equal(pv_covariate_fit_new(pv_model_find("sbg"), b.rows, b.n, &c, &o, &fit),
                      PV_ERR_ARGUMENT);
     o = all_of(model, 2);
     b.rows[5].t_x = b.rows[5].T + 1;
-    assert_int_equal(pv_covariate_fit(model, b.rows, b.n, &c, &o, &fit), PV_ERR_ARGUMENT);
+    assert_int_equal(pv_covariate_fit_new(model, b.rows, b.n, &c, &o, &fit), PV_ERR_ARGUMENT);
     assert_null(fit);
     b.rows[5].t_x = b.rows[5].x = 0;
     b.n = 20;
