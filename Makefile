@@ -38,5 +38,9 @@ study: build ## known parameters, intervals, false alarms: the tables of docs/mo
 shots: build ## a picture of every screen, width, language and theme, checked by program
 	@BUILD=$(BUILD) tools/web.sh shots
 
+.PHONY: fuzz
+fuzz: setup ## made-up inputs for the readers of files, SECONDS=60 each
+	@BUILD=$(BUILD) SECONDS_EACH=$(or $(SECONDS),60) tools/fuzz.sh
+
 clean: ## remove what was built
-	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan web/dist
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-fuzz web/dist

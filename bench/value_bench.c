@@ -9,6 +9,8 @@
  */
 #include "app/value_read.h"
 #include "internal.h"
+#include "patron_bayes.h"
+#include "patron_covariates.h"
 #include "patron_value.h"
 
 #include <fcntl.h>
@@ -209,6 +211,145 @@ static void bench_models(size_t n, int32_t acquisition, int32_t days, const char
     free(rows);
 }
 
+/* ---- Covariates, hierarchical Bayes ---------------------------------------------------------- */
+
+/* One Pareto/NBD customer with the parameters of the CDNOW sample, in days; rates times `faster`.
+ */
+static struct pv_customer pareto_customer(struct pv_rng *rng, int32_t T, double faster)
+{
+    const double theta[] = {0.5533, 10.578, 0.6062, 11.669};
+    double lambda = faster * pv_rng_gamma(rng, theta[0]) / theta[1];
+    double mu = pv_rng_gamma(rng, theta[2]) / theta[3];
+    double end = fmin(T, 7.0 * pv_rng_exponential(rng) / mu), t = 0.0;
+    struct pv_customer c = {.T = T};
+    for (;;) {
+        t += 7.0 * pv_rng_exponential(rng) / lambda;
+        if (!(t < end))
+            return c;
+        c.x++;
+        c.t_x = (int32_t)lround(t);
+    }
+}
+
+/* Two covariates on purchases (0.4, -0.2) and leaving (0): 0 or 1, and either ages of whole years,
+ * which many share, or a value of one's own. */
+static void bench_covariates(size_t n, bool own)
+{
+    struct pv_customer *rows = malloc(n * sizeof *rows);
+    double *z = malloc(2 * n * sizeof *z);
+    need(rows && z, "memory");
+    for (size_t i = 0; i < n; i++) {
+        struct pv_rng rng;
+        pv_rng_start(&rng, 3, i);
+        int32_t T = 272 - (int32_t)(pv_rng_uniform(&rng) * 84);
+        double ten_years = pv_rng_normal(&rng);
+        z[2 * i] = pv_rng_uniform(&rng) < 0.3;
+        z[2 * i + 1] = own ? 10.0 * ten_years : round(10.0 * ten_years);
+        rows[i] = pareto_customer(&rng, T, exp(0.4 * z[2 * i] - 0.02 * z[2 * i + 1]));
+    }
+    static const char *const names[] = {"pareto-nbd", "bg-nbd"};
+    for (size_t k = 0; k < 2; k++) {
+        const struct pv_model *m = pv_model_find(names[k]);
+        struct pv_covariates c = {z, 2};
+        struct pv_covariate_options o = {.fit = {7.0, 100.0, 1}};
+        struct pv_covariate_fit *fit;
+        char label[64], baseline[128];
+        for (int p = 0; p < pv_process_count(m); p++)
+            o.use[p] = 3;
+        double t = cpu_now();
+        need(pv_covariate_fit(m, rows, n, &c, &o, &fit) == 0, "covariates");
+        t = cpu_now() - t;
+        snprintf(label, sizeof label, "%s_covariates_%s", names[k], own ? "own" : "shared");
+        snprintf(baseline, sizeof baseline, "%zu profiles; effect %.3f (true 0.4%s); %s",
+                 fit->profiles, fit->coefficient[0].value, k ? " under Pareto/NBD" : "",
+                 pv_verdict_code(fit->typical.verdict));
+        row(label, t, "s", "-", baseline);
+        pv_covariate_fit_free(fit);
+    }
+    free(rows);
+    free(z);
+}
+
+/* The public CDNOW sample where it lies beside the project; else as many simulated customers. */
+static struct pv_customer *cdnow_or_like(size_t n, bool *ret_real)
+{
+    static const char *const places[] = {"../shared", "../../shared", "../../../shared"};
+    struct pv_customer *rows = calloc(n, sizeof *rows);
+    char path[4096], line[256];
+    size_t got = 0;
+    need(rows != NULL, "memory");
+    for (size_t i = 0; i < sizeof places / sizeof places[0] && got == 0; i++) {
+        snprintf(path, sizeof path, "%s/data/cdnow_sample_summary_exact.csv", places[i]);
+        FILE *f = fopen(path, "r");
+        while (f && got < n && fgets(line, sizeof line, f)) {
+            int x;
+            double t_x, T;
+            if (sscanf(line, "%*[^,],%d,%lf,%lf", &x, &t_x, &T) == 3)
+                rows[got++] = (struct pv_customer){
+                    .x = x, .t_x = (int32_t)lround(7.0 * t_x), .T = (int32_t)lround(7.0 * T)};
+        }
+        if (f)
+            fclose(f);
+    }
+    *ret_real = got == n;
+    for (size_t i = 0; i < n && got < n; i++) {
+        struct pv_rng rng;
+        pv_rng_start(&rng, 4, i);
+        rows[i] = pareto_customer(&rng, 272 - (int32_t)(pv_rng_uniform(&rng) * 84), 1.0);
+    }
+    return rows;
+}
+
+static void bench_bayes(void)
+{
+    enum { N = 2357, DRAWS = 1500 };
+    const struct pv_model *m = pv_model_find("pareto-nbd");
+    bool real;
+    struct pv_customer *rows = cdnow_or_like(N, &real);
+    struct pv_cells *cells;
+    struct pv_bayes_options o;
+    struct pv_posterior *p;
+    struct pv_bayes_summary s;
+    char baseline[160];
+    double least = INFINITY, worst = 0.0;
+    need(pv_bayes_defaults(m, 7.0, &o) == 0 && o.chains * o.draws == DRAWS, "defaults");
+    need(pv_cells_new(rows, N, &cells) == 0, "cells");
+    double t0 = cpu_now();
+    need(pv_bayes_fit(m, cells, &o, &p) == 0, "chains");
+    double t1 = cpu_now();
+    pv_posterior_summary(p, &s);
+    for (int k = 0; k < s.params; k++) {
+        least = fmin(least, fmin(s.param[k].ess_bulk, s.param[k].ess_tail));
+        worst = fmax(worst, s.param[k].rhat);
+    }
+    snprintf(baseline, sizeof baseline,
+             "%s; r %.3f, alpha %.2f, s %.3f, beta %.2f; R-hat %.3f; %s; BTYDplus 4.3 s",
+             real ? "CDNOW sample" : "simulated like CDNOW", s.param[0].mean, s.param[1].mean,
+             s.param[2].mean, s.param[3].mean, worst, pv_verdict_code(s.verdict));
+    row("bayes_pareto_1500_draws", t1 - t0, "s", "<=1", baseline);
+    row("bayes_pareto_least_effective", least, "draws", ">=100", "bulk and tails, all parameters");
+    struct pv_posterior_options po = {39.0, 0.15, 0.8, 0, 1, 1};
+    struct pv_posterior_value *v = malloc(N * sizeof *v);
+    struct pv_latent *latent = malloc(DRAWS * sizeof *latent);
+    need(v && latent, "memory");
+    double t2 = cpu_now();
+    need(pv_posterior_predict(p, rows, N, &po, v) == 0, "predictions");
+    double t3 = cpu_now();
+    for (size_t i = 0; i < N; i++)
+        need(pv_posterior_latent(p, rows[i].x, rows[i].t_x, rows[i].T, i, DRAWS, latent) == 0,
+             "draws of customers");
+    double t4 = cpu_now();
+    row("bayes_pareto_predictions", t3 - t2, "s", "-",
+        "P(alive), purchases, DERT, interval of all customers from all draws");
+    row("bayes_pareto_latent_draws", t4 - t3, "s", "-",
+        "rates and lifetime of every customer, 1,500 times: 3.5 million draws");
+    free(latent);
+    free(v);
+    pv_posterior_free(p);
+    pv_cells_free(cells);
+    free(rows);
+}
+
 /* ---- Orders ---------------------------------------------------------------------------------- */
 
 static void write_orders(const char *path, size_t rows, size_t customers)
@@ -310,6 +451,9 @@ int main(int argc, char **argv)
             dir = argv[i + 1];
     }
     printf("%-34s %10s %-6s %-10s %s\n", "name", "value", "unit", "target", "baseline");
+    bench_bayes();
+    bench_covariates(customers, false);
+    bench_covariates(customers, true);
     bench_orders(dir, rows);
     row("memory_copy", bandwidth(), "GB/s", "-", "this machine, this run");
     bench_models(customers, 84, 272, "12_weeks", "<=0.3", "12.5");

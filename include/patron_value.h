@@ -240,6 +240,13 @@ enum pv_verdict {
     PV_VERDICT_LEFT_TRUNCATED, /* "left-truncated": the first row is not the first purchase */
     PV_VERDICT_MIXED_SPEND,    /* "mixed-spend": two kinds of customers by what they spend */
     PV_VERDICT_MIXED_RATES,    /* "mixed-rates": ... by how often they buy */
+    /* patron_covariates.h */
+    PV_VERDICT_CONSTANT_COVARIATE, /* "constant-covariate": a column has one value */
+    PV_VERDICT_COLLINEAR,          /* "collinear-covariates": a column says what others say */
+    PV_VERDICT_SEPARATED,          /* "separated-covariate": an effect without a bound */
+    /* patron_bayes.h */
+    PV_VERDICT_CHAINS_DISAGREE, /* "chains-disagree": they have not found the same place */
+    PV_VERDICT_FEW_EFFECTIVE,   /* "too-few-effective-draws": figures are rough; usable */
     PV_VERDICTS
 };
 

@@ -19,7 +19,7 @@ step() {
 }
 
 c_files() {
-    git ls-files 'src/*.[ch]' 'include/*.h' 'tests/*.[ch]' 'bench/*.[ch]'
+    git ls-files 'src/*.[ch]' 'include/*.h' 'tests/*.[ch]' 'bench/*.[ch]' 'examples/*.[ch]'
 }
 
 format() {

@@ -14,14 +14,6 @@ static int cmd_version(int argc, char **argv)
     return 0;
 }
 
-/* `patron value` reads its own arguments, its name included. */
-static int run_value(int argc, char **argv)
-{
-    if (argc && strcmp(argv[0], "textbook") == 0)
-        return cmd_textbook(argc - 1, argv + 1);
-    return cmd_value(argc + 1, argv - 1);
-}
-
 static const struct command commands[] = {
     {"serve", cmd_serve, "run the server",
      "patron serve --data DIR [--db postgres://…] [--listen 127.0.0.1] [--port 8040]\n"
@@ -31,8 +23,9 @@ static const struct command commands[] = {
      "  --listen ADDR   address to listen on; others than 127.0.0.1 are reachable from elsewhere\n"
      "  --port N        0 = any free one, printed at the start\n"
      "  --behind-tls    a proxy in front speaks HTTPS: cookies are marked Secure\n"},
-    {"value", run_value, "what every customer of an order file is worth",
+    {"value", cmd_value, "what every customer of an order file is worth",
      "patron value FILE.csv [--help]\n"
+     "patron value COMMAND [--help]         patron value --help lists the commands\n"
      "patron value textbook FORM [--help]   from numbers instead of a file\n"},
     {"import", cmd_import, "import a CSV file of orders or customers",
      "patron import orders|customers FILE.csv --data DIR [--db URL] [--map COLUMN=FIELD]…\n"
@@ -93,7 +86,7 @@ int main(int argc, char **argv)
         return 2;
     }
     /* `value` has a manual of its own behind --help. */
-    if (c->run != run_value && argc > 2 && strcmp(argv[2], "--help") == 0)
+    if (c->run != cmd_value && argc > 2 && strcmp(argv[2], "--help") == 0)
         return cmd_help(1, &argv[1]);
     return c->run(argc > 2 ? argc - 2 : 0, argv + 2);
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { SAMPLES = 256, SHOWN_ERRORS = 10 };
@@ -97,7 +98,7 @@ struct columns {
     char name[VALUE_FIELDS][64];
 };
 
-static bool same_header(struct csv_slice header, const char *name, size_t len)
+bool value_read_same(struct csv_slice header, const char *name, size_t len)
 {
     char a[128], b[128];
     normalise(header, a, sizeof a);
@@ -120,7 +121,7 @@ static int map_columns(const struct value_input *in, const struct csv_record *he
     for (size_t i = 0; i < head->fields; i++) {
         struct csv_slice a = csv_trim(head->field[i]);
         for (size_t k = 0; k < i && a.len > 0; k++) {
-            if (same_header(head->field[k], a.ptr, a.len)) {
+            if (value_read_same(head->field[k], a.ptr, a.len)) {
                 fprintf(stderr,
                         say(in->lang,
                             "%s:1: the column \"%.*s\" appears twice (columns %zu and %zu)\n",
@@ -136,7 +137,7 @@ static int map_columns(const struct value_input *in, const struct csv_record *he
         const struct value_mapping *map = &in->mapping[m];
         size_t found = SIZE_MAX;
         for (size_t i = 0; i < head->fields && found == SIZE_MAX; i++)
-            if (same_header(head->field[i], map->column, map->column_len))
+            if (value_read_same(head->field[i], map->column, map->column_len))
                 found = i;
         if (found == SIZE_MAX) {
             size_t number = 0;
@@ -160,7 +161,7 @@ static int map_columns(const struct value_input *in, const struct csv_record *he
     for (int f = 0; f < VALUE_FIELDS; f++) {
         for (size_t k = 0; header_names[f][k] && c->index[f] == SIZE_MAX; k++)
             for (size_t i = 0; i < head->fields && c->index[f] == SIZE_MAX; i++)
-                if (same_header(head->field[i], header_names[f][k], strlen(header_names[f][k])))
+                if (value_read_same(head->field[i], header_names[f][k], strlen(header_names[f][k])))
                     name_column(c, (enum value_field)f, i, head->field[i]);
         if (c->index[f] == SIZE_MAX) {
             fprintf(stderr,
@@ -174,7 +175,7 @@ static int map_columns(const struct value_input *in, const struct csv_record *he
     return missing ? 1 : 0;
 }
 
-static int csv_failed(const struct value_input *in, const struct csv_reader *reader)
+int value_read_failed(const struct value_input *in, const struct csv_reader *reader)
 {
     struct csv_problem p = csv_problem(reader);
     static const struct {
@@ -205,7 +206,7 @@ static int csv_failed(const struct value_input *in, const struct csv_reader *rea
     return 1;
 }
 
-static const char *cell_text(enum lang lang, enum csv_cell cell)
+const char *value_read_cell_text(enum lang lang, enum csv_cell cell)
 {
     static const char *const texts[][LANGS] = {
         [CSV_CELL_OK] = {"", ""},
@@ -220,8 +221,8 @@ static const char *cell_text(enum lang lang, enum csv_cell cell)
 }
 
 /* Prints a wrong cell; a number and a date say what they say in UTF-8, cut to 40 bytes. */
-static void bad_cell(const struct value_input *in, const struct columns *c, enum value_field f,
-                     uint64_t row, struct csv_slice text, const char *why, const char *code)
+void value_read_cell(const struct value_input *in, const char *column, uint64_t row,
+                     struct csv_slice text, const char *why, const char *code)
 {
     size_t n = text.len;
     if (n > 40)
@@ -230,7 +231,7 @@ static void bad_cell(const struct value_input *in, const struct columns *c, enum
     fprintf(stderr,
             say(in->lang, "%s:%llu: column \"%s\": \"%.*s\" %s [%s]\n",
                 "%s:%llu：列“%s”：“%.*s”%s [%s]\n"),
-            in->path, (unsigned long long)row, c->name[f], (int)n, text.ptr, why, code);
+            in->path, (unsigned long long)row, column, (int)n, text.ptr, why, code);
 }
 
 static int too_short(const struct value_input *in, const struct csv_record *r, size_t need)
@@ -249,7 +250,7 @@ static int look(const struct value_input *in, struct csv_reader *reader, struct 
     struct csv_record r;
     int rc = csv_next(reader, &r);
     if (rc < 0)
-        return csv_failed(in, reader);
+        return value_read_failed(in, reader);
     if (rc == 0) {
         fprintf(stderr,
                 say(in->lang, "%s: the file is empty [empty]\n", "%s：文件是空的 [empty]\n"),
@@ -319,24 +320,24 @@ static int take_row(const struct value_input *in, const struct columns *c,
     struct csv_slice money = r->field[c->index[VALUE_AMOUNT]];
     size_t i = b->n;
     if (id.len == 0) {
-        bad_cell(in, c, VALUE_CUSTOMER, r->number, id, cell_text(in->lang, CSV_CELL_EMPTY),
-                 "empty");
+        value_read_cell(in, c->name[VALUE_CUSTOMER], r->number, id,
+                        value_read_cell_text(in->lang, CSV_CELL_EMPTY), "empty");
         wrong++;
     }
     enum csv_cell cell = csv_parse_date(date, d->date_format, &b->day[i]);
     if (cell != CSV_CELL_OK) {
-        bad_cell(in, c, VALUE_DATE, r->number, date, cell_text(in->lang, cell),
-                 csv_cell_code(cell));
+        value_read_cell(in, c->name[VALUE_DATE], r->number, date,
+                        value_read_cell_text(in->lang, cell), csv_cell_code(cell));
         wrong++;
     }
     cell = csv_parse_amount(money, d->decimals, &b->amount[i]);
     if (cell != CSV_CELL_OK) {
-        bad_cell(in, c, VALUE_AMOUNT, r->number, money, cell_text(in->lang, cell),
-                 csv_cell_code(cell));
+        value_read_cell(in, c->name[VALUE_AMOUNT], r->number, money,
+                        value_read_cell_text(in->lang, cell), csv_cell_code(cell));
         wrong++;
     } else if (b->amount[i] <= 0 && in->returns == PV_RETURNS_ERROR) {
-        bad_cell(
-            in, c, VALUE_AMOUNT, r->number, money,
+        value_read_cell(
+            in, c->name[VALUE_AMOUNT], r->number, money,
             say(in->lang, "is zero or less (--returns error)", "小于等于零（--returns error）"),
             "return-not-allowed");
         wrong++;
@@ -352,7 +353,7 @@ static int take_row(const struct value_input *in, const struct columns *c,
     return 0;
 }
 
-static int read_rows(const struct value_input *in, struct csv_reader *reader,
+static int read_rows(const struct value_input *in, struct csv_reader *reader, double size,
                      const struct columns *c, struct pv_builder *builder, struct value_data *d)
 {
     struct block *b = calloc(1, sizeof *b);
@@ -382,10 +383,12 @@ static int read_rows(const struct value_input *in, struct csv_reader *reader,
             failed = flush(in, b, d->ids, builder);
             if (failed)
                 break;
+            if (in->progress && (d->rows & 0x3fff) < INTERN_BLOCK)
+                in->progress(in->context, (double)csv_bytes_read(reader) / size);
         }
     }
     if (!failed && rc < 0)
-        failed = csv_failed(in, reader);
+        failed = value_read_failed(in, reader);
     if (!failed && errors > 0) {
         if (errors >= SHOWN_ERRORS)
             fprintf(stderr,
@@ -417,6 +420,7 @@ int value_read_file(const struct value_input *in, struct value_data *ret_data)
     struct columns columns = {0};
     struct csv_reader *reader = NULL;
     struct pv_builder *builder = NULL;
+    struct stat st;
     int fd = open(in->path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         fprintf(stderr, "%s: %s\n", in->path, strerror(errno));
@@ -437,7 +441,8 @@ int value_read_file(const struct value_input *in, struct value_data *ret_data)
         rc = out_of_memory(in);
         goto out;
     }
-    rc = read_rows(in, reader, &columns, builder, &d);
+    rc = read_rows(in, reader, fstat(fd, &st) == 0 ? (double)st.st_size + 1.0 : 1e300, &columns,
+                   builder, &d);
     if (rc)
         goto out;
     intern_seal(d.ids);

@@ -24,6 +24,9 @@ struct value_input {
     const struct value_mapping *mapping;
     size_t mappings;
     enum lang lang; /* of error texts */
+    /* May be NULL: told now and then how much of the file is read, 0 .. 1. */
+    void (*progress)(void *context, double share);
+    void *context;
 };
 
 struct value_data {
@@ -40,6 +43,12 @@ struct value_data {
 
 /* 0, or an exit code (1 data, 2 usage) after the reason was printed to stderr. */
 int value_read_file(const struct value_input *input, struct value_data *ret_data);
+/* Reasons of the reader and of cells, for other tables of customers: print, return an exit code. */
+int value_read_failed(const struct value_input *input, const struct csv_reader *reader);
+void value_read_cell(const struct value_input *input, const char *column, uint64_t row,
+                     struct csv_slice text, const char *why, const char *code);
+const char *value_read_cell_text(enum lang lang, enum csv_cell cell);
+bool value_read_same(struct csv_slice header, const char *name, size_t len);
 void value_data_free(struct value_data *data);
 
 #endif

@@ -1,30 +1,10 @@
-/*
- * value_report.c - output of `patron value`. A table is written beside its final name and renamed
- * when it is whole, so that an interrupted run leaves the old file or none.
- */
-#include "app/value_report.h"
+/* value_report.c - what `patron value FILE` found, as JSON, as text, as one row per customer. */
+#include "app/value_tool.h"
 
 #include "base/json.h"
-#include "core/messages/messages.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-static const char *date_text(int32_t day, char *out, size_t room)
-{
-    int32_t year;
-    int month, mday;
-    csv_civil_from_day(day, &year, &month, &mday);
-    snprintf(out, room, "%04d-%02d-%02d", (int)year, month, mday);
-    return out;
-}
 
 /* ---- JSON ---- */
 
@@ -46,28 +26,6 @@ static void put_interval(struct jw *w, const struct pv_interval *i)
     put_money(w, "high80", i->high80);
     put_money(w, "low95", i->low95);
     put_money(w, "high95", i->high95);
-}
-
-static void put_fit(struct jw *w, const struct pv_fit *fit)
-{
-    jw_key(w, fit->model);
-    jw_obj(w);
-    jw_key(w, "params");
-    jw_obj(w);
-    for (int i = 0; i < fit->params; i++)
-        jw_kf64(w, fit->name[i], fit->param[i]);
-    jw_obj_end(w);
-    jw_key(w, "std_errors");
-    jw_obj(w);
-    for (int i = 0; i < fit->params; i++)
-        jw_kf64(w, fit->name[i], fit->std_error[i]);
-    jw_obj_end(w);
-    jw_kf64(w, "loglik", fit->loglik);
-    jw_kcstr(w, "verdict", pv_verdict_code(fit->verdict));
-    jw_kbool(w, "usable", fit->usable);
-    jw_ki64(w, "customers", (int64_t)fit->customers);
-    jw_ki64(w, "iterations", fit->iterations);
-    jw_obj_end(w);
 }
 
 static void put_concentration(struct jw *w, const char *key, const struct pv_concentration *c)
@@ -126,7 +84,7 @@ static void put_candidates(struct jw *w, const struct value_result *r)
     if (r->tried_from == PV_NO_DAY)
         jw_null(w);
     else
-        jw_cstr(w, date_text(r->tried_from, text, sizeof text));
+        jw_cstr(w, value_date(r->tried_from, text, sizeof text));
     jw_key(w, "as_good");
     if (r->like < 0)
         jw_null(w);
@@ -161,12 +119,12 @@ int value_report_json(const struct value_result *r)
     jw_ki64(&w, "customers", (int64_t)r->customers);
     jw_ki64(&w, "orders", (int64_t)r->orders);
     put_money(&w, "revenue", (double)r->revenue / r->money_scale);
-    jw_kcstr(&w, "until", date_text(r->until, text, sizeof text));
+    jw_kcstr(&w, "until", value_date(r->until, text, sizeof text));
     jw_key(&w, "calibrate_to");
     if (r->calibrate_to == PV_NO_DAY)
         jw_null(&w);
     else
-        jw_cstr(&w, date_text(r->calibrate_to, text, sizeof text));
+        jw_cstr(&w, value_date(r->calibrate_to, text, sizeof text));
     jw_kcstr(&w, "unit", r->unit_days == 7.0 ? "week" : "day");
     jw_kf64(&w, "horizon", r->horizon);
     jw_kf64(&w, "discount", r->discount);
@@ -174,8 +132,8 @@ int value_report_json(const struct value_result *r)
     put_candidates(&w, r);
     jw_key(&w, "models");
     jw_obj(&w);
-    put_fit(&w, &r->buying);
-    put_fit(&w, &r->gamma_gamma);
+    value_put_fit_json(&w, &r->buying);
+    value_put_fit_json(&w, &r->gamma_gamma);
     jw_obj_end(&w);
     jw_key(&w, "holdout");
     if (r->has_holdout) {
@@ -224,55 +182,10 @@ int value_report_json(const struct value_result *r)
     jw_obj_end(&w);
     put_rows(&w, r->data);
     jw_obj_end(&w);
-    buf_add_char(&out, '\n');
-    struct str json = buf_str(&out);
-    bool whole =
-        !out.overflow && fwrite(json.p, 1, json.n, stdout) == json.n && fflush(stdout) == 0;
-    buf_free(&out);
-    return whole ? 0 : 1;
+    return value_print_json(&out);
 }
 
 /* ---- Text ---- */
-
-/* 1234567.5 -> 1,234,568 or 1,234,567.50 */
-static const char *grouped(double value, int decimals, char *out, size_t room)
-{
-    char plain[64];
-    if (!isfinite(value) || fabs(value) > 1e30) {
-        snprintf(out, room, "–");
-        return out;
-    }
-    snprintf(plain, sizeof plain, "%.*f", decimals, fabs(value));
-    size_t whole = strcspn(plain, "."), n = 0;
-    if (value < 0.0)
-        out[n++] = '-';
-    for (size_t i = 0; plain[i] && n + 2 < room; i++) {
-        if (i > 0 && i < whole && (whole - i) % 3 == 0)
-            out[n++] = ',';
-        out[n++] = plain[i];
-    }
-    out[n] = '\0';
-    return out;
-}
-
-/* Columns a text takes on a terminal: two for CJK, which is every 3-byte character used here but –.
- */
-static size_t width_of(const char *text)
-{
-    size_t width = 0;
-    for (const unsigned char *p = (const unsigned char *)text; *p; p++)
-        if ((*p & 0xC0) != 0x80)
-            width += *p >= 0xE3 ? 2 : 1;
-    return width;
-}
-
-static void line(const char *label, const char *value)
-{
-    printf("  %s", label);
-    for (size_t w = width_of(label); w < 34; w++)
-        putchar(' ');
-    printf("%s\n", value);
-}
 
 struct texts {
     const char *customers, *orders, *revenue, *until, *models, *calibrated, *verdict, *alive, *next;
@@ -293,46 +206,6 @@ static const struct texts texts[LANGS] = {
                  "没有金额预测：消费金额模型不可用。", "此处模型不可信，因此不给出预测。"},
 };
 
-static void show_fit(const struct pv_fit *fit, enum lang lang, const struct messages *messages,
-                     struct arena *arena)
-{
-    char value[320], code[64];
-    int n = 0;
-    for (int i = 0; i < fit->params && isfinite(fit->param[i]); i++) {
-        if (isfinite(fit->std_error[i]))
-            n += snprintf(value + n, sizeof value - (size_t)n, "%s%s %.4f ± %.4f", i ? ", " : "",
-                          fit->name[i], fit->param[i], fit->std_error[i]);
-        else
-            n += snprintf(value + n, sizeof value - (size_t)n, "%s%s %.4f", i ? ", " : "",
-                          fit->name[i], fit->param[i]);
-    }
-    if (n == 0)
-        snprintf(value, sizeof value, "–");
-    line(fit->model, value);
-    snprintf(code, sizeof code, "verdict-%s", pv_verdict_code(fit->verdict));
-    if (messages && message_known(messages, code)) {
-        struct str text = message_text(messages, lang, code, NULL, 0, arena);
-        snprintf(value, sizeof value, "%.*s", (int)(text.n < 300 ? text.n : 300), text.p);
-        line(texts[lang].verdict, value);
-    } else {
-        line(texts[lang].verdict, pv_verdict_code(fit->verdict));
-    }
-}
-
-static void cell(const char *text, size_t width)
-{
-    for (size_t w = width_of(text); w < width; w++)
-        putchar(' ');
-    fputs(text, stdout);
-}
-
-static void number_cell(double value, int decimals, size_t width)
-{
-    char text[64];
-    snprintf(text, sizeof text, "%.*f", decimals, value);
-    cell(isfinite(value) ? text : "–", width);
-}
-
 /* The table of what was compared, the chosen one with an arrow. */
 static void show_candidates(const struct value_result *r, enum lang lang)
 {
@@ -344,19 +217,19 @@ static void show_candidates(const struct value_result *r, enum lang lang)
         return;
     printf("  %-16s", "");
     for (int i = 0; i < 5; i++)
-        cell(head[lang][i], i < 4 ? 14 : 14 + 4);
+        value_cell(head[lang][i], i < 4 ? 14 : 14 + 4);
     putchar('\n');
     for (size_t i = 0; i < r->candidates; i++) {
         const struct pv_candidate *c = &r->candidate[i];
         const struct pv_holdout *h = &c->holdout;
         bool tried = h->customers > 0;
         printf("%s%-16s", (int)i == r->best ? "→ " : "  ", c->fit.model);
-        number_cell(c->fit.loglik, 1, 14);
-        number_cell(c->bic, 1, 14);
+        value_number_cell(c->fit.loglik, 1, 14);
+        value_number_cell(c->bic, 1, 14);
         snprintf(text, sizeof text, "%+.1f %%", 100.0 * (h->predicted / h->actual - 1.0));
-        cell(tried && h->actual > 0.0 ? text : "–", 14);
-        number_cell(tried ? h->rmse : NAN, 4, 14);
-        cell(pv_verdict_code(c->fit.verdict), 18);
+        value_cell(tried && h->actual > 0.0 ? text : "–", 14);
+        value_number_cell(tried ? h->rmse : NAN, 4, 14);
+        value_cell(pv_verdict_code(c->fit.verdict), 18);
         putchar('\n');
     }
     if (r->like >= 0)
@@ -372,20 +245,20 @@ static void show_money(const char *label, double amount, const struct pv_interva
     char a[64], b[64], c[64], value[256];
     snprintf(value, sizeof value,
              lang == LANG_ZH ? "%s  (95%% 区间：%s 至 %s)" : "%s  (95 %%: %s to %s)",
-             grouped(amount, 0, a, sizeof a), grouped(range->low95, 0, b, sizeof b),
-             grouped(range->high95, 0, c, sizeof c));
-    line(label, value);
+             value_grouped(amount, 0, a, sizeof a), value_grouped(range->low95, 0, b, sizeof b),
+             value_grouped(range->high95, 0, c, sizeof c));
+    value_line(label, value);
 }
 
 static void show_values(const struct value_result *r, const struct texts *t, enum lang lang)
 {
     char a[64], b[64], value[256];
-    snprintf(value, sizeof value, "%s / %s", grouped(r->equity.alive, 0, a, sizeof a),
-             grouped((double)r->customers, 0, b, sizeof b));
-    line(t->alive, value);
-    snprintf(value, sizeof value, "%s  (%g %s)", grouped(r->equity.orders, 1, a, sizeof a),
+    snprintf(value, sizeof value, "%s / %s", value_grouped(r->equity.alive, 0, a, sizeof a),
+             value_grouped((double)r->customers, 0, b, sizeof b));
+    value_line(t->alive, value);
+    snprintf(value, sizeof value, "%s  (%g %s)", value_grouped(r->equity.orders, 1, a, sizeof a),
              r->horizon, r->unit_days == 7.0 ? "w" : "d");
-    line(t->next, value);
+    value_line(t->next, value);
     if (!r->has_money) {
         printf("  %s\n", t->no_money);
         return;
@@ -398,16 +271,11 @@ int value_report_text(const struct value_result *r, const char *path, enum lang 
 {
     const struct texts *t = &texts[lang];
     char a[64], b[64], value[256];
-    struct arena *arena = arena_new(0);
-    struct messages *messages = NULL;
-    struct err e = {0};
-    if (!arena || messages_load(&messages, &e))
-        messages = NULL;
     printf("%s\n\n", path);
-    line(t->customers, grouped((double)r->customers, 0, a, sizeof a));
-    line(t->orders, grouped((double)r->orders, 0, a, sizeof a));
-    line(t->revenue, grouped((double)r->revenue / r->money_scale, 2, a, sizeof a));
-    line(t->until, date_text(r->until, a, sizeof a));
+    value_line(t->customers, value_grouped((double)r->customers, 0, a, sizeof a));
+    value_line(t->orders, value_grouped((double)r->orders, 0, a, sizeof a));
+    value_line(t->revenue, value_grouped((double)r->revenue / r->money_scale, 2, a, sizeof a));
+    value_line(t->until, value_date(r->until, a, sizeof a));
     const struct pv_history_report *h = &r->data->report;
     snprintf(value, sizeof value,
              lang == LANG_ZH ? "%" PRIu64 "（同日合并 %" PRIu64 "，零元 %" PRIu64 "，退货 %" PRIu64
@@ -416,19 +284,19 @@ int value_report_text(const struct value_result *r, const char *path, enum lang 
                                ", returns %" PRIu64 ", dropped %" PRIu64
                                ", returns without a purchase %" PRIu64 ")",
              r->data->rows, h->merged, h->zero, h->negative, h->dropped, h->unmatched);
-    line(t->rows, value);
+    value_line(t->rows, value);
     snprintf(value, sizeof value,
              lang == LANG_ZH ? "前 20%% 的客户贡献了 %.0f%% 的收入（基尼系数 %.2f）"
                              : "Top 20 %% of customers hold %.0f %% of the revenue (Gini %.2f)",
              100.0 * r->by_revenue.top20_share, r->by_revenue.gini);
-    line(t->concentration, value);
+    value_line(t->concentration, value);
     printf("\n%s", t->models);
     if (r->calibrate_to != PV_NO_DAY)
-        printf(" (%s %s)", t->calibrated, date_text(r->calibrate_to, a, sizeof a));
+        printf(" (%s %s)", t->calibrated, value_date(r->calibrate_to, a, sizeof a));
     printf("\n\n");
     show_candidates(r, lang);
-    show_fit(&r->buying, lang, messages, arena);
-    show_fit(&r->gamma_gamma, lang, messages, arena);
+    value_show_fit(&r->buying, lang);
+    value_show_fit(&r->gamma_gamma, lang);
     printf("\n");
     if (r->has_values)
         show_values(r, t, lang);
@@ -439,89 +307,44 @@ int value_report_text(const struct value_result *r, const char *path, enum lang 
         snprintf(value, sizeof value,
                  lang == LANG_ZH ? "预测 %s，实际 %s（误差 %+.1f%%）"
                                  : "predicted %s, actual %s (error %+.1f %%)",
-                 grouped(r->holdout.predicted, 1, a, sizeof a),
-                 grouped(r->holdout.actual, 0, b, sizeof b), error);
-        line(t->holdout, value);
+                 value_grouped(r->holdout.predicted, 1, a, sizeof a),
+                 value_grouped(r->holdout.actual, 0, b, sizeof b), error);
+        value_line(t->holdout, value);
         snprintf(value, sizeof value, "80 %%: %.1f %%, 95 %%: %.1f %%",
                  100.0 * r->holdout.coverage80, 100.0 * r->holdout.coverage95);
-        line(t->coverage, value);
+        value_line(t->coverage, value);
     }
-    messages_free(messages);
-    arena_free(arena);
     return fflush(stdout) == 0 ? 0 : 1;
 }
 
 /* ---- One row per customer ---- */
 
-static char unfinished[4096]; /* removed when a signal ends the run */
-
-static void on_signal(int number)
-{
-    if (unfinished[0])
-        (void)unlink(unfinished);
-    _exit(128 + number);
-}
-
-static void put_text(FILE *f, struct csv_slice text)
-{
-    bool quote = false;
-    for (size_t i = 0; i < text.len && !quote; i++)
-        quote = strchr(",\"\r\n", text.ptr[i]) != NULL;
-    if (!quote) {
-        fwrite(text.ptr, 1, text.len, f);
-        return;
-    }
-    putc('"', f);
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] == '"')
-            putc('"', f);
-        putc(text.ptr[i], f);
-    }
-    putc('"', f);
-}
-
-static void put_number(FILE *f, double value, int decimals)
-{
-    putc(',', f);
-    if (isfinite(value))
-        fprintf(f, "%.*f", decimals, value);
-}
-
-static void put_minor(FILE *f, int64_t minor, int decimals)
-{
-    int64_t scale = 1;
-    for (int i = 0; i < decimals; i++)
-        scale *= 10;
-    fprintf(f, ",%s%" PRId64, minor < 0 ? "-" : "", (minor < 0 ? -minor : minor) / scale);
-    if (decimals > 0)
-        fprintf(f, ".%0*" PRId64, decimals, (minor < 0 ? -minor : minor) % scale);
-}
-
 static void put_customer(FILE *f, const struct value_result *r, size_t i)
 {
     const struct pv_customer *c = &r->rows[i];
-    put_text(f, intern_text(r->data->ids, (uint32_t)i));
+    value_put_text(f, intern_text(r->data->ids, (uint32_t)i));
     fprintf(f, ",%" PRId32, c->x + 1);
-    put_minor(f, c->revenue, r->data->decimals);
+    value_put_minor(f, c->revenue, r->data->decimals);
     fprintf(f, ",%" PRId32 ",%.4f,%.4f", c->x, c->t_x / r->unit_days, c->T / r->unit_days);
-    put_number(f, c->x > 0 ? (double)c->spend / r->money_scale / c->x : NAN, 2);
+    value_put_number(f, c->x > 0 ? (double)c->spend / r->money_scale / c->x : NAN, 2);
     static const struct pv_value none = {.p_alive = NAN,
                                          .expected_orders = NAN,
                                          .expected_spend = NAN,
                                          .clv = NAN,
                                          .clv_range = {NAN, NAN, NAN, NAN}};
     const struct pv_value *v = r->values ? &r->values[i] : &none;
-    put_number(f, v->p_alive, 6);
-    put_number(f, v->expected_orders, 6);
-    put_number(f, v->expected_spend, 2);
-    put_number(f, v->clv, 2);
-    put_number(f, v->clv_range.low95, 2);
-    put_number(f, v->clv_range.high95, 2);
+    value_put_number(f, v->p_alive, 6);
+    value_put_number(f, v->expected_orders, 6);
+    value_put_number(f, v->expected_spend, 2);
+    value_put_number(f, v->clv, 2);
+    value_put_number(f, v->clv_range.low95, 2);
+    value_put_number(f, v->clv_range.high95, 2);
     fprintf(f, ",%d%d%d,%c\n", r->rfm[i].r, r->rfm[i].f, r->rfm[i].m, r->abc[i]);
 }
 
-static bool put_customers(FILE *f, const struct value_result *r)
+static bool put_customers(FILE *f, void *context)
 {
+    const struct value_result *r = context;
     fputs("customer_id,orders,revenue,x,t_x,T,mean_spend,p_alive,expected_orders,expected_spend,"
           "clv,clv_low,clv_high,rfm,abc\n",
           f);
@@ -531,70 +354,7 @@ static bool put_customers(FILE *f, const struct value_result *r)
     return !ferror(f) && fflush(f) == 0;
 }
 
-/* Only a file can be put in the place of another. A device or a pipe is written into: a rename
-   would take /dev/null away from the whole machine. */
-static bool can_be_replaced(const char *path)
+int value_report_csv(const struct value_result *r, const char *path)
 {
-    struct stat st;
-    return stat(path, &st) != 0 || S_ISREG(st.st_mode);
-}
-
-static int write_into(const struct value_result *r, const char *path)
-{
-    FILE *f = fopen(path, "we");
-    bool whole = f && put_customers(f, r);
-    int why = errno;
-    if (f && fclose(f) != 0 && whole) {
-        why = errno;
-        whole = false;
-    }
-    if (!whole)
-        fprintf(stderr, "%s: %s\n", path, strerror(why));
-    return whole ? 0 : 1;
-}
-
-int value_report_csv(const struct value_result *r, const char *path, enum lang lang)
-{
-    (void)lang;
-    if (!can_be_replaced(path))
-        return write_into(r, path);
-    if (snprintf(unfinished, sizeof unfinished, "%s.XXXXXX", path) >= (int)sizeof unfinished) {
-        unfinished[0] = '\0';
-        fprintf(stderr, "%s: %s\n", path, strerror(ENAMETOOLONG));
-        return 1;
-    }
-    int fd = mkstemp(unfinished);
-    if (fd < 0) {
-        unfinished[0] = '\0';
-        fprintf(stderr, "%s: %s\n", path, strerror(errno));
-        return 1;
-    }
-    struct sigaction act = {.sa_handler = on_signal};
-    sigemptyset(&act.sa_mask);
-    sigaction(SIGINT, &act, NULL);
-    sigaction(SIGTERM, &act, NULL);
-    sigaction(SIGHUP, &act, NULL);
-    mode_t mask = umask(0);
-    umask(mask);
-    FILE *f = fdopen(fd, "w");
-    bool whole = f != NULL && fchmod(fd, 0666 & ~mask) == 0;
-    whole = whole && put_customers(f, r) && fsync(fd) == 0;
-    int why = errno;
-    if (f ? fclose(f) != 0 : close(fd) != 0) {
-        why = whole ? errno : why;
-        whole = false;
-    }
-    if (whole && rename(unfinished, path) != 0) {
-        why = errno;
-        whole = false;
-    }
-    if (!whole) {
-        (void)unlink(unfinished);
-        fprintf(stderr, "%s: %s\n", path, strerror(why));
-    }
-    unfinished[0] = '\0';
-    signal(SIGINT, SIG_DFL);
-    signal(SIGTERM, SIG_DFL);
-    signal(SIGHUP, SIG_DFL);
-    return whole ? 0 : 1;
+    return value_write(path, put_customers, (void *)r);
 }

@@ -33,6 +33,6 @@ struct value_result {
 /* All print to stdout or a file; 0 or an exit code after printing the reason to stderr. */
 int value_report_json(const struct value_result *result);
 int value_report_text(const struct value_result *result, const char *path, enum lang lang);
-int value_report_csv(const struct value_result *result, const char *path, enum lang lang);
+int value_report_csv(const struct value_result *result, const char *path);
 
 #endif

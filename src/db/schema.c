@@ -382,11 +382,15 @@ static void plan_indexes(struct planner *p, const struct table_def *t)
     for (size_t i = 0; i < t->nindexes; i++) {
         const struct index_def *ix = &t->indexes[i];
         const struct have_index *have = map_get(&p->have.indexes, str_of(ix->name));
-        if (have && !index_differs(p, t, ix, have))
+        if (have ? !ix->gone && !index_differs(p, t, ix, have) : ix->gone)
             continue;
         if (have)
-            add(p, SCHEMA_SAFE, arena_printf(p->a, "drop index %s, which has changed", ix->name),
+            add(p, SCHEMA_SAFE,
+                arena_printf(p->a, "drop index %s, which %s", ix->name,
+                             ix->gone ? "nobody uses any more" : "has changed"),
                 arena_printf(p->a, "DROP INDEX \"%s\"", ix->name));
+        if (ix->gone)
+            continue;
         add(p, old ? SCHEMA_SLOW : SCHEMA_SAFE, arena_printf(p->a, "create index %s", ix->name),
             index_sql(p, t, ix, true));
     }

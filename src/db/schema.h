@@ -29,6 +29,7 @@ struct index_def {
     const char *columns; /* "owner_id, name DESC, id" */
     bool unique;
     const char *where; /* partial, or NULL */
+    bool gone;         /* an index of older versions: dropped where it still stands */
 };
 
 struct table_def {

@@ -479,11 +479,13 @@ static void configure_once(void)
 
 /* The writer changes pages, and those it copies anyway: mapping the file would only make its memory
    look twice as large. 48 MB of cache import as fast as 128 (measured with 1 M orders). Readers
-   work in the mapping and need little of their own. */
+   work in the mapping and need little of their own. Pages of 8 KB make trees a level lower: an
+   import takes a tenth less than with 4. Files made before keep theirs. */
 static const char *const pragmas[][12] = {
     [SQLITE_READER] = {"PRAGMA cache_size=-8000", "PRAGMA query_only=ON", NULL},
-    [SQLITE_WRITER] = {"PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL",
-                       "PRAGMA foreign_keys=ON", "PRAGMA cache_size=-48000", "PRAGMA mmap_size=0",
+    [SQLITE_WRITER] = {"PRAGMA page_size=8192", "PRAGMA journal_mode=WAL",
+                       "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON",
+                       "PRAGMA cache_size=-48000", "PRAGMA mmap_size=0",
                        "PRAGMA journal_size_limit=67108864",
                        /* Debian's library would write zeros over all that is freed. */
                        "PRAGMA secure_delete=OFF", NULL},

@@ -48,7 +48,7 @@ static int run_job(struct sqlite_db *db, struct db_job *job)
 {
     struct sqlite_conn *c = db->writer;
     size_t after = c->base.nafter, notes = c->base.notes.n;
-    /* A bulk job has the transaction to itself. A savepoint around it would keep a copy of every
+    /* A bulk job comes first in its transaction. A savepoint around it would keep a copy of every
        page it touches in memory, and SQLite walks through all of that at the end of each statement
        that has one of its own (4 of 5 seconds of a large undo). */
     bool alone = job->lane == DB_BULK;
@@ -92,12 +92,22 @@ static int run_job(struct sqlite_db *db, struct db_job *job)
     return rc < 0 && !in_transaction(c) ? rc : 0;
 }
 
-/* The next job of this batch, or NULL to commit now. An interactive batch takes no bulk job: the
-   people in it would wait for that job too. A bulk job is a batch by itself. */
-static struct db_job *next_job(struct sqlite_db *db, const struct batch *b)
+/* A bulk job has no savepoint to go back to: its failure takes the transaction with it. */
+static bool bulk_failed(const struct db_job *job)
+{
+    return job->lane == DB_BULK && job->rc < 0;
+}
+
+/* The next job of this batch, or NULL to commit now. A batch begins with a bulk job or has none:
+   people do not wait for one that could come later, but whoever waited for one to end goes into its
+   commit instead of paying for the next. */
+static struct db_job *next_job(struct sqlite_db *db)
 {
     struct db_queue *q = &base_of(db)->queue;
-    return b->jobs[0]->lane == DB_BULK ? NULL : db_queue_pop(q, DB_INTERACTIVE);
+    pthread_mutex_lock(&q->lock);
+    struct db_job *job = db_queue_pop(q, DB_INTERACTIVE);
+    pthread_mutex_unlock(&q->lock);
+    return job;
 }
 
 /* Starts again without job `bad`, which made SQLite roll the whole transaction back. */
@@ -108,9 +118,14 @@ static int rerun_others(struct sqlite_db *db, struct batch *b, size_t bad)
     c->base.nafter = 0;
     db_notes_cut(&c->base, 0);
     for (size_t i = 0; i < b->n && rc >= 0; i++) {
-        if (i != bad && b->jobs[i]->rc >= 0)
+        bool again = i != bad && b->jobs[i]->rc >= 0;
+        if (again)
             rc = run_job(db, b->jobs[i]);
         b->after_end[i] = c->base.nafter;
+        if (again && rc >= 0 && bulk_failed(b->jobs[i])) {
+            run_sql(c, "ROLLBACK", NULL);
+            return rerun_others(db, b, bad); /* it is left out now */
+        }
     }
     return rc;
 }
@@ -118,8 +133,7 @@ static int rerun_others(struct sqlite_db *db, struct batch *b, size_t bad)
 static void run_batch(struct sqlite_db *db, struct batch *b, struct err *e)
 {
     struct sqlite_conn *c = db->writer;
-    struct db_queue *q = &base_of(db)->queue;
-    int64_t start = clock_mono_us();
+    int64_t start = 0;
     int restarts = 0;
     c->base.nafter = 0;
     db_notes_cut(&c->base, 0);
@@ -138,17 +152,18 @@ static void run_batch(struct sqlite_db *db, struct batch *b, struct err *e)
             err_set(e, rc, "the transaction was given up: %s", sqlite3_errmsg(c->h));
             break;
         }
-        if (++i == BATCH_JOBS || clock_mono_us() - start >= BATCH_US || db_notes_many(&c->base))
+        if (i == 0)
+            start = clock_mono_us(); /* the time of a bulk job is not that of the others */
+        if (++i == BATCH_JOBS || clock_mono_us() - start >= BATCH_US || bulk_failed(b->jobs[0]) ||
+            db_notes_many(&c->base))
             break;
-        pthread_mutex_lock(&q->lock);
-        struct db_job *job = next_job(db, b);
-        pthread_mutex_unlock(&q->lock);
+        struct db_job *job = next_job(db);
         if (!job)
             break;
         b->jobs[i] = job;
         b->n = i + 1;
     }
-    if (rc >= 0 && b->jobs[0]->lane == DB_BULK && b->jobs[0]->rc < 0) {
+    if (rc >= 0 && b->n == 1 && bulk_failed(b->jobs[0])) {
         if (in_transaction(c))
             run_sql(c, "ROLLBACK", NULL);
     } else if (rc >= 0) {

@@ -392,4 +392,5 @@ const struct pv_buying pv_bg_family = {
     .dert = pv_bg_dert,
     .draw = bg_draw,
     .pairs = bg_pairs,
+    .one = pv_bg_one,
 };

@@ -17,4 +17,5 @@ const struct pv_model pv_model_bg_nbd = {
     .starts = pv_bg_starts,
     .buying = &pv_bg_family,
     .first_chances = 0,
+    .process = pv_bg_processes,
 };

@@ -375,7 +375,7 @@ static const struct pv_buying family = {
         .name = NAME, .kind = PV_KIND_BUYING, .params = PARAMS, .param = {"r", "alpha", "a", "b"}, \
         .low = {1e-6, 1e-6, 1e-7, 1e-6}, .high = {1e6, 1e8, 1e6, 1e8},                             \
         .far = {1e4, 0.0, 1e4, 0.0}, .eval = eval, .starts = pv_bg_starts, .buying = &family,      \
-        .first_chances = FIRST, .regular = K                                                       \
+        .first_chances = FIRST, .regular = K, .process = pv_bg_processes                           \
     }
 
 const struct pv_model pv_model_cnbd[PV_CNBD_MODELS] = {

@@ -4,6 +4,8 @@
  */
 #include "patron_cohorts.h"
 
+#include "calendar.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,38 +102,18 @@ int pv_rfm_segments(const struct pv_segment_grid *grid, const struct pv_rfm *sco
 
 /* ---- the calendar ---------------------------------------------------------------------------- */
 
-/* Months since 0000-03, from days since 1970-01-01, by the era arithmetic of the proleptic
- * Gregorian calendar: years begin in March, so that the leap day is the last of its year. */
-static int32_t month_of(int32_t day)
-{
-    int64_t z = (int64_t)day + 719468;
-    int64_t era = (z >= 0 ? z : z - 146096) / 146097;
-    int64_t of_era = z - era * 146097;
-    int64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-    int64_t of_year = of_era - (365 * year + year / 4 - year / 100);
-    return (int32_t)((era * 400 + year) * 12 + (5 * of_year + 2) / 153);
-}
-
-static int32_t first_day_of_month(int32_t month)
-{
-    int64_t year = month >= 0 ? month / 12 : -((11 - month) / 12), m = month - year * 12;
-    int64_t era = (year >= 0 ? year : year - 399) / 400, of_era = year - era * 400;
-    int64_t day = of_era * 365 + of_era / 4 - of_era / 100 + (153 * m + 2) / 5;
-    return (int32_t)(era * 146097 + day - 719468);
-}
-
 static const int months_in[] = {
     [PV_CALENDAR_MONTH] = 1, [PV_CALENDAR_QUARTER] = 3, [PV_CALENDAR_YEAR] = 12};
 
 /* January is month 10 of a year that begins in March. */
 static int32_t period_of(enum pv_calendar calendar, int32_t day)
 {
-    return (month_of(day) + 2) / months_in[calendar];
+    return (pv_month_of(day) + 2) / months_in[calendar];
 }
 
 static int32_t first_day_of(enum pv_calendar calendar, int32_t period)
 {
-    return first_day_of_month(period * months_in[calendar] - 2);
+    return pv_first_day_of_month(period * months_in[calendar] - 2);
 }
 
 /* ---- cohorts --------------------------------------------------------------------------------- */

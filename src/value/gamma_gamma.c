@@ -76,6 +76,8 @@ static double gg_eval(const struct pv_model *model, const void *opaque, const do
     return total;
 }
 
+static const struct pv_process processes[] = {{"spend", GAMMA, 1.0}, {NULL, 0, 0.0}};
+
 const struct pv_model pv_model_gamma_gamma = {
     .name = "gamma-gamma",
     .kind = PV_KIND_SPEND,
@@ -84,6 +86,7 @@ const struct pv_model pv_model_gamma_gamma = {
     .low = {1e-4, 1e-4, 1e-8},
     .high = {1e6, 1e6, 1e12},
     .eval = gg_eval,
+    .process = processes,
 };
 
 static enum pv_verdict judge(const struct pv_optimum *o, double correlation, double n)
@@ -126,6 +129,13 @@ static bool mean_is_known(const struct pv_optimum *o)
         for (int j = 0; j < PARAMS; j++)
             var += slope[i] * slope[j] * o->log_cov[i * PARAMS + j];
     return var < 0.35 * 0.35;
+}
+
+void pv_spend_judge(const struct pv_optimum *o, struct pv_fit *fit)
+{
+    fit->verdict = judge(o, fit->correlation, (double)fit->customers);
+    fit->usable = fit->verdict == PV_VERDICT_OK || fit->verdict == PV_VERDICT_CORRELATED_SPEND ||
+                  (fit->verdict == PV_VERDICT_RIDGE && mean_is_known(o));
 }
 
 static int by_x_then_spend(const void *left, const void *right)
@@ -269,9 +279,7 @@ int pv_fit_gamma_gamma(const struct pv_customer *rows, size_t n,
         struct pv_optimum best;
         pv_optim_maximise(&pv_model_gamma_gamma, &d, start, &best);
         pv_optim_report(&pv_model_gamma_gamma, &best, &fit);
-        fit.verdict = judge(&best, correlation, (double)used);
-        fit.usable = fit.verdict == PV_VERDICT_OK || fit.verdict == PV_VERDICT_CORRELATED_SPEND ||
-                     (fit.verdict == PV_VERDICT_RIDGE && mean_is_known(&best));
+        pv_spend_judge(&best, &fit);
     }
     free(d.spend);
     free(d.group);

@@ -134,6 +134,9 @@ static bool simpler(const double *theta, double span)
     return theta[2] * span < 0.1;
 }
 
+static const struct pv_process processes[] = {
+    {"purchases", 1, -1.0}, {"leaving", 2 + BETA, -1.0}, {NULL, 0, 0.0}};
+
 const struct pv_model pv_model_ggompertz_nbd = {
     .name = "ggompertz-nbd",
     .kind = PV_KIND_BUYING,
@@ -149,4 +152,5 @@ const struct pv_model pv_model_ggompertz_nbd = {
     .vanishes = 2,
     .buying = &pv_life_family,
     .life = &life,
+    .process = processes,
 };

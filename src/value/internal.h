@@ -22,6 +22,8 @@
 double pv_math_lgamma(double x);
 /* ln Gamma(x + n) - ln Gamma(x), n >= 0; small whole n by a product, without cancellation. */
 double pv_math_lrising(double x, double n);
+/* The same with its first and second derivative by x: three values. */
+void pv_math_rising(double x, double n, double *ret);
 double pv_math_digamma(double x);
 double pv_math_trigamma(double x);
 /* 2F1(p, q; s; -v) for v >= 0 and p, q > 0, s > q: Pfaff, [DLMF] 15.8.1; positive terms only. */
@@ -123,6 +125,10 @@ struct pv_buying {
                  struct pv_rng *rng, struct pv_future *ret_future);
     /* Of a new customer: density of a purchase at v after one at any given earlier time. */
     double (*pairs)(const struct pv_model *model, const double *theta, double v);
+    /* Optional: loglik with its derivatives (params; params x params), for one customer with
+     * parameters of their own. NULL: the model's eval does. */
+    double (*one)(const struct pv_model *model, const double *theta, double x, double t_x, double T,
+                  double *ret_grad, double *ret_hess);
 };
 
 /* What a model of contracts knows; theta: its parameters. Periods are whole. */
@@ -133,6 +139,14 @@ struct pv_contract {
 };
 
 struct pv_lifetime;
+struct pv_hyper;
+
+/* On what covariates act: ln of parameter `param` gets sign * g'z. Lists end with a NULL name. */
+struct pv_process {
+    const char *name;
+    int param;
+    double sign;
+};
 
 struct pv_model {
     const char *name;
@@ -161,9 +175,11 @@ struct pv_model {
     void (*live)(const double *theta, struct pv_rng *rng, int32_t T, int32_t holdout,
                  struct pv_customer *ret_customer);
     /* What the models of a family differ in. */
-    int first_chances;              /* bg_family.c, cnbd.c: chances to leave before a repeat */
-    int regular;                    /* cnbd.c: hidden events for a purchase; 0: as 1 */
-    const struct pv_lifetime *life; /* lifetime.c */
+    int first_chances;                /* bg_family.c, cnbd.c: chances to leave before a repeat */
+    int regular;                      /* cnbd.c: hidden events for a purchase; 0: as 1 */
+    const struct pv_lifetime *life;   /* lifetime.c */
+    const struct pv_process *process; /* covariates.c; NULL: takes none */
+    const struct pv_hyper *hyper;     /* bayes.h; NULL: no hierarchical Bayes */
 };
 
 enum { PV_MAX_STARTS = 32 };
@@ -218,6 +234,35 @@ void pv_optim_maximise(const struct pv_model *model, const void *data, const dou
 void pv_optim_report(const struct pv_model *model, const struct pv_optimum *optimum,
                      struct pv_fit *ret_fit);
 
+/* Verdict on an optimum, whether it is usable, and the covariance that goes with both. */
+void pv_fit_judge(const struct pv_model *model, const struct pv_optimum *optimum, double span,
+                  struct pv_fit *fit);
+/* The same for gamma_gamma.c; fit->correlation and fit->customers are set. */
+void pv_spend_judge(const struct pv_optimum *optimum, struct pv_fit *fit);
+/* What the gaps between purchases add to ln L of models of regular buyers. */
+double pv_fit_gaps(const struct pv_model *model, const struct pv_fit_options *options);
+
+/* ---- newton.c: maximum of a function of any number of variables ---- */
+
+/* Value at u; gradient and Hessian when not NULL. Not finite: outside. Negative *ret_rc: an error,
+ * which ends the search. */
+typedef double pv_newton_fn(void *context, const double *u, double *ret_grad, double *ret_hess,
+                            int *ret_rc);
+struct pv_newton {
+    size_t n;
+    double *u;                /* n: start, then the optimum */
+    const double *low, *high; /* n: limits */
+    double value;
+    double *grad, *hess,
+        *cov; /* n, n x n, n x n: at the optimum; cov: of -hess, 0 if not regular */
+    bool converged, regular;
+    int iterations;
+};
+int pv_newton_maximise(struct pv_newton *newton, pv_newton_fn *fn, void *context);
+/* Lower Cholesky factor in place, n x n row-major; false when a pivot falls under `least` of its
+ * diagonal entry, whose index is *ret_pivot (may be NULL). */
+bool pv_newton_factor(size_t n, double *matrix, double least, size_t *ret_pivot);
+
 /* ---- Families of models ---- */
 
 /*
@@ -232,11 +277,18 @@ int pv_bg_starts(const struct pv_fit_data *data, double rate, double (*ret_start
 int pv_bg_dert(const struct pv_model *model, const double *theta, double x, const double *T,
                size_t n, double delta, double *ret_dert, double *ret_slope); /* dert.c */
 
+double pv_bg_one(const struct pv_model *model, const double *theta, double x, double t_x, double T,
+                 double *ret_grad, double *ret_hess); /* bg_one.c */
+/* leaving after a purchase: covariates on alpha, a, b */
+extern const struct pv_process pv_bg_processes[];
+
 /* lifetime.c, lifetime_fit.c: a lifetime of its own; its models differ in model->life. */
 extern const struct pv_buying pv_life_family;
 size_t pv_life_room(const struct pv_model *model, const struct pv_fit_data *data);
 double pv_life_eval(const struct pv_model *model, const void *data, const double *theta,
                     double *ret_grad, double *ret_hess);
+double pv_life_one(const struct pv_model *model, const double *theta, double x, double t_x,
+                   double T, double *ret_grad, double *ret_hess); /* lifetime_one.c */
 
 /* ---- parallel.c ---- */
 

@@ -381,4 +381,5 @@ const struct pv_buying pv_life_family = {
     .dert = life_dert,
     .draw = life_draw,
     .pairs = life_pairs,
+    .one = pv_life_one,
 };

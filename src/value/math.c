@@ -41,6 +41,31 @@ double pv_math_digamma(double x)
     return sum + log(x) - 0.5 / x - tail;
 }
 
+/* A product for whole n, however many, since a difference of two lgamma at 10^9 has no digit left.
+ */
+void pv_math_rising(double x, double n, double *ret)
+{
+    ret[0] = ret[1] = ret[2] = 0.0;
+    if (n != floor(n)) {
+        ret[0] = pv_math_lrising(x, n);
+        ret[1] = pv_math_digamma(x + n) - pv_math_digamma(x);
+        ret[2] = pv_math_trigamma(x + n) - pv_math_trigamma(x);
+        return;
+    }
+    double product = 1.0;
+    for (double i = 0.0; i < n; i += 1.0) {
+        double v = x + i, inv = 1.0 / v;
+        if (!(product > 1e-150 && product < 1e150)) {
+            ret[0] += log(product);
+            product = 1.0;
+        }
+        product *= v;
+        ret[1] += inv;
+        ret[2] -= inv * inv;
+    }
+    ret[0] += log(product);
+}
+
 /* [DLMF] 5.15.5 and 5.15.8. */
 double pv_math_trigamma(double x)
 {

@@ -18,4 +18,5 @@ const struct pv_model pv_model_mbg_nbd = {
     .starts = pv_bg_starts,
     .buying = &pv_bg_family,
     .first_chances = 1,
+    .process = pv_bg_processes,
 };

@@ -230,6 +230,18 @@ static void cut_ridge(const struct pv_model *model, struct pv_fit *fit)
     }
 }
 
+void pv_fit_judge(const struct pv_model *model, const struct pv_optimum *o, double span,
+                  struct pv_fit *fit)
+{
+    fit->verdict = judge(model, o, span);
+    fit->usable = fit->verdict == PV_VERDICT_OK || fit->verdict == PV_VERDICT_NOBODY_LEAVES ||
+                  (fit->verdict == PV_VERDICT_RIDGE && prediction_is_known(model, o, span));
+    if (fit->verdict == PV_VERDICT_NOBODY_LEAVES)
+        keep_buying_block(model, o, fit);
+    if (fit->verdict == PV_VERDICT_RIDGE && fit->usable)
+        cut_ridge(model, fit);
+}
+
 /* `known`: the one starting point to try, or NULL. */
 static void search(const struct pv_model *model, struct pv_fit_data *d, double rate,
                    const double *known, struct pv_fit *fit)
@@ -254,13 +266,7 @@ static void search(const struct pv_model *model, struct pv_fit_data *d, double r
             best = other;
     }
     pv_optim_report(model, &best, fit);
-    fit->verdict = judge(model, &best, span);
-    fit->usable = fit->verdict == PV_VERDICT_OK || fit->verdict == PV_VERDICT_NOBODY_LEAVES ||
-                  (fit->verdict == PV_VERDICT_RIDGE && prediction_is_known(model, &best, span));
-    if (fit->verdict == PV_VERDICT_NOBODY_LEAVES)
-        keep_buying_block(model, &best, fit);
-    if (fit->verdict == PV_VERDICT_RIDGE && fit->usable)
-        cut_ridge(model, fit);
+    pv_fit_judge(model, &best, span, fit);
 }
 
 /* What the data must have before anything is fitted. */
@@ -288,6 +294,15 @@ static bool possible(const struct pv_model *model, const struct pv_cell *c)
     if (model->kind == PV_KIND_OPPORTUNITY)
         return c->x <= c->t_x;
     return model->kind != PV_KIND_CONTRACT || c->x == 0 || (c->x == 1 && c->T > 0);
+}
+
+/* Erlang-k gaps: g^(k - 1) / (k - 1)! of each, which no parameter is in. */
+double pv_fit_gaps(const struct pv_model *model, const struct pv_fit_options *options)
+{
+    if (model->regular <= 1 || !options->gaps)
+        return 0.0;
+    return (model->regular - 1) * options->gaps->sum_log -
+           (double)options->gaps->count * pv_math_lgamma(model->regular);
 }
 
 static int fit_cells(const struct pv_model *model, const struct pv_cells *cells,
@@ -323,10 +338,7 @@ static int fit_cells(const struct pv_model *model, const struct pv_cells *cells,
             return PV_ERR_NO_MEMORY;
         search(model, &d, purchases / (days / d.unit_days), known, &fit);
         free(d.room);
-        /* Erlang-k gaps: g^(k - 1) / (k - 1)! of each, which no parameter is in. */
-        if (model->regular > 1 && options->gaps)
-            fit.loglik += (model->regular - 1) * options->gaps->sum_log -
-                          (double)options->gaps->count * pv_math_lgamma(model->regular);
+        fit.loglik += pv_fit_gaps(model, options);
     }
     *ret_fit = fit;
     return 0;
@@ -494,6 +506,11 @@ static const char *const verdict_codes[PV_VERDICTS] = {
     [PV_VERDICT_LEFT_TRUNCATED] = "left-truncated",
     [PV_VERDICT_MIXED_SPEND] = "mixed-spend",
     [PV_VERDICT_MIXED_RATES] = "mixed-rates",
+    [PV_VERDICT_CONSTANT_COVARIATE] = "constant-covariate",
+    [PV_VERDICT_COLLINEAR] = "collinear-covariates",
+    [PV_VERDICT_SEPARATED] = "separated-covariate",
+    [PV_VERDICT_CHAINS_DISAGREE] = "chains-disagree",
+    [PV_VERDICT_FEW_EFFECTIVE] = "too-few-effective-draws",
 };
 
 const char *pv_verdict_code(enum pv_verdict verdict)

@@ -75,6 +75,8 @@ static int starts(const struct pv_fit_data *d, double rate, double (*ret_start)[
     return 3;
 }
 
+static const struct pv_process processes[] = {{"purchases", 1, -1.0}, {NULL, 0, 0.0}};
+
 const struct pv_model pv_model_nbd = {
     .name = "nbd",
     .kind = PV_KIND_BUYING,
@@ -88,4 +90,5 @@ const struct pv_model pv_model_nbd = {
     .starts = starts,
     .buying = &pv_life_family,
     .life = &life,
+    .process = processes,
 };

@@ -5,6 +5,7 @@
  *   S(tau) = (beta / (beta + tau))^s,  f(tau) = s / (beta + tau) S(tau).
  * The rest is lifetime.c.
  */
+#include "bayes.h"
 #include "lifetime.h"
 
 #include <math.h>
@@ -92,6 +93,9 @@ static int starts(const struct pv_fit_data *d, double rate, double (*ret_start)[
     return n;
 }
 
+static const struct pv_process processes[] = {
+    {"purchases", ALPHA, -1.0}, {"leaving", BETA, -1.0}, {NULL, 0, 0.0}};
+
 const struct pv_model pv_model_pareto_nbd = {
     .name = "pareto-nbd",
     .kind = PV_KIND_BUYING,
@@ -105,4 +109,6 @@ const struct pv_model pv_model_pareto_nbd = {
     .starts = starts,
     .buying = &pv_life_family,
     .life = &life,
+    .process = processes,
+    .hyper = &pv_pareto_hyper,
 };

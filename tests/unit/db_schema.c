@@ -143,6 +143,28 @@ static void test_upgrade(void **state)
     assert_int_equal(2, p.nactions); /* its index is another one: dropped and made */
 }
 
+static const struct index_def index_v3[] = {
+    {"customer_region", "region", false, NULL, .gone = true}};
+static const struct table_def v3[] = {
+    {"customer", customer_v2, COUNT(customer_v2), "id", index_v3, COUNT(index_v3), NULL},
+};
+
+/* An index that is not needed any more goes where it stands, and is not asked for elsewhere. */
+static void test_index_gone(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    plan(f, v2, COUNT(v2), true);
+    const char *twice = "INSERT INTO customer (id, name, region) VALUES (1, 'one', 'north'), "
+                        "(2, 'two', 'north')";
+    assert_int_equal(ERR_CONSTRAINT, run_sql(f, twice));
+    struct schema_plan p = plan(f, v3, COUNT(v3), true);
+    assert_int_equal(1, p.nactions);
+    assert_int_equal(SCHEMA_SAFE, p.actions[0].class);
+    p = plan(f, v3, COUNT(v3), false);
+    assert_empty(&p);
+    assert_ok(run_sql(f, twice));
+}
+
 static const struct column_def narrow[] = {
     {"id", COL_ID, true, NULL, NULL},     {"name", COL_INT, true, NULL, NULL},
     {"order", COL_INT, true, "0", NULL},  {"main_contact_id", COL_ID, true, NULL, "contact"},
@@ -238,7 +260,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         BOTH(test_fresh),    BOTH(test_upgrade),       BOTH(test_refused),
-        BOTH(test_fulltext), BOTH(test_customer_keys),
+        BOTH(test_fulltext), BOTH(test_customer_keys), BOTH(test_index_gone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -321,6 +321,81 @@ static void test_page_limit(void **state)
     assert_int_equal(5, read_i64(f, "SELECT count(*) FROM item"));
 }
 
+/* A bulk job that inserts its row, then waits until `people` wait for it. */
+struct bulk_work {
+    struct db_job job;
+    int64_t id;
+    unsigned people;
+    _Atomic int runs;
+    int fail_from; /* the run from which on it fails; 0 = never */
+};
+
+static int bulk_insert(struct db_conn *c, void *arg, struct err *e)
+{
+    struct bulk_work *b = arg;
+    struct db_stats s;
+    int rc = db_exec(c, "INSERT INTO item (id) VALUES ($1)", DB_ARGS(DB_I64(b->id)), NULL, e);
+    b->runs++;
+    do
+        db_stats(db_of(c), &s);
+    while (b->runs == 1 && s.waiting[DB_INTERACTIVE] < b->people && usleep(500) == 0);
+    if (rc == 0 && b->fail_from && b->runs >= b->fail_from)
+        rc = err_set(e, ERR_VALIDATION, "on purpose");
+    return rc;
+}
+
+struct bulk_case {
+    size_t bytes; /* of the second of three people; much of it makes SQLite give all of it up */
+    int fail_from;
+    int64_t bulk_rows, people_rows;
+    int runs;
+};
+
+/* Who waits for a bulk job is committed with it; none of them can harm another one. */
+static void test_bulk_and_people(void **state)
+{
+    static const struct bulk_case cases[] = {
+        {10, 0, 1, 3, 1},
+        {10 << 20, 0, 1, 2, 2}, /* the others begin again, the bulk job with them */
+        {10 << 20, 1, 0, 2, 1}, /* it fails: the people go on by themselves */
+        {10 << 20, 2, 0, 2, 2}, /* it fails when it is run again */
+    };
+    struct fixture *f = with_table(state);
+    int limit = 100;
+    assert_ok(db_transact(f->db, DB_INTERACTIVE, pages_limit, &limit, &f->err));
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        static struct work w[3];
+        struct tally t = TALLY;
+        struct err err;
+        struct db_stats before, then;
+        struct bulk_work b = {.id = 99, .people = 3, .fail_from = cases[k].fail_from};
+        err_init(&err, NULL);
+        b.job = (struct db_job){.lane = DB_BULK, .run = bulk_insert, .arg = &b, .err = &err};
+        memset(w, 0, sizeof w);
+        w[1].bytes = cases[k].bytes;
+        db_stats(f->db, &before);
+        assert_ok(db_submit(f->db, &b.job, &f->err));
+        while (b.runs == 0)
+            usleep(500);
+        for (int i = 0; i < 3; i++)
+            send(f, &w[i], &t, i);
+        wait_for(&t, 3);
+        assert_int_equal(0, w[0].rc);
+        assert_int_equal(cases[k].people_rows == 3 ? 0 : ERR_STORAGE_FULL, w[1].rc);
+        assert_int_equal(0, w[2].rc);
+        assert_int_equal(cases[k].runs, b.runs);
+        assert_int_equal(cases[k].fail_from ? ERR_VALIDATION : 0, b.job.rc);
+        db_stats(f->db, &then);
+        if (cases[k].people_rows == 3)
+            assert_int_equal(1, then.commits - before.commits);
+        assert_int_equal(cases[k].bulk_rows,
+                         read_i64(f, "SELECT count(*) FROM item WHERE id = 99"));
+        assert_int_equal(cases[k].people_rows,
+                         read_i64(f, "SELECT count(*) FROM item WHERE id < 99"));
+        assert_ok(run_sql(f, "DELETE FROM item"));
+    }
+}
+
 /* In a child, because the limit on the size of files is the process's. */
 static int full_disk_child(struct fixture *f)
 {
@@ -565,9 +640,16 @@ static void test_kill(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        BOTH(test_isolation),  BOTH(test_queue_full),     BOTH(test_failed_statement),
-        BOTH(test_yield),      BOTH(test_misuse),         ON_SQLITE(test_page_limit),
-        BOTH(test_collisions), ON_SQLITE(test_disk_full), ON_POSTGRES(test_lost_connection),
+        BOTH(test_isolation),
+        BOTH(test_queue_full),
+        BOTH(test_failed_statement),
+        BOTH(test_yield),
+        BOTH(test_misuse),
+        ON_SQLITE(test_page_limit),
+        BOTH(test_collisions),
+        ON_SQLITE(test_disk_full),
+        ON_POSTGRES(test_lost_connection),
+        ON_SQLITE(test_bulk_and_people),
         BOTH(test_kill),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,7 +2,8 @@
 
    A page is the union of branches: one per scope of the actor × one per null-side of the cursor,
    each with its own LIMIT, merged by the sort. An empty field sorts as the smallest value, on both
-   databases alike. */
+   databases alike. What has to be sorted is keys and ids alone; only the rows of the page are then
+   fetched whole. */
 #include "core/record/internal.h"
 
 #include <sodium.h>
@@ -208,7 +209,13 @@ static void add_order(struct lister *l, struct sql *q)
     sql_add(q, " ORDER BY ");
     for (size_t i = 0; i < l->nkeys; i++)
         sql_addf(q, "k%zu %s, ", i, l->keys[i].desc ? "DESC NULLS LAST" : "ASC NULLS FIRST");
-    sql_addf(q, "kid %s LIMIT %u", l->id_desc ? "DESC" : "ASC", l->q->limit + 1);
+    sql_addf(q, "kid %s", l->id_desc ? "DESC" : "ASC");
+}
+
+static void add_page(struct lister *l, struct sql *q)
+{
+    add_order(l, q);
+    sql_addf(q, " LIMIT %u", l->q->limit + 1);
 }
 
 static void add_where(struct lister *l, const struct access_branch *b, struct sql *q)
@@ -225,14 +232,20 @@ static void add_where(struct lister *l, const struct access_branch *b, struct sq
     }
 }
 
-static void add_branch(struct lister *l, const struct access_branch *b, int side, struct sql *q)
+static void add_fields(struct lister *l, struct sql *q)
 {
-    sql_add(q, "SELECT ");
     for (size_t i = 0; i < l->q->nfields; i++) {
         const struct field *f = l->q->fields[i];
         for (unsigned k = 0; k < f->ncolumns; k++)
             sql_addf(q, "%s, ", l->q->en->columns[f->column + k]);
     }
+}
+
+static void add_branch(struct lister *l, const struct access_branch *b, int side, struct sql *q)
+{
+    sql_add(q, "SELECT ");
+    if (l->nkeys == 0)
+        add_fields(l, q);
     for (size_t i = 0; i < l->nkeys; i++)
         sql_addf(q, "%s AS k%zu, ", key_column(l->keys[i].f, l->a), i);
     sql_add(q, "id AS kid");
@@ -240,7 +253,7 @@ static void add_branch(struct lister *l, const struct access_branch *b, int side
     add_after(l, side, q);
 }
 
-static const char *list_sql(struct lister *l, struct sql *q)
+static void add_branches(struct lister *l, struct sql *q)
 {
     size_t n = 0;
     for (int side = 0; side < 2; side++)
@@ -251,14 +264,31 @@ static const char *list_sql(struct lister *l, struct sql *q)
             if (n > 1)
                 sql_addf(q, "%sSELECT * FROM (", written ? " UNION ALL " : "");
             add_branch(l, &l->branches[i], side, q);
-            add_order(l, q);
+            add_page(l, q);
             if (n > 1)
                 sql_addf(q, ") b%zu", written);
             written++;
         }
     }
     if (n > 1)
-        add_order(l, q);
+        add_page(l, q);
+}
+
+static const char *list_sql(struct lister *l, struct sql *q)
+{
+    const char *table = l->q->en->table;
+    if (l->nkeys == 0) {
+        add_branches(l, q);
+        return sql_text(q);
+    }
+    sql_add(q, "SELECT ");
+    add_fields(l, q);
+    for (size_t i = 0; i < l->nkeys; i++)
+        sql_addf(q, "k%zu, ", i);
+    sql_add(q, "kid FROM (");
+    add_branches(l, q);
+    sql_addf(q, ") page JOIN %s ON %s.id = kid", table, table);
+    add_order(l, q);
     return sql_text(q);
 }
 

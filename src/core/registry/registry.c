@@ -256,8 +256,9 @@ static int make_table(struct loader *l, const json_t *in, struct entity *en)
         indexes[ni++] =
             index_of(l, en, arena_cstr(l->a, str_of(json_string_value(json_array_get(extra, i)))),
                      false, NULL);
-    indexes[ni] = index_of(l, en, "import_id", false, "import_id IS NOT NULL");
-    ni++;
+    /* What an import made is found by its ids: they are younger than the import's own. */
+    indexes[ni] = index_of(l, en, "import_id", false, NULL);
+    indexes[ni++].gone = true;
     en->columns = names;
     en->ncolumns = n;
     make_statements(l, en);

@@ -46,3 +46,6 @@ export interface GridColumn {
 export const isLeaf = (f: Filter): f is FilterLeaf => 'field' in f
 export const allOf = (list: Filter[]): Filter | null =>
   list.length === 0 ? null : list.length === 1 ? list[0]! : { and: list }
+
+/** The id of a cell in the page: what has the focus is named by it. */
+export const cellId = (entity: string, row: number, col: number): string => `g-${entity}-${row}-${col}`

@@ -1,0 +1,347 @@
+"""The commands of `patron value`: what they answer, what they refuse, what they leave behind."""
+import csv
+import glob
+import io
+import json
+import math
+import os
+import pty
+import re
+import signal
+import stat
+import subprocess
+import threading
+import time
+
+from tool import PATRON, SLOW, WORLD, Tool
+
+NAMES = ["summary", "fit", "predict", "compare", "simulate", "at", "rfm", "cohort", "equity", "plot"]
+
+
+def rows(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+class Help(Tool):
+    def test_every_command_is_listed(self):
+        for lang, word in (("en", "Commands:"), ("zh", "命令：")):
+            text = self.value("--help", lang)
+            self.assertIn(word, text)
+            self.assertEqual(re.findall(r"^  patron value (\w+) ", text.split(word)[1], re.M), [*NAMES, "textbook"])
+
+    def test_examples_run(self):
+        """Every example of every help, one after the other in one folder, in both languages."""
+        for name in NAMES:
+            texts = [self.value(f"{name} --help", lang) for lang in ("en", "zh")]
+            examples = re.findall(r"^  patron value (.*)$", texts[0], re.M)
+            self.assertEqual(examples, re.findall(r"^  patron value (.*)$", texts[1], re.M))
+            self.assertGreaterEqual(len(examples), 2, name)
+            self.assertRegex(texts[1], "用法：[\\s\\S]*示例：")
+            for i, example in enumerate(examples):
+                with self.subTest(example):
+                    r = self.run_value(example, ("en", "zh")[i % 2])
+                    self.assertEqual((r.returncode, r.stderr), (0, ""), r.stdout)
+        for i, example in enumerate(re.findall(r"^  patron value (orders.*)$", self.value("--help"), re.M)):
+            self.assertEqual(self.run_value(example).returncode, 0, example)
+
+    def test_options_of_others_are_refused(self):
+        for line, option in (("fit orders.csv --cuts 1", "--cuts"), ("rfm orders.csv --model nbd", "--model"),
+                             ("orders.csv --save x", "--save"), ("at --out x", "--out")):
+            r = self.run_value(line)
+            self.assertEqual((r.returncode, r.stdout), (2, ""))
+            self.assertIn(f"{option}: unknown option\n", r.stderr)
+            self.assertRegex(r.stderr, r"Try: patron value( \w+)? --help")
+
+    def test_bad_command_lines(self):
+        for line, en, zh in (
+                ("predict orders.csv", "--using: missing", "--using：缺失"),
+                ("simulate --params .8,6,.9,2.5", "--until: missing", "--until：缺失"),
+                ("simulate --until 2025-01-01", "--params: numbers above 0 expected: r,alpha,a,b", "应为大于 0 的数：r,alpha,a,b"),
+                ("simulate --params .8,6,.9 --until 2025-01-01", "--params", "--params"),
+                ("simulate --params .8,6,.9,2.5,3 --until 2025-01-01", "--params", "--params"),
+                ("simulate --params .8,6,.9,-2 --until 2025-01-01", "--params", "--params"),
+                ("simulate --params r=1,r=2,a=3,b=4 --until 2025-01-01", "--params", "--params"),
+                ("simulate --params .8,6,.9,2.5, --until 2025-01-01", "--params", "--params"),
+                ("simulate --params .8,6,.9,2.5 --spend 1,2 --until 2025-01-01", "--spend", "--spend"),
+                ("simulate --params .8,6,.9,2.5 --until 2025-01-01 --from 2026-01-01", "nobody would come", "没有客户到来"),
+                ("simulate --params .8,6,.9,2.5 --until 2025-01-01 --customers 1.5", "--customers: not understood", "无法理解"),
+                ("simulate --params .8,6,.9,2.5 --until 2025-02-30", "--until: not understood", "无法理解"),
+                ("simulate --model auto --params 1 --until 2025-01-01", "--model: auto is not one of", "不在"),
+                ("simulate orders.csv", "no file is read", "不读取文件"),
+                ("equity orders.csv --between 2025-01-01", "--between: needs a value", "缺少参数值"),
+                ("equity orders.csv --between 2025-06-01 2025-01-01", "the earlier day comes first", "先写较早的日期"),
+                ("cohort orders.csv --by week", "--by: not understood", "无法理解"),
+                ("rfm orders.csv --cuts 90,60,30,10/1,2,3,4/1,2,3,4", "ascending", "递增"),
+                ("rfm orders.csv --cuts 1,2,3,4/1,2,3,4", "ascending", "递增"),
+                ("plot --params .8,6,.9,2.5 --until 2025-01-01 --what dream", "--what", "--what"),
+                ("at --params 1,1,1,1 --x x", "--x: not understood", "无法理解"),
+                ("at --model gamma-gamma --params 1,1,1", "is not one of bg-nbd", "不在"),
+                ("fit", "FILE.csv: missing", "缺少文件"), ("fit a.csv b.csv", "one file only", "只能有一个文件")):
+            for lang, text in (("en", en), ("zh", zh)):
+                r = self.run_value(line, lang)
+                self.assertEqual((r.returncode, r.stdout), (2, ""), line)
+                self.assertIn(text, r.stderr, line)
+
+
+class Truth(Tool):
+    """Simulated customers, whose truth is known."""
+
+    def test_parameters_come_back(self):
+        self.value(f"simulate {WORLD.replace('800', '6000')} --out many.csv")
+        fit = json.loads(self.value("fit many.csv --json"))["models"]
+        for model, truth in (("bg-nbd", {"r": .8, "alpha": 6, "a": .9, "b": 2.5}),
+                             ("gamma-gamma", {"p": 6, "q": 4, "gamma": 15})):
+            self.assertEqual(fit[model]["verdict"], "ok")
+            for name, value in truth.items():
+                off = (fit[model]["params"][name] - value) / fit[model]["std_errors"][name]
+                self.assertLess(abs(off), 3.5, f"{model} {name}")
+
+    def test_same_seed_same_bytes(self):
+        a, b = self.value(f"simulate {WORLD}"), self.value(f"simulate {WORLD}")
+        self.assertEqual(a, b)
+        self.assertEqual(a, self.read("orders.csv"))
+        self.assertNotEqual(a, self.value(f"simulate {WORLD} --seed 8"))
+        # The first customers are the same in a larger base that joins in no time.
+        few = self.value("simulate --params .8,6,.9,2.5 --customers 10 --until 2025-12-31").splitlines()
+        more = self.value("simulate --params .8,6,.9,2.5 --customers 11 --until 2025-12-31").splitlines()
+        self.assertEqual(few, more[:len(few)])
+
+    def test_at_the_figures_of_the_paper(self):
+        """Fader, Hardie & Lee (2005): 1.23 purchases in 39 weeks of the customer x 2, t_x 30.43, T 38.86."""
+        at = json.loads(self.value("at --params .243,4.414,.793,2.426 --x 2 --tx 30.43 --T 38.86 --horizon 39 --json"))
+        self.assertAlmostEqual(at["expected"], 1.226, 3)
+        sbg = json.loads(self.value("at --model sbg --params 1,2 --T 3 --discount 1 --json"))
+        self.assertAlmostEqual(sbg["survival"], 2 / 5, 12)  # B(1, 5) / B(1, 2)
+        self.assertAlmostEqual(sbg["retention"], 4 / 5, 12)
+        nbd = json.loads(self.value("at --model nbd --params 2,10 --x 3 --tx 9 --T 10 --horizon 8 --json"))
+        self.assertAlmostEqual(nbd["expected"], 5 / 20 * 8, 12)
+        self.assertAlmostEqual(nbd["none"], (20 / 28) ** 5, 12)
+        self.assertAlmostEqual(nbd["dert"], 5 / 20 / (math.log(1.15) / 52), 8)
+        self.assertEqual(self.run_value("at --params 1,1,1,1 --x 2 --tx 9 --T 3").returncode, 1)
+
+    def test_choice_knows_regular_buyers(self):
+        self.value("simulate --model mbg-cnbd-3 --params .9,2,.8,2.5 --customers 1500 --join 20w --until 2025-12-31 "
+                   "--seed 3 --out regular.csv")
+        c = json.loads(self.value("compare regular.csv --json"))
+        self.assertEqual(c["chosen"], "mbg-cnbd-3")
+        text = self.value("compare regular.csv")
+        self.assertIn("→ mbg-cnbd-3", text)
+        self.assertIn(c["why"], text)
+
+
+class Models(Tool):
+    def test_kept_and_used(self):
+        """What is predicted from a file is what is predicted from the fit itself."""
+        self.value("fit orders.csv --save model.json")
+        self.assertLess(os.path.getsize(self.path("model.json")), 2000)
+        whole = json.loads(self.value("orders.csv --json --out all.csv"))
+        used = json.loads(self.value("predict orders.csv --using model.json --json --out used.csv"))
+        self.assertAlmostEqual(used["equity"], whole["equity"]["amount"], 2)
+        self.assertAlmostEqual(used["equity_low95"], whole["equity"]["low95"], 2)
+        self.assertEqual(used["expected_orders"], whole["expected_orders"])
+        for a, b in zip(rows(self.read("all.csv")), rows(self.read("used.csv")), strict=True):
+            for key in ("customer_id", "p_alive", "expected_orders", "clv", "clv_low", "clv_high"):
+                self.assertEqual(a[key], b[key])
+        self.assertEqual(self.value("predict orders.csv --using model.json"), self.read("used.csv"))
+
+    def test_a_summary_serves_as_orders_do(self):
+        for unit in ("week", "day"):
+            for until in ("", "--until 2025-08-15"):
+                self.value(f"summary orders.csv --unit {unit} {until} --out summary.csv")
+                a = self.value(f"fit orders.csv --unit {unit} {until} --model pareto-nbd --json --save a.json")
+                b = self.value(f"fit summary.csv --unit {unit} --model pareto-nbd --json --save b.json")
+                self.assertEqual(a, b)
+                self.assertEqual(self.read("a.json"), self.read("b.json"))
+        r = self.run_value("predict summary.csv --unit day --using b.json --out /dev/null")
+        self.assertEqual((r.returncode, r.stderr), (0, ""))
+        self.assertEqual(self.value("rfm summary.csv --unit day --until 2025-08-15"), self.value("rfm orders.csv --until 2025-08-15"))
+
+    def test_summaries_of_others(self):
+        self.write("other.csv", "ID;frequency;recency;T;monetary_value\n7;2;30.43;38.86;22.35\n8;0;0;12.0;0\n")
+        r = self.run_value("fit other.csv --json")
+        self.assertEqual(r.returncode, 3, r.stderr)
+        self.assertEqual(json.loads(r.stdout)["models"]["bg-nbd"]["verdict"], "too-few-customers")
+        self.assertIsNone(json.loads(r.stdout)["until"])
+        self.assertEqual(rows(self.value("rfm other.csv --out /dev/stdout").split("  ")[0])[0]["purchases"], "3")
+
+    def test_bad_summaries(self):
+        for text, en, zh, code in (
+                ("x,t_x,T\n1,5,3\n", ':2: column "t_x": "5" must lie between 0 and T', "必须介于", "out-of-range"),
+                ("x,t_x,T\n0,5,9\n", ':2: column "t_x"', "必须介于", "out-of-range"),
+                ("x,t_x,T\n1.5,5,9\n", ':2: column "x": "1.5"', "数值过大", "out-of-range"),
+                ("x,t_x,T\n1,,9\n", ':2: column "t_x": "" is empty', "为空", "empty"),
+                ("x,t_x,T\n1,2,9\n1,much,9\n", ':3: column "t_x": "much" is not a number', "不是数字", "number"),
+                ("x,t_x,T\n1,-2,9\n", "is not a number", "不是数字", "number"),
+                ("x,t_x,T\n1,nan,9\n", "is not a number", "不是数字", "number"),
+                ("x,t_x,T\n1,2\n", ":2: 2 fields, at least 3", "只有 2 个字段", "missing-column"),
+                ("x,t_x,T\n", "no customers in it", "没有任何客户", "empty"),
+                ("id,x,t_x,T\na,1,2,9\na,1,2,9\n", ':3: column "customer_id": "a" stands twice', "出现了两次", "duplicate"),
+                ("x,t_x,T,first_order\n1,2,9,2024-01-01\n0,0,9,2024-01-02\n", "another --unit?", "截止日不同", "end-differs"),
+                ("x,t_x,T,first_order\n1,2,9,yesterday\n", "is not a date", "不是日期", "date"),
+                ("x,t_x,T,spend\n1,2,9,lots\n", "is not a number", "不是数字", "number"),
+                ('x,t_x,T\n1,2,"9\n', "cut off", "文件不完整", "truncated")):
+            self.write("bad.csv", text)
+            for lang, words in (("en", en), ("zh", zh)):
+                r = self.run_value("fit bad.csv", lang)
+                self.assertEqual((r.returncode, r.stdout), (1, ""), text)
+                self.assertIn(words, r.stderr)
+                self.assertIn(f"[{code}]", r.stderr)
+        self.write("noday.csv", "customer,amount\n1,2\n")
+        self.assertIn("the columns x, t_x and T are needed", self.run_value("fit noday.csv --summary").stderr)
+        self.value("summary orders.csv --out s.csv")
+        self.assertIn("needs single orders", self.run_value("compare s.csv --calibrate-to 2025-01-01").stderr)
+        self.assertIn("--until is not the day", self.run_value("fit s.csv --until 2025-01-01").stderr)
+
+    def test_bad_model_files(self):
+        self.value("fit orders.csv --save good.json")
+        good = self.read("good.json")
+        for change, en, zh, code in (
+                (lambda t: "", "byte 0: this is not JSON", "不是 JSON", "syntax"),
+                (lambda t: "customer,date\n1,2\n", "this is not JSON", "不是 JSON", "syntax"),
+                (lambda t: "{}", "format: this is no model", "不是由", "format"),
+                (lambda t: t.replace('"version": 1', '"version": 2'), "version: written by a later", "更新版本", "version"),
+                (lambda t: t.replace('"bg-nbd"', '"best"'), "fit.model: no model of this name", "没有这个名称", "model"),
+                (lambda t: re.sub(r'"alpha": [^,]*', '"alpha": -1', t), "fit.params.alpha: a value that is not", "数值不可能", "range"),
+                (lambda t: re.sub(r'"alpha": [^,]*, ', "", t), "fit.params: too few or too many", "个数不对", "count"),
+                (lambda t: re.sub(r'covariance": \[\[', r'covariance": [[-', t), "fit.log_covariance: not a cov", "并非半正定", "not-positive"),
+                (lambda t: t.replace('"money_scale": 100,', ""), "money_scale: is missing", "缺失", "missing"),
+                (lambda t: t + " " * 20000, "too large for a model", "文件过大", "too-large"),
+                (lambda t: t.replace('"until": ', '"until": [[[[[[[[[[1]]]]]]]]]], "x": '), "too many brackets", "嵌套过深", "too-deep")):
+            self.assertNotEqual(change(good), good)
+            self.write("bad.json", change(good))
+            for lang, words in (("en", en), ("zh", zh)):
+                r = self.run_value("predict orders.csv --using bad.json", lang)
+                self.assertEqual((r.returncode, r.stdout), (1, ""), r.stderr)
+                self.assertIn(words, r.stderr)
+                self.assertIn(f"[{code}]", r.stderr)
+        r = self.run_value("predict orders.csv --using nosuch.json")
+        self.assertEqual((r.returncode, r.stderr), (1, "nosuch.json: No such file or directory\n"))
+
+    def test_other_data_than_the_model_s(self):
+        self.value("fit orders.csv --until 2025-06-30 --save half.json")
+        same = self.run_value("predict orders.csv --until 2025-06-30 --using half.json --out /dev/null")
+        self.assertEqual(same.stderr, "")
+        later = self.run_value("predict orders.csv --using half.json --out /dev/null")
+        self.assertEqual(later.returncode, 0)
+        self.assertRegex(later.stderr, "observed until 2025-06-30; these customers are seen until 2025-12-")
+        self.assertIn("警告：模型依据截至 2025-06-30",
+                      self.run_value("predict orders.csv --using half.json --out /dev/null", "zh").stderr)
+        lines = self.read("orders.csv").splitlines()
+        self.write("fewer.csv", "\n".join(l for l in lines if not l.startswith("C007,")) + "\n")
+        other = self.run_value("predict fewer.csv --until 2025-06-30 --using half.json --out /dev/null")
+        self.assertIn("fitted to other customers", other.stderr)
+        self.write("turned.csv", "\n".join([lines[0], *reversed(lines[1:])]) + "\n")
+        turned = self.run_value("predict turned.csv --until 2025-06-30 --using half.json --out /dev/null")
+        self.assertEqual(turned.stderr, "")
+        unit = self.run_value("predict orders.csv --unit day --until 2025-06-30 --using half.json --out /dev/null")
+        self.assertIn("units of 7 days", unit.stderr)
+
+    def test_not_to_be_trusted(self):
+        """A model that does not fit is kept with its verdict, and nothing is predicted from it."""
+        self.write("few.csv", "customer,date,amount\n1,2024-01-01,5\n1,2024-03-01,5\n2,2024-02-01,9\n")
+        r = self.run_value("fit few.csv --save few.json")
+        self.assertEqual(r.returncode, 3)
+        self.assertEqual(json.loads(self.read("few.json"))["fit"]["verdict"], "too-few-customers")
+        for line in ("predict few.csv --using few.json", "at --using few.json", "compare few.csv", "equity few.csv",
+                     "simulate --using few.json --until 2025-01-01"):
+            r = self.run_value(line)
+            self.assertEqual(r.returncode, 3, line)
+            self.assertRegex(r.stderr + r.stdout, "trusted")
+
+
+class Counting(Tool):
+    def test_rfm(self):
+        self.write("three.csv", "customer,date,amount\na,2024-01-01,10\na,2024-01-20,10\nb,2024-01-31,100\nc,2024-01-02,1\n")
+        out = self.value("rfm three.csv --cuts 5,10,15,20/2,3,4,5/5,15,50,99 --out /dev/stdout --json")
+        table, answer = out[:out.index("{")], json.loads(out[out.index("{"):])
+        self.assertEqual([(r["customer_id"], r["r"], r["f"], r["m"], r["days_since"]) for r in rows(table)],
+                         [("a", "3", "2", "3", "11"), ("b", "5", "1", "5", "0"), ("c", "1", "1", "1", "29")])
+        self.assertEqual(answer["edges"]["money"], [5, 15, 50, 99])
+        self.assertEqual(sum(s["customers"] for s in answer["segments"]), 3)
+        self.assertEqual(sum(s["revenue"] for s in answer["segments"]), 121)
+
+    def test_cohort(self):
+        self.write("c.csv", "customer,date,amount\na,2024-01-05,10\na,2024-02-01,5\nb,2024-01-31,1\nc,2024-02-10,2\nc,2024-03-31,3\n")
+        out = self.value("cohort c.csv --out /dev/stdout --json")
+        table, answer = out[:out.index("{")], json.loads(out[out.index("{"):])
+        self.assertEqual([tuple(r.values()) for r in rows(table)], [
+            ("2024-01-01", "0", "2", "2", "2", "11.00"), ("2024-01-01", "1", "2", "1", "1", "5.00"),
+            ("2024-01-01", "2", "2", "0", "0", "0.00"), ("2024-02-01", "0", "1", "1", "1", "2.00"),
+            ("2024-02-01", "1", "1", "1", "1", "3.00")])
+        self.assertTrue(answer["last_complete"])
+        self.assertEqual(answer["cohorts"][0]["active"], [2, 1, 0])
+        quarter = json.loads(self.value("cohort c.csv --by quarter --json"))["cohorts"]
+        self.assertEqual([(q["from"], q["customers"]) for q in quarter], [("2024-01-01", 3)])
+        self.assertIn("100.0  50.0   0.0", self.value("cohort c.csv"))
+
+    def test_equity_adds_up(self):
+        for more in ("", "--alive 0", "--between 2025-03-01 2025-10-01", "--model pareto-nbd"):
+            e = json.loads(self.value(f"equity orders.csv --json {more}"))
+            self.assertAlmostEqual(e["before"]["equity"], e["kept"] + e["shrunk"] + e["lost"], 4)
+            self.assertAlmostEqual(e["after"]["equity"], e["kept"] + e["grown"] + e["new"], 4)
+            self.assertGreater(e["kept"], 0)
+            self.assertEqual(e["before"]["customers"] + e["n_new"] - e["n_lost"], e["after"]["customers"])
+            if "--alive" in more:
+                self.assertEqual((e["n_lost"], e["after"]["not_counted"]), (0, 0))
+        # At --alive 0 everybody counts, and the end is what `predict` says the base is worth.
+        self.value("fit orders.csv --save m.json")
+        whole = json.loads(self.value("predict orders.csv --using m.json --json"))["equity"]
+        e = json.loads(self.value("equity orders.csv --using m.json --alive 0 --json"))
+        self.assertAlmostEqual(e["after"]["equity"] / whole, 1, 5)
+
+
+class Files(Tool):
+    def test_pipes_and_devices_stay(self):
+        self.value("fit orders.csv --save model.json")
+        for line in ("simulate --params .8,6,.9,2.5 --until 2025-12-31", "summary orders.csv",
+                     "predict orders.csv --using model.json", "rfm orders.csv",
+                     "cohort orders.csv", "plot --params .8,6,.9,2.5 --until 2025-12-31"):
+            name, heard = self.path("pipe"), []
+            os.mkfifo(name)
+            reader = threading.Thread(target=lambda: heard.append(open(name, encoding="utf-8").read()), daemon=True)
+            reader.start()
+            self.value(f"{line} --out pipe")
+            reader.join(10)
+            self.assertTrue(stat.S_ISFIFO(os.stat(name).st_mode), line)
+            self.assertGreater(len(heard[0]), 500, line)
+            os.unlink(name)
+            r = self.run_value(f"{line} --out /dev/full")
+            self.assertEqual(r.returncode, 1, line)
+            self.assertIn("/dev/full: No space left on device", r.stderr)
+
+    def test_no_half_file(self):
+        """Ctrl-C while a large file is written leaves the old one, and nothing beside it."""
+        self.write("big.csv", "old\n")
+        line = ["simulate", "--params", ".8,6,.9,2.5", "--until", "2025-12-31", "--customers", "100000000", "--out", "big.csv"]
+        for number in (signal.SIGINT, signal.SIGTERM):
+            p = subprocess.Popen([PATRON, "value", *line], cwd=self.dir, stderr=subprocess.DEVNULL)
+            until = time.monotonic() + 20 * SLOW
+            while not glob.glob(self.path("big.csv.*")) and time.monotonic() < until:
+                time.sleep(0.02)
+            self.assertEqual(len(glob.glob(self.path("big.csv.*"))), 1)
+            p.send_signal(number)
+            self.assertEqual(p.wait(20 * SLOW), 128 + number)
+            self.assertEqual(self.read("big.csv"), "old\n")
+            self.assertEqual(glob.glob(self.path("big.csv.*")), [])
+
+    def test_progress(self):
+        r = self.run_value("fit orders.csv --progress")
+        self.assertEqual(r.stderr.splitlines(), ["reading", "bg-nbd"])
+        self.assertEqual(self.run_value("fit orders.csv").stderr, "")
+        # On a terminal one line is written over, and is gone in the end.
+        master, terminal = pty.openpty()
+        p = subprocess.Popen([PATRON, "value", "fit", "orders.csv", "--progress", "--lang", "zh"], cwd=self.dir,
+                             stdout=subprocess.DEVNULL, stderr=terminal)
+        self.assertEqual(p.wait(60 * SLOW), 0)
+        os.close(terminal)
+        shown = os.read(master, 10000).decode()
+        os.close(master)
+        self.assertRegex(shown, r"^\r\x1b\[K读取\r[\s\S]*bg-nbd[\s\S]*\r\x1b\[K$")
+
+    def test_pictures(self):
+        for what in ("tracking", "frequency", "alive"):
+            svg = self.value(f"plot --what {what} --params .8,6,.9,2.5 --customers 500 --join 8w --until 2025-12-31")
+            self.assertTrue(svg.startswith("<svg ") and svg.endswith("</svg>\n"))
+            self.assertLess(len(svg), 15000)
+            self.assertNotIn("nan", svg.lower().replace("finance", ""))
+            self.assertIn("prefers-color-scheme:dark", svg)
