@@ -236,6 +236,9 @@ static void of_buyer(const struct value_options *o, const struct pv_model *m, co
            pv_predict_expected(m, p, o->x, o->t_x, o->T, t));
     answer(a, "none", "Probability of none", "不再购买的概率",
            pv_predict_none(m, p, o->x, o->t_x, o->T, t));
+    answer(a, "next", "Time until the next one, median (–: may never come)",
+           "距下次购买的时间（中位数；–：可能不再购买）",
+           pv_predict_next(m, p, o->x, o->t_x, o->T, 0.5));
     answer(a, "dert", "Discounted expected residual purchases", "折现预期剩余购买次数",
            pv_predict_dert(m, p, o->x, o->t_x, o->T, delta));
 }

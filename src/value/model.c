@@ -465,6 +465,34 @@ double pv_predict_none(const struct pv_model *m, const double *p, double x, doub
     return pv_predict_pmf(m, p, x, t_x, T, t, 1, &none) ? NAN : none;
 }
 
+double pv_predict_next(const struct pv_model *m, const double *p, double x, double t_x, double T,
+                       double probability)
+{
+    bool whole = m && m->kind == PV_KIND_OPPORTUNITY;
+    double low = 0.0, high = 1.0, none = NAN;
+    if (!(probability > 0.0 && probability < 1.0))
+        return NAN;
+    const double far = whole ? 1 << 16 : 1e9;
+    while ((none = pv_predict_none(m, p, x, t_x, T, high)) > 1.0 - probability) {
+        if (high >= far)
+            return INFINITY;
+        low = high;
+        high *= 2.0;
+    }
+    if (isnan(none))
+        return NAN;
+    while (high - low > (whole ? 1.0 : 1e-12 * high)) {
+        double middle = whole ? floor((low + high) / 2.0) : (low + high) / 2.0;
+        if (middle <= low || middle >= high)
+            break;
+        if (pv_predict_none(m, p, x, t_x, T, middle) > 1.0 - probability)
+            low = middle;
+        else
+            high = middle;
+    }
+    return high;
+}
+
 double pv_predict_dert(const struct pv_model *m, const double *p, double x, double t_x, double T,
                        double delta)
 {

@@ -132,6 +132,43 @@ static void silence_costs_what_a_purchase_is_likely(void **state)
     everywhere(check_silence);
 }
 
+/* Between 1 % and 99 % the time of the next purchase and the chance of none until then say the
+ * same, and whoever may be gone has one only as far as they may be alive. */
+static void check_next(const struct pv_model *m, const double *p, const struct customer *c)
+{
+    static const double chance[] = {0.01, 0.25, 0.5, 0.75, 0.99};
+    double before = 0.0, alive = pv_predict_alive(m, p, c->x, c->t_x, c->T, 0.0);
+    for (int i = 0; i < 5; i++) {
+        double t = pv_predict_next(m, p, c->x, c->t_x, c->T, chance[i]);
+        assert_true(t > before);
+        if (isfinite(t))
+            near_relative(pv_predict_none(m, p, c->x, c->t_x, c->T, t), 1.0 - chance[i], 1e-9,
+                          m->name);
+        else
+            assert_true(pv_predict_none(m, p, c->x, c->t_x, c->T, 1e8) > 1.0 - chance[i]);
+        if (chance[i] > alive)
+            assert_true(isinf(t));
+        before = isfinite(t) ? t : before;
+    }
+}
+
+/* NBD: P(none) = ((alpha + T) / (alpha + T + t))^(r + x), Ehrenberg (1959). */
+static void the_next_purchase_has_a_time(void **state)
+{
+    (void)state;
+    everywhere(check_next);
+    const double nbd[] = {0.8, 12.0};
+    near_relative(pv_predict_next(pv_model_find("nbd"), nbd, 3.0, 20.0, 40.0, 0.5),
+                  52.0 * (pow(0.5, -1.0 / 3.8) - 1.0), 1e-11, "NBD");
+    const double bgbb[] = {1.2, 0.75, 0.66, 2.8}; /* opportunities are whole */
+    const struct pv_model *m = pv_model_find("bg-bb");
+    double t = pv_predict_next(m, bgbb, 5.0, 6.0, 6.0, 0.8);
+    assert_true(t == floor(t) && pv_predict_none(m, bgbb, 5.0, 6.0, 6.0, t) <= 0.2 &&
+                pv_predict_none(m, bgbb, 5.0, 6.0, 6.0, t - 1.0) > 0.2);
+    assert_true(isnan(pv_predict_next(m, bgbb, 5.0, 6.0, 6.0, 1.0)));
+    assert_true(isnan(pv_predict_next(pv_model_find("sbg"), nbd, 1.0, 0.0, 3.0, 0.5)));
+}
+
 /* As the discounted sum of what is expected in short spans, Richardson-extrapolated. */
 static void check_dert(const struct pv_model *m, const double *p, const struct customer *c)
 {
@@ -615,6 +652,7 @@ int main(void)
         cmocka_unit_test(distributions_sum_to_their_means),
         cmocka_unit_test(time_only_takes_away),
         cmocka_unit_test(silence_costs_what_a_purchase_is_likely),
+        cmocka_unit_test(the_next_purchase_has_a_time),
         cmocka_unit_test(dert_is_the_discounted_sum),
         cmocka_unit_test(slopes_are_differences),
         cmocka_unit_test(known_parameters_come_back),

@@ -56,6 +56,17 @@ int record_restore(struct write *w, const struct entity *en, int64_t id, struct 
 int record_undo(struct write *w, int64_t event_id, struct record *ret_record,
                 struct err *e) must_check;
 
+/* --- rows that come by the thousand -------------------------------------------------------------
+   Imports and the like write rows that they have made right themselves: no validation, hooks,
+   history or events. v: en->nfields values, by field id. */
+void record_blank(const struct entity *en, struct value *v); /* the defaults of a new record */
+/* The fields every record has, as `who` makes it now; owned ones are theirs. */
+void record_stamp(const struct entity *en, struct value *v, int64_t id, const struct actor *who,
+                  int64_t now, int64_t import_id);
+/* One row and its search document. */
+int record_insert(struct db_conn *c, const struct entity *en, const struct value *v,
+                  struct arena *a, struct err *e) must_check;
+
 /* --- reads --------------------------------------------------------------------------------------
  */
 

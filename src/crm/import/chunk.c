@@ -3,7 +3,6 @@
 #include "crm/import/run.h"
 
 #include "base/clock.h"
-#include "core/search/search.h"
 #include "crm/customers/customers.h"
 
 #include <string.h>
@@ -48,31 +47,6 @@ static int find_customer(struct runner *r, struct db_conn *c, struct str key,
     return import_find_customer(c, r->p->key_field, key, &ret->is, e);
 }
 
-static void set_system(struct runner *r, struct value *v, int64_t id, int64_t now)
-{
-    const struct actor *who = r->pass.who;
-    struct value none = {.null = true}, me = {.null = !who->user_id, .i = who->user_id};
-    for (int i = 0; i <= FIELD_IMPORT_ID; i++)
-        v[i] = none;
-    v[FIELD_ID] = (struct value){.i = id};
-    v[FIELD_VERSION] = (struct value){.i = 1};
-    v[FIELD_CREATED_AT] = v[FIELD_UPDATED_AT] = (struct value){.i = now};
-    v[FIELD_CREATED_BY] = v[FIELD_UPDATED_BY] = me;
-    v[FIELD_IMPORT_ID] = (struct value){.i = r->im.id};
-    v[FIELD_OWNER_ID] = me;
-    v[FIELD_DEPARTMENT_ID] = (struct value){.null = !who->department_id, .i = who->department_id};
-}
-
-static int insert(struct db_conn *c, const struct entity *en, const struct value *v, struct err *e)
-{
-    struct db_value args[128 * 2];
-    if (en->ncolumns > sizeof args / sizeof args[0])
-        return err_set(e, ERR_INTERNAL, "%s has too many columns", en->name);
-    for (size_t i = 0; i < en->nfields; i++)
-        value_bind(&en->fields[i], &v[i], &args[en->fields[i].column]);
-    return db_exec(c, en->insert_sql, args, en->ncolumns, NULL, e);
-}
-
 /* `v` has what the file says of the customer. */
 static int create_customer(struct chunk *ch, struct db_conn *c, struct value *v, struct str key,
                            struct customer_state *k, struct err *e)
@@ -80,12 +54,10 @@ static int create_customer(struct chunk *ch, struct db_conn *c, struct value *v,
     struct runner *r = ch->r;
     const struct entity *en = &r->t->registry->entities[ENTITY_CUSTOMER];
     int64_t id = id_next(r->t->ids);
-    set_system(r, v, id, clock_now_ms());
+    record_stamp(en, v, id, r->pass.who, clock_now_ms(), r->im.id);
     if (v[CUSTOMER_NAME].null)
         v[CUSTOMER_NAME] = (struct value){.s = key};
-    int rc = insert(c, en, v, e);
-    if (rc == 0)
-        rc = search_put(c, en, v, ch->row_arena, e);
+    int rc = record_insert(c, en, v, ch->row_arena, e);
     if (rc)
         return rc;
     k->is.id = id;
@@ -246,13 +218,13 @@ static int create_order(struct chunk *ch, struct db_conn *c, const struct import
     if (r->mode == IMPORT_CHECK)
         return 0;
     struct value *v = ch->row->own;
-    set_system(r, v, id_next(r->t->ids), clock_now_ms());
+    record_stamp(r->im.en, v, id_next(r->t->ids), r->pass.who, clock_now_ms(), r->im.id);
     v[FIELD_OWNER_ID] = (struct value){.null = !k->is.owner_id, .i = k->is.owner_id};
     v[FIELD_DEPARTMENT_ID] = (struct value){.null = !k->is.department_id, .i = k->is.department_id};
     v[ORDER_CUSTOMER_ID] = (struct value){.i = k->is.id};
     v[ORDER_IMPORT_KEY] = (struct value){.null = row->key == 0, .i = row->key};
     k->touched = true;
-    return insert(c, r->im.en, v, e);
+    return record_insert(c, r->im.en, v, ch->row_arena, e);
 }
 
 static int one_order(struct chunk *ch, struct db_conn *c, const struct import_row *row,

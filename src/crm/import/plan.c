@@ -122,12 +122,6 @@ static void note(struct parsed_row *row, int column, const char *code)
         row->bad[row->nbad++] = (struct cell_note){column, code};
 }
 
-static void set_initial(const struct entity *en, struct value *v)
-{
-    for (size_t i = 0; i < en->nfields; i++)
-        v[i] = en->fields[i].initial;
-}
-
 /* Rules between the cells of an order: the sign of the amount follows its status. */
 static void settle_order(struct parsed_row *row, int status_column, int amount_column)
 {
@@ -155,9 +149,9 @@ void row_parse(const struct import_plan *p, const struct csv_record *rec, struct
     int status_column = -1, amount_column = -1;
     row->nbad = 0;
     memset(row->changed, 0, p->ncolumns);
-    set_initial(p->im->en, row->own);
+    record_blank(p->im->en, row->own);
     if (orders)
-        set_initial(customer, row->customer);
+        record_blank(customer, row->customer);
     if (rec->fields > p->ncolumns)
         note(row, (int)p->ncolumns - 1, "too-many-cells");
     struct str currency = p->currency;
