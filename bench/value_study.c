@@ -2,7 +2,7 @@
  * value_study.c - do known parameters come back, do intervals hold what they promise, how often do
  * the checks of a base cry wolf? Prints the tables of docs/models/study.md.
  *
- * value_study [recovery|alarms|intervals] [SEEDS] [MODEL]
+ * value_study [recovery|alarms|intervals|ridges] [SEEDS] [MODEL]
  */
 #include "recovery.h"
 
@@ -216,6 +216,62 @@ static void intervals(int seeds)
            cpu_now() - t);
 }
 
+/* ---- Ridges ---------------------------------------------------------------------------------- */
+
+/* Watched too short to know how customers leave: one parameter of leaving, and E[purchases in 52
+ * weeks] of a customer with x = 2, t_x = 20, T = 40. */
+static const struct {
+    struct recovery_world world;
+    int index, seeds; /* the parameter; of 100 */
+} ridges[] = {
+    {{"bg-nbd", {0.8, 10.0, 2.0, 20.0}, 365, 84, 1}, 2, 100},
+    {{"pareto-nbd", {0.8, 10.0, 3.0, 200.0}, 365, 84, 1}, 2, 100},
+    {{"ggompertz-nbd", {0.8, 10.0, 0.03, 1.0, 3.0}, 365, 84, 1}, 3, 20},
+};
+
+static void on_ridges(int seeds)
+{
+    static struct pv_customer rows[CUSTOMERS];
+    double t = cpu_now();
+    printf("| model | usable | of them ok | 95 %% of | normal | profile | of them unbounded | 95 "
+           "%% of E: "
+           "delta | profile |\n|---|---|---|---|---|---|---|---|---|\n");
+    for (size_t i = 0; i < sizeof ridges / sizeof ridges[0]; i++) {
+        const struct recovery_world *w = &ridges[i].world;
+        const struct pv_model *m = pv_model_find(w->model);
+        int k = ridges[i].index, runs = seeds * ridges[i].seeds / 100, ok = 0, usable = 0, open = 0;
+        int held[4] = {0}, tried[4] = {0};
+        double truth = pv_predict_expected(m, w->param, 2.0, 20.0, 40.0, 52.0);
+        for (int s = 0; s < runs; s++) {
+            struct pv_range r[4];
+            struct pv_cells *cells;
+            struct pv_fit fit;
+            need(recovery_fit(w, 1 + (uint64_t)s, CUSTOMERS, 1, rows, &fit), "fit");
+            if (!fit.usable)
+                continue;
+            usable++;
+            ok += fit.verdict == PV_VERDICT_OK;
+            need(pv_cells_new(rows, CUSTOMERS, &cells), "cells");
+            r[0] = pv_param_interval(&fit, k, 0.95);
+            int rc[4] = {0, pv_profile_interval(&fit, cells, k, 0.95, &r[1]),
+                         pv_mean_interval(&fit, 2.0, 20.0, 40.0, 52.0, 0.95, NULL, &r[2]),
+                         pv_profile_mean_interval(&fit, cells, 2.0, 20.0, 40.0, 52.0, 0.95, &r[3])};
+            for (int way = 0; way < 4; way++) {
+                double want = way < 2 ? w->param[k] : truth;
+                tried[way] += rc[way] == 0;
+                held[way] += rc[way] == 0 && want >= r[way].low && want <= r[way].high;
+            }
+            open += rc[1] == 0 && (!(r[1].low > 0.0) || !isfinite(r[1].high));
+            pv_cells_free(cells);
+        }
+        printf("| %s | %d of %d | %d | %s | %d | %d of %d | %d | %d | %d of %d |\n", w->model,
+               usable, runs, ok, m->param[k], held[0], held[1], tried[1], open, held[2], held[3],
+               tried[3]);
+        fflush(stdout);
+    }
+    printf("\nCPU: %.0f s\n", cpu_now() - t);
+}
+
 int main(int argc, char **argv)
 {
     const char *part = argc > 1 ? argv[1] : "all";
@@ -227,5 +283,7 @@ int main(int argc, char **argv)
         alarms(seeds);
     if (all || strcmp(part, "intervals") == 0)
         intervals(seeds);
+    if (all || strcmp(part, "ridges") == 0)
+        on_ridges(seeds);
     return 0;
 }

@@ -85,6 +85,17 @@ PV_API PV_WARN_UNUSED int pv_mean_interval(const struct pv_fit *fit, double x, d
                                            double t, double level, double *ret_mean,
                                            struct pv_range *ret_range);
 
+/*
+ * The same by profile likelihood: the largest and smallest E whose best ln L has not fallen by more
+ * than z^2 / 2, found on the maxima of ln L + lambda ln E. For ridges, where the delta method is
+ * short. cells: those of the fit. PV_ERR_ARGUMENT as for pv_mean_interval, and when the fit is not
+ * the maximum of these cells. Some 10 to 20 fits.
+ */
+PV_API PV_WARN_UNUSED int pv_profile_mean_interval(const struct pv_fit *fit,
+                                                   const struct pv_cells *cells, double x,
+                                                   double t_x, double T, double t, double level,
+                                                   struct pv_range *ret_range);
+
 /* The log-normal intervals of patron_value.h (pv_value.*_mean_of, pv_equity.range) at another
  * level. */
 PV_API struct pv_range pv_interval_at(const struct pv_interval *interval, double level);

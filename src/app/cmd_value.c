@@ -86,6 +86,7 @@ static int run(struct value_options *o)
         return rc;
     r.holdout_units = b.holdout_units;
     rc = value_base_fit(o, &b, &r);
+    rc = rc ? rc : value_base_check(o, &b, &r);
     value_progress_say(o->shown, value_say(o->lang, "valuing", "估值"));
     int error = rc ? 0 : value_all(o, &b, &r);
     if (rc == 0 && error == 0)

@@ -31,6 +31,7 @@ static int fit_json(const struct value_result *r)
     value_put_fit_json(&w, &r->buying);
     value_put_fit_json(&w, &r->gamma_gamma);
     jw_obj_end(&w);
+    value_put_findings_json(&w, r);
     jw_obj_end(&w);
     return value_print_json(&out);
 }
@@ -50,6 +51,7 @@ static int fit_text(const struct value_options *o, const struct value_result *r)
     snprintf(text, sizeof text, "%.2f", r->buying.loglik);
     value_line("ln L", isfinite(r->buying.loglik) ? text : "–");
     value_show_fit(&r->gamma_gamma, o->lang);
+    value_show_findings(r, o->lang);
     if (o->save)
         value_line(value_say(o->lang, "Saved as", "已保存为"), o->save);
     return fflush(stdout) == 0 ? 0 : 1;
@@ -63,6 +65,7 @@ static int run_fit(struct value_options *o)
     if (rc)
         return rc;
     rc = value_base_fit(o, &b, &r);
+    rc = rc ? rc : value_base_check(o, &b, &r);
     value_progress_end(o->shown);
     if (rc == 0 && o->save)
         rc = value_model_save(o, &b, &r);

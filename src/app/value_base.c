@@ -186,3 +186,18 @@ int value_base_fit(struct value_options *o, const struct value_base *b, struct v
         rc = pv_fit_gamma_gamma(rows, b->n, &fit, &r->gamma_gamma);
     return rc ? value_failed(o, rc) : 0;
 }
+
+int value_base_check(const struct value_options *o, const struct value_base *b,
+                     struct value_result *r)
+{
+    int32_t end = b->calibrate_to == PV_NO_DAY ? b->until : b->calibrate_to;
+    if (!b->data.history)
+        return 0;
+    int rc = pv_check_history(b->data.history, end, r->buying.usable ? &r->buying : NULL,
+                              r->gamma_gamma.usable ? &r->gamma_gamma : NULL, b->money_scale,
+                              r->finding);
+    if (rc)
+        return value_failed(o, rc);
+    r->findings = PV_CHECKS;
+    return 0;
+}

@@ -113,15 +113,29 @@ void value_put_fit_json(struct jw *w, const struct pv_fit *fit)
     jw_obj_end(w);
 }
 
-void value_show_fit(const struct pv_fit *fit, enum lang lang)
+/* "Verdict" and its text in this language; the code where there is none. */
+static void show_verdict(enum pv_verdict verdict, enum lang lang)
 {
     char value[512], code[64];
-    size_t n = 0, room = sizeof value;
     struct arena *arena = arena_new(0);
     struct messages *messages = NULL;
     struct err e = {0};
     if (!arena || messages_load(&messages, &e))
         messages = NULL;
+    snprintf(code, sizeof code, "verdict-%s", pv_verdict_code(verdict));
+    struct str text = messages && message_known(messages, code)
+                          ? message_text(messages, lang, code, NULL, 0, arena)
+                          : str_of(pv_verdict_code(verdict));
+    snprintf(value, sizeof value, STR_FMT, STR_ARG(text));
+    value_line(value_say(lang, "Verdict", "判定"), value);
+    messages_free(messages);
+    arena_free(arena);
+}
+
+void value_show_fit(const struct pv_fit *fit, enum lang lang)
+{
+    char value[512];
+    size_t n = 0, room = sizeof value;
     for (int i = 0; i < fit->params && isfinite(fit->param[i]) && n < room; i++) {
         n += (size_t)snprintf(value + n, room - n, "%s%s %.4f", i ? ", " : "", fit->name[i],
                               fit->param[i]);
@@ -129,14 +143,41 @@ void value_show_fit(const struct pv_fit *fit, enum lang lang)
             n += (size_t)snprintf(value + n, room - n, " ± %.4f", fit->std_error[i]);
     }
     value_line(fit->model, n ? value : "–");
-    snprintf(code, sizeof code, "verdict-%s", pv_verdict_code(fit->verdict));
-    struct str text = messages && message_known(messages, code)
-                          ? message_text(messages, lang, code, NULL, 0, arena)
-                          : str_of(pv_verdict_code(fit->verdict));
-    snprintf(value, sizeof value, STR_FMT, STR_ARG(text));
-    value_line(value_say(lang, "Verdict", "判定"), value);
-    messages_free(messages);
-    arena_free(arena);
+    show_verdict(fit->verdict, lang);
+}
+
+void value_show_findings(const struct value_result *r, enum lang lang)
+{
+    for (int i = 0; i < r->findings; i++) {
+        const struct pv_finding *f = &r->finding[i];
+        char value[160];
+        if (!f->found)
+            continue;
+        snprintf(value, sizeof value,
+                 lang == LANG_ZH ? "占 %.0f %%，效应 %.2f，p %.1g"
+                                 : "share %.0f %%, effect %.2f, p %.1g",
+                 100.0 * f->share, f->effect, f->p_value);
+        value_line(pv_verdict_code(f->verdict), value);
+        show_verdict(f->verdict, lang);
+    }
+}
+
+void value_put_findings_json(struct jw *w, const struct value_result *r)
+{
+    jw_key(w, "checks");
+    jw_obj(w);
+    for (int i = 0; i < r->findings; i++) {
+        const struct pv_finding *f = &r->finding[i];
+        jw_key(w, pv_verdict_code(f->verdict));
+        jw_obj(w);
+        jw_kbool(w, "asked", f->asked);
+        jw_kbool(w, "found", f->found);
+        jw_kf64(w, "share", f->share);
+        jw_kf64(w, "effect", f->effect);
+        jw_kf64(w, "p", f->p_value);
+        jw_obj_end(w);
+    }
+    jw_obj_end(w);
 }
 
 int value_print_json(struct buf *json)

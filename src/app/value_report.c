@@ -135,6 +135,7 @@ int value_report_json(const struct value_result *r)
     value_put_fit_json(&w, &r->buying);
     value_put_fit_json(&w, &r->gamma_gamma);
     jw_obj_end(&w);
+    value_put_findings_json(&w, r);
     jw_key(&w, "holdout");
     if (r->has_holdout) {
         const struct pv_holdout *h = &r->holdout;
@@ -297,6 +298,7 @@ int value_report_text(const struct value_result *r, const char *path, enum lang 
     show_candidates(r, lang);
     value_show_fit(&r->buying, lang);
     value_show_fit(&r->gamma_gamma, lang);
+    value_show_findings(r, lang);
     printf("\n");
     if (r->has_values)
         show_values(r, t, lang);

@@ -6,6 +6,7 @@
 #define PATRON_APP_VALUE_REPORT_H
 
 #include "app/value_read.h"
+#include "patron_check.h"
 
 struct value_result {
     const struct value_data *data;
@@ -28,6 +29,8 @@ struct value_result {
     struct pv_rfm *rfm;
     char *abc; /* of revenue */
     struct pv_concentration by_revenue, by_clv;
+    struct pv_finding finding[PV_CHECKS]; /* of the base: value_base_check */
+    int findings;                         /* 0: not asked */
 };
 
 /* All print to stdout or a file; 0 or an exit code after printing the reason to stderr. */

@@ -140,6 +140,9 @@ int value_summary_read(const struct value_options *o, struct value_base *base);
 
 /* Fits o->model, or the best, and gamma-gamma into *r; fills what r says of data. Exit code. */
 int value_base_fit(struct value_options *o, const struct value_base *base, struct value_result *r);
+/* Asks the base itself (patron_check.h) up to the day of the fit; a summary cannot be asked. */
+int value_base_check(const struct value_options *o, const struct value_base *base,
+                     struct value_result *r);
 /* Compares all models into *r. */
 int value_base_choose(struct value_options *o, const struct value_base *base,
                       struct value_result *r);
@@ -189,6 +192,9 @@ void value_number_cell(double value, int decimals, size_t width);
 void value_line(const char *label, const char *value);
 void value_put_fit_json(struct jw *w, const struct pv_fit *fit);
 void value_show_fit(const struct pv_fit *fit, enum lang lang);
+/* What was found in the base, a line each; nothing when nothing was. */
+void value_show_findings(const struct value_result *r, enum lang lang);
+void value_put_findings_json(struct jw *w, const struct value_result *r);
 /* Prints what was built and frees it; 0, or 1 when it could not be printed. */
 int value_print_json(struct buf *json);
 

@@ -73,7 +73,7 @@ static int left_truncated(const struct pv_check *c, struct pv_finding *f)
     f->effect = mann_whitney(early, late, MOST + 1, &z);
     f->share = fmax(1.0 - late_a_day / early_a_day, 0.0);
     f->p_value = pv_stats_normal_tail(z);
-    f->found = f->p_value < 0.001 && f->effect > 0.55 && f->share > 1.0 / 3.0;
+    f->found = f->p_value < 0.001 && f->effect > 0.52 && f->share > 0.2;
     return 0;
 }
 

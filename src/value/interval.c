@@ -141,7 +141,8 @@ int pv_value_predict_interval(const struct pv_valuer *v, const struct pv_fit *bu
     size_t n = futures ? (size_t)futures : FUTURES;
     struct pv_range orders, money = {NAN, NAN}, clv = {NAN, NAN};
     if (!is_level(level) || futures < 0 || n > 1 << 20 || v->options.points || row->T < 0 ||
-        row->x < 0 || row->t_x < 0 || row->t_x > row->T || strcmp(v->model->name, buying->model) ||
+        row->x < 0 || row->t_x < 0 || row->t_x > row->T ||
+        strcmp(v->model->name, buying->model) != 0 ||
         0.5 * (1.0 - level) * (double)n < TAIL_FUTURES)
         return PV_ERR_ARGUMENT;
     double unit = v->options.unit_days, x = row->x, t_x = row->t_x / unit, T = row->T / unit;

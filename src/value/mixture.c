@@ -100,7 +100,7 @@ static const double low = 1e-8, high = 1e12;
 
 /* The best of two groups against the best of one, from `start`, the one group of the whole base. */
 static void compare(const struct mixture *m, const double *start, double spread_of_shape(double),
-                    int shape, struct pv_finding *f)
+                    int shape, struct pv_finding *f, double *ret_two)
 {
     static const double ratios[] = {4.0, 20.0}, odds[] = {0.03, 0.4, 8.0};
     int base = m->base;
@@ -150,11 +150,12 @@ static void compare(const struct mixture *m, const double *start, double spread_
     double lr = fmax(2.0 * (best.value - single.value), 0.0);
     double second = share_of_second(best.theta[base + 1]);
     double apart = log(best.theta[base]) / spread_of_shape(best.theta[shape]);
+    *ret_two = best.value;
     f->asked = true;
     f->share = fmin(second, 1.0 - second);
     f->effect = best.theta[base];
     f->p_value = pv_stats_chi2_tail(lr, 3.0);
-    f->found = f->p_value < 0.001 && f->share >= 0.01 && apart > 2.0 && f->effect < 0.99 * LARGEST;
+    f->found = f->p_value < 0.001 && f->share >= 0.01 && apart > 2.5 && f->effect < 0.99 * LARGEST;
 }
 
 /* Standard deviation of the logarithm of a Gamma with this shape. */
@@ -227,7 +228,8 @@ int pv_check_mixed_spend(const struct pv_check *c, struct pv_finding *f)
     }
     m.data = s;
     m.count = count;
-    compare(&m, c->spend->param, log_spread, 1, f);
+    double two;
+    compare(&m, c->spend->param, log_spread, 1, f, &two);
     free(s);
     free(count);
     return 0;
@@ -269,6 +271,57 @@ static double rate_density(const void *data, size_t i, const double *theta, doub
     return v[1][1];
 }
 
+/* ln L of the model of one kind, whichever it is, that says most of these customers. */
+static int best_of_one_kind(const struct pv_cells *cells, double unit_days,
+                            const struct pv_gaps *gaps, double *ret_best)
+{
+    struct pv_fit_options o = {.unit_days = unit_days, .money_scale = 1.0, .gaps = gaps};
+    const struct pv_model *m;
+    double best = -INFINITY;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && (m = pv_model_at(i)); i++) {
+        struct pv_fit fit;
+        if (m->kind != PV_KIND_BUYING || !m->starts)
+            continue;
+        rc = pv_fit_model(m, cells, &o, &fit);
+        if (rc == 0 && isfinite(fit.loglik))
+            best = fmax(best, fit.loglik);
+    }
+    *ret_best = best;
+    return rc;
+}
+
+static void add_gaps(const struct pv_check *c, size_t customer, double unit_days,
+                     struct pv_gaps *gaps)
+{
+    const struct pv_history_view *h = &c->history;
+    for (uint64_t k = h->start[customer] + 1; k < h->start[customer + 1] && h->day[k] <= c->end;
+         k++) {
+        gaps->sum_log += log((h->day[k] - h->day[k - 1]) / unit_days);
+        gaps->count++;
+    }
+}
+
+/*
+ * A wrong story of how customers leave looks like two kinds of them, and so does a wrong rhythm.
+ * Therefore two kinds under this model must say more, by as much, than one kind under any other.
+ */
+static int against_other_stories(const struct pv_model *model, const struct pv_cells *cells,
+                                 double unit_days, const struct pv_gaps *gaps, double two,
+                                 struct pv_finding *f)
+{
+    double one;
+    int rc = best_of_one_kind(cells, unit_days, gaps, &one);
+    if (rc)
+        return rc;
+    if (model->regular > 1)
+        two += (model->regular - 1) * gaps->sum_log -
+               (double)gaps->count * pv_math_lgamma(model->regular);
+    f->p_value = pv_stats_chi2_tail(2.0 * (two - one), 3.0);
+    f->found = f->p_value < 0.001;
+    return 0;
+}
+
 int pv_check_mixed_rates(const struct pv_check *c, struct pv_finding *f)
 {
     struct pv_cells *cells = NULL;
@@ -289,9 +342,13 @@ int pv_check_mixed_rates(const struct pv_check *c, struct pv_finding *f)
     some = malloc((all / stride + 1) * sizeof *some);
     if (!some)
         return PV_ERR_NO_MEMORY;
-    for (size_t i = 0; i < c->history.customers; i++)
-        if (c->rows[i].T >= 0 && seen++ % stride == 0)
-            some[taken++] = c->rows[i];
+    struct pv_gaps gaps = {0};
+    for (size_t i = 0; i < c->history.customers; i++) {
+        if (c->rows[i].T < 0 || seen++ % stride)
+            continue;
+        some[taken++] = c->rows[i];
+        add_gaps(c, i, c->buying->unit_days, &gaps);
+    }
     int rc = pv_cells_new(some, taken, &cells);
     free(some);
     if (rc)
@@ -306,8 +363,11 @@ int pv_check_mixed_rates(const struct pv_check *c, struct pv_finding *f)
         count[i] = b.cell[i].count;
     m.count = count;
     double start[2] = {c->buying->param[0], 1.0 / c->buying->param[1]};
-    compare(&m, start, log_spread, 0, f);
+    double two = NAN;
+    compare(&m, start, log_spread, 0, f, &two);
+    if (f->found)
+        rc = against_other_stories(b.model, cells, c->buying->unit_days, &gaps, two, f);
     free(count);
     pv_cells_free(cells);
-    return 0;
+    return rc;
 }

@@ -76,6 +76,22 @@ static double side(struct profile *p, const double *theta, double step, double l
     return in;
 }
 
+/* The data of a fit, as pv_fit_model makes them; room is the caller's. */
+static int watch(const struct pv_model *m, const struct pv_fit *fit, const struct pv_cells *cells,
+                 struct pv_fit_data *ret)
+{
+    struct pv_fit_data d = {.stride = 1,
+                            .unit_days = m->kind == PV_KIND_BUYING ? fit->unit_days : 1.0};
+    d.cell = pv_cells_data(cells, &d.cells);
+    for (size_t i = 0; i < d.cells; i++)
+        d.max_day = d.cell[i].T > d.max_day ? d.cell[i].T : d.max_day;
+    d.room = malloc(((m->room ? m->room(m, &d) : 0) + 1) * sizeof *d.room);
+    if (!d.room)
+        return PV_ERR_NO_MEMORY;
+    *ret = d;
+    return 0;
+}
+
 int pv_profile_interval(const struct pv_fit *fit, const struct pv_cells *cells, int index,
                         double level, struct pv_range *ret_range)
 {
@@ -87,14 +103,9 @@ int pv_profile_interval(const struct pv_fit *fit, const struct pv_cells *cells, 
             return PV_ERR_ARGUMENT;
     struct profile p = {.held = *m, .index = index};
     p.held.simpler = NULL; /* go on along ridges */
-    p.data = (struct pv_fit_data){.stride = 1,
-                                  .unit_days = m->kind == PV_KIND_BUYING ? fit->unit_days : 1.0};
-    p.data.cell = pv_cells_data(cells, &p.data.cells);
-    for (size_t i = 0; i < p.data.cells; i++)
-        p.data.max_day = p.data.cell[i].T > p.data.max_day ? p.data.cell[i].T : p.data.max_day;
-    p.data.room = malloc(((m->room ? m->room(m, &p.data) : 0) + 1) * sizeof *p.data.room);
-    if (!p.data.room)
-        return PV_ERR_NO_MEMORY;
+    int rc = watch(m, fit, cells, &p.data);
+    if (rc)
+        return rc;
     /* Not fit->loglik: that of regular buyers holds the gaps, too. */
     p.best = m->eval(m, &p.data, fit->param, NULL, NULL);
     double z = pv_stats_normal_quantile(0.5 * (1.0 + level));
@@ -108,4 +119,128 @@ int pv_profile_interval(const struct pv_fit *fit, const struct pv_cells *cells, 
         return PV_ERR_ARGUMENT;
     *ret_range = (struct pv_range){below ? exp(low) : 0.0, above ? exp(high) : INFINITY};
     return 0;
+}
+
+/* ---- Of an expectation ----------------------------------------------------------------------- */
+
+/*
+ * Where ln L + lambda ln E is largest, ln L is at its best for that E: the tilt lambda walks along
+ * the profile, and near the maximum ln L falls with its square.
+ */
+struct tilt {
+    struct pv_fit_data data; /* first: the optimiser's data of a model */
+    const struct pv_model *model;
+    double lambda, x, t_x, T, t;
+};
+
+static double log_mean(const struct tilt *s, const double *theta)
+{
+    return log(pv_predict_expected(s->model, theta, s->x, s->t_x, s->T, s->t));
+}
+
+static double log_mean_moved(const struct tilt *s, const double *theta, int i, double by_i, int j,
+                             double by_j)
+{
+    double moved[PV_MAX_PARAMS];
+    memcpy(moved, theta, sizeof(double) * (size_t)s->model->params);
+    moved[i] *= exp(by_i);
+    moved[j] *= exp(by_j);
+    return log_mean(s, moved);
+}
+
+static double tilted_eval(const struct pv_model *model, const void *data, const double *theta,
+                          double *ret_grad, double *ret_hess)
+{
+    const struct tilt *s = data;
+    const double h = 1e-3;
+    int n = model->params;
+    double value = s->model->eval(s->model, &s->data, theta, ret_grad, ret_hess);
+    double here = log_mean(s, theta), up[PV_MAX_PARAMS], down[PV_MAX_PARAMS];
+    if (!ret_grad || !ret_hess)
+        return value + s->lambda * here;
+    for (int i = 0; i < n; i++) {
+        up[i] = log_mean_moved(s, theta, i, h, i, 0.0);
+        down[i] = log_mean_moved(s, theta, i, -h, i, 0.0);
+    }
+    for (int i = 0; i < n; i++) {
+        double slope = (up[i] - down[i]) / (2.0 * h);
+        ret_grad[i] += s->lambda * slope / theta[i];
+        for (int j = 0; j < n; j++) {
+            double bend = i == j
+                              ? (up[i] - 2.0 * here + down[i]) / (h * h) - slope
+                              : (log_mean_moved(s, theta, i, h, j, h) - up[i] - up[j] + 2.0 * here -
+                                 down[i] - down[j] + log_mean_moved(s, theta, i, -h, j, -h)) /
+                                    (2.0 * h * h);
+            ret_hess[i * n + j] += s->lambda * bend / (theta[i] * theta[j]);
+        }
+    }
+    return value + s->lambda * here;
+}
+
+/* ln E on one side: lambda from `first` on, until ln L has fallen by z^2 / 2. */
+static int tilted_side(struct tilt *s, const double *theta, double best, double first, double z,
+                       double *ret_log_mean)
+{
+    struct pv_model tilted = *s->model;
+    struct pv_optimum o;
+    double start[PV_MAX_PARAMS], low = 0.0, r_low = 0.0, high = 0.0, r_high = INFINITY;
+    tilted.eval = tilted_eval;
+    tilted.simpler = NULL;
+    memcpy(start, theta, sizeof start);
+    s->lambda = first;
+    for (int i = 0; i < CLOSER; i++) {
+        pv_optim_maximise(&tilted, s, start, &o);
+        double here = log_mean(s, o.theta), value = o.value - s->lambda * here;
+        if (!isfinite(value) || value > best + BETTER)
+            return PV_ERR_ARGUMENT;
+        double r = sqrt(2.0 * fmax(best - value, 0.0));
+        *ret_log_mean = here;
+        if (fabs(r - z) < 1e-4 * z)
+            return 0;
+        if (r < z) {
+            low = s->lambda;
+            r_low = r;
+            memcpy(start, o.theta, sizeof start);
+        } else {
+            high = s->lambda;
+            r_high = r;
+        }
+        if (isinf(r_high)) {
+            s->lambda *= fmin(fmax(z / fmax(r, 1e-3), 1.2), 4.0);
+            continue;
+        }
+        if (fabs(high - low) < 1e-6 * fabs(high)) /* a jump from one hill to another */
+            return 0;
+        double part = fmin(fmax((z - r_low) / (r_high - r_low), 0.05), 0.95);
+        s->lambda = low + part * (high - low);
+    }
+    return 0;
+}
+
+int pv_profile_mean_interval(const struct pv_fit *fit, const struct pv_cells *cells, double x,
+                             double t_x, double T, double t, double level,
+                             struct pv_range *ret_range)
+{
+    const struct pv_model *m = pv_model_find(fit->model);
+    struct tilt s = {.model = m, .x = x, .t_x = t_x, .T = T, .t = t};
+    if (!m || !m->starts || !m->buying || !fit->usable || !(level > 0.0 && level < 1.0))
+        return PV_ERR_ARGUMENT;
+    double mean = pv_predict_expected(m, fit->param, x, t_x, T, t);
+    if (!(mean > 0.0))
+        return PV_ERR_ARGUMENT;
+    struct pv_range wald;
+    int rc = pv_mean_interval(fit, x, t_x, T, t, level, NULL, &wald);
+    rc = rc ? rc : watch(m, fit, cells, &s.data);
+    if (rc)
+        return rc;
+    double z = pv_stats_normal_quantile(0.5 * (1.0 + level)), low = NAN, high = NAN;
+    double best = m->eval(m, &s.data, fit->param, NULL, NULL);
+    double sd = log(wald.high / wald.low) / (2.0 * z);
+    double first = z / (sd > 1e-6 ? sd : 0.1);
+    rc = tilted_side(&s, fit->param, best, -first, z, &low);
+    rc = rc ? rc : tilted_side(&s, fit->param, best, first, z, &high);
+    free(s.data.room);
+    if (rc == 0)
+        *ret_range = (struct pv_range){exp(low), exp(high)};
+    return rc;
 }

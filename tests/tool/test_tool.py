@@ -150,6 +150,11 @@ class Models(Tool):
                 self.value(f"summary orders.csv --unit {unit} {until} --out summary.csv")
                 a = self.value(f"fit orders.csv --unit {unit} {until} --model pareto-nbd --json --save a.json")
                 b = self.value(f"fit summary.csv --unit {unit} --model pareto-nbd --json --save b.json")
+                a, b = json.loads(a), json.loads(b)
+                checks = a.pop("checks")
+                self.assertEqual([k for k, v in checks.items() if v["asked"]], ["left-truncated", "mixed-spend", "mixed-rates"])
+                self.assertEqual([k for k, v in checks.items() if v["found"]], [])
+                self.assertEqual(b.pop("checks"), {})  # a summary has no days to ask about
                 self.assertEqual(a, b)
                 self.assertEqual(self.read("a.json"), self.read("b.json"))
         r = self.run_value("predict summary.csv --unit day --using b.json --out /dev/null")

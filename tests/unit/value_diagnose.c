@@ -71,8 +71,8 @@ static void pit_is_uniform_where_the_model_is_right(void **state)
         fail_msg("p-values of true models: KS %g, p %g", test.statistic, test.p_value);
 }
 
-/* Leavers taken for stayers, at their true rates; lifetimes four times too long; and, for the level,
- * none.
+/* Leavers taken for stayers, at their true rates; lifetimes four times too long; and, for the
+ * level, none.
  */
 static void pit_shows_what_is_wrong(void **state)
 {

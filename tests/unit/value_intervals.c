@@ -208,6 +208,25 @@ static void profiles(void **state)
         double fallen = fit.loglik - nbd_profile(rows, N, side ? range.high : range.low);
         near_relative(fallen, 0.5 * PV_Z95 * PV_Z95, 1e-3, "fall of ln L");
     }
+    /* Of a mean: where all is regular, as by the delta method. */
+    assert_int_equal(pv_profile_mean_interval(&fit, cells, 2, 20, 40, 26, 0.95, &range), 0);
+    assert_int_equal(pv_mean_interval(&fit, 2, 20, 40, 26, 0.95, NULL, &wald), 0);
+    near_relative(range.low, wald.low, 0.01, "mean of a customer");
+    near_relative(range.high, wald.high, 0.01, "mean of a customer");
+    assert_int_equal(pv_profile_mean_interval(&fit, cells, 2, 41, 40, 26, 0.95, &range),
+                     PV_ERR_ARGUMENT);
+    /* Of the mean of a new customer, r t / alpha, by brute force: the largest ratio r / alpha with
+     * ln L within z^2 / 2 of the best lies where the interval ends. */
+    assert_int_equal(pv_profile_mean_interval(&fit, cells, 0, 0, 0, 1, 0.95, &range), 0);
+    double best = -INFINITY;
+    for (double r = 0.3 * fit.param[0]; r < 3.0 * fit.param[0]; r *= 1.002) {
+        double sum = 0.0;
+        for (size_t c = 0; c < N; c++)
+            sum += pv_predict_loglik(m, (const double[]){r, r / range.high}, rows[c].x,
+                                     rows[c].t_x / 7.0, rows[c].T / 7.0);
+        best = fmax(best, sum);
+    }
+    near_relative(fit.loglik - best, 0.5 * PV_Z95 * PV_Z95, 1e-3, "fall of ln L");
     /* Not the maximum of these cells; not a parameter; not a level. */
     fit.param[0] *= 1.2;
     assert_int_equal(pv_profile_interval(&fit, cells, 0, 0.95, &range), PV_ERR_ARGUMENT);

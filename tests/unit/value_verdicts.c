@@ -387,6 +387,66 @@ static void healthy_data_get_no_verdict(void **state)
     assert_int_equal(sets_seen, 100);
 }
 
+/* One kind of customers under the wrong model: of leaving, of rhythm, of spend. All of these were
+ * taken for two kinds while only models of their own were asked. */
+static const struct {
+    struct world_kind world;
+    const char *fitted;
+} other_stories[] = {
+    {{"bg-nbd", {0.8, 20.0, 0.8, 2.5}, {6.25, 3.74, 15.44}, 3000, 400, 700}, "mbg-nbd"},
+    {{"mbg-nbd", {0.8, 12.0, 0.8, 2.0}, {6.25, 3.74, 15.44}, 3000, 300, 700}, "bg-nbd"},
+    {{"bg-cnbd-3", {0.8, 7.0, 0.8, 2.5}, {6.25, 3.74, 15.44}, 3000, 300, 700}, "mbg-nbd"},
+};
+
+static void another_story_is_no_second_kind(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        for (uint64_t seed = 300; seed < 301; seed++) {
+            struct pv_history *h = world_history(&other_stories[i].world, seed);
+            struct pv_fit buying, spend;
+            struct pv_finding f[PV_CHECKS];
+            int found = ask(h, other_stories[i].fitted, 700, true, &buying, &spend, f);
+            pv_history_free(h);
+            if (found)
+                fail_msg("%s fitted by %s: ratio %g, share %g, p %g", other_stories[i].world.model,
+                         other_stories[i].fitted, f[2].effect, f[2].share, f[2].p_value);
+        }
+    }
+}
+
+/* Log-normal spend, within customers and between. */
+static void another_spread_is_no_second_kind(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 400; seed < 405; seed++) {
+        struct pv_builder *b;
+        struct pv_fit spend;
+        struct pv_finding f[PV_CHECKS];
+        assert_int_equal(pv_builder_new(PV_RETURNS_NET, &b), 0);
+        for (uint32_t i = 0; i < 3000; i++) {
+            struct pv_rng rng;
+            pv_rng_start(&rng, seed, i);
+            double own = 4.0 + 0.5 * pv_rng_normal(&rng);
+            int n = 2 + (int)(6.0 * pv_rng_uniform(&rng) * pv_rng_uniform(&rng));
+            for (int k = 0; k < n; k++)
+                assert_int_equal(
+                    pv_builder_add(b, i, 20 * k + (int32_t)(i % 7),
+                                   llround(100.0 * exp(own + 0.7 * pv_rng_normal(&rng))) + 1),
+                    0);
+        }
+        struct pv_history *h = world_finish(b, 3000);
+        assert_int_equal(pv_summarise(h, 200, PV_NO_DAY, rows), 0);
+        assert_int_equal(pv_fit_gamma_gamma(rows, 3000, &week, &spend), 0);
+        assert_true(spend.usable);
+        assert_int_equal(pv_check_history(h, 200, NULL, &spend, 100.0, f), 0);
+        pv_history_free(h);
+        if (!f[1].asked || f[1].found)
+            fail_msg("seed %d: ratio %g, share %g, p %g", (int)seed, f[1].effect, f[1].share,
+                     f[1].p_value);
+    }
+}
+
 static void nonsense_is_refused(void **state)
 {
     (void)state;
@@ -412,6 +472,8 @@ int main(void)
         cmocka_unit_test(a_likelihood_that_is_no_number),
         cmocka_unit_test(each_base_gets_its_findings),
         cmocka_unit_test(healthy_data_get_no_verdict),
+        cmocka_unit_test(another_story_is_no_second_kind),
+        cmocka_unit_test(another_spread_is_no_second_kind),
         cmocka_unit_test(nonsense_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
