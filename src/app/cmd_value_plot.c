@@ -367,24 +367,57 @@ static int draw_survival(struct picture *p)
     return 0;
 }
 
+/* At counted opportunities: who is there still, by when the last purchase was. */
+static int draw_recency(struct picture *p)
+{
+    enum { CHANCES = 10 };
+    static const char *const classes[CURVES] = {"a", "b", "c"};
+    static const int bought[CURVES] = {6, 3, 1};
+    static const char *const words[CURVES][LANGS] = {
+        {"bought at 6 of 10", "10 次机会买了 6 次"}, {"at 3", "买了 3 次"}, {"at 1", "买了 1 次"}};
+    enum lang lang = p->o->lang;
+    double x[CHANCES], alive[CHANCES];
+    p->x_high = CHANCES;
+    p->y_high = 1.0;
+    begin(p, value_say(lang, "there at the next opportunity", "下一次机会时仍在的概率"));
+    axes(p, true, value_say(lang, "last purchase at opportunity", "最近一次购买的机会序号"));
+    for (int k = 0; k < CURVES; k++) {
+        size_t n = 0;
+        for (int last = bought[k]; last <= CHANCES; last++) {
+            x[n] = last;
+            alive[n] = pv_predict_alive(p->world.world.model, p->world.param, bought[k], last,
+                                        CHANCES, 0.0);
+            if (!isfinite(alive[n++]))
+                return PV_ERR_ARGUMENT;
+        }
+        line_of(p, classes[k], x, alive, n);
+        legend(p, k, classes[k], words[k][lang]);
+    }
+    return 0;
+}
+
 static const struct {
     const char *name;
     int (*draw)(struct picture *p);
     bool formula; /* no customers are made up */
-} kinds[] = {{"tracking", draw_tracking, false},
-             {"frequency", draw_frequency, false},
-             {"alive", draw_alive, false},
-             {"spend", draw_spend, false},
-             {"survival", draw_survival, true}};
+    enum pv_model_kind kind;
+} kinds[] = {{"tracking", draw_tracking, false, PV_KIND_BUYING},
+             {"frequency", draw_frequency, false, PV_KIND_BUYING},
+             {"alive", draw_alive, false, PV_KIND_BUYING},
+             {"spend", draw_spend, false, PV_KIND_BUYING},
+             {"survival", draw_survival, true, PV_KIND_CONTRACT},
+             {"recency", draw_recency, true, PV_KIND_OPPORTUNITY}};
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
 
-static int by_formula(struct picture *p)
+static int by_formula(struct picture *p, enum pv_model_kind kind)
 {
     const struct pv_model *m = p->world.world.model = pv_model_find(p->o->model);
-    if (pv_model_kind(m) != PV_KIND_CONTRACT)
+    if (pv_model_kind(m) != kind)
         return value_usage_error(
             p->o, "--model",
-            value_say(p->o->lang, "survival is of contracts: sbg", "survival 仅用于合约模型：sbg"));
+            value_say(p->o->lang,
+                      "survival is of contracts (sbg), recency of opportunities (bg-bb)",
+                      "survival 用于合约模型（sbg），recency 用于机会模型（bg-bb）"));
     p->fit.model = pv_model_name(m);
     p->fit.usable = true;
     return value_options_params(p->o, m, p->world.param);
@@ -404,11 +437,11 @@ static int run_plot(struct value_options *o)
     while (kind < KINDS && strcmp(kinds[kind].name, o->what) != 0)
         kind++;
     if (kind == KINDS)
-        return value_usage_error(o, "--what", "tracking|frequency|alive|spend|survival");
+        return value_usage_error(o, "--what", "tracking|frequency|alive|spend|survival|recency");
     if (o->customers > 1000000)
         return value_usage_error(o, "--customers",
                                  value_say(o->lang, "at most 1000000 here", "此处最多 1000000"));
-    int rc = kinds[kind].formula ? by_formula(&p) : value_world_of(o, &p.world);
+    int rc = kinds[kind].formula ? by_formula(&p, kinds[kind].kind) : value_world_of(o, &p.world);
     if (rc)
         return rc;
     int error = kinds[kind].formula ? 0 : make_customers(&p);

@@ -350,3 +350,14 @@ class Files(Tool):
             self.assertLess(len(svg), 15000)
             self.assertNotIn("nan", svg.lower().replace("finance", ""))
             self.assertIn("prefers-color-scheme:dark", svg)
+        for line in ("--what survival --params 1,2,3,4", "--what recency --model sbg --params 1,2"):
+            r = self.run_value(f"plot {line}")
+            self.assertEqual((r.returncode, r.stdout), (2, ""))
+            self.assertIn("survival is of contracts", r.stderr)
+        # A curve of known numbers: S(t) = 2 / (2 + t) of alpha 1, beta 2.
+        svg = self.value("plot --what survival --model sbg --params 1,2")
+        points = re.search(r'class="a" d="M([^"]*)"', svg).group(1).split("L")
+        for t, point in enumerate(points):
+            x, y = map(float, point.split())
+            self.assertAlmostEqual(x, 56 + t / 12 * (640 - 56 - 16), delta=0.06)
+            self.assertAlmostEqual(y, 300 - 40 - 2 / (2 + t) * 220, delta=0.06)
