@@ -3,9 +3,8 @@
  * unknown of a customer, every model says the same few things (struct pv_future): random purchases
  * until a lifetime is over, or regular ones until the last.
  */
-#include "internal.h"
-
 #include "patron_simulate.h"
+#include "population.h"
 
 #include <math.h>
 #include <string.h>
@@ -43,11 +42,11 @@ int pv_simulate_start(const struct pv_world *world, uint64_t customer, int32_t f
     c.stays = pv_rng_uniform(&rng) < stays;
     m->buying->draw(m, world->param, 0.0, 0.0, &rng, &future);
     c.rate = future.rate;
-    c.life = future.regular > 1 ? INFINITY : future.life;
+    c.life = future.life;
     c.last = future.last;
-    c.regular = future.regular > 1 ? future.regular : 1;
+    c.regular = future.regular;
     c.phase = future.phase;
-    c.left = future.regular > 1 ? future.purchases : INFINITY;
+    c.left = future.purchases;
     if (world->spend)
         c.spend_rate = pv_rng_gamma(&rng, world->spend->q) / world->spend->gamma;
     memcpy(c.chance, rng.s, sizeof c.chance);
@@ -58,18 +57,16 @@ int pv_simulate_start(const struct pv_world *world, uint64_t customer, int32_t f
 /* Moves to the next repeat purchase; false when none comes any more. */
 static bool step(struct pv_simulated *c, struct pv_rng *rng)
 {
-    if (!c->stays || !(c->left >= 1.0))
-        return false;
-    double wait =
-        c->regular > 1 ? pv_rng_gamma(rng, c->regular - c->phase) : pv_rng_exponential(rng);
-    c->phase = 0.0;
-    c->left -= 1.0;
-    c->time += wait / c->rate;
-    if (c->time < c->life)
-        return true;
-    c->time = c->life;
-    c->left = 0.0;
-    return c->last; /* leaving is itself a purchase */
+    struct pv_future f = {.rate = c->rate,
+                          .life = c->life,
+                          .last = c->last,
+                          .regular = c->regular,
+                          .phase = c->phase,
+                          .purchases = c->left};
+    c->time = c->stays ? pv_population_next(&f, c->time, rng) : INFINITY;
+    c->phase = f.phase;
+    c->left = f.purchases;
+    return isfinite(c->time);
 }
 
 bool pv_simulate_next(const struct pv_world *world, struct pv_simulated *customer, int32_t *ret_day,
@@ -85,7 +82,7 @@ bool pv_simulate_next(const struct pv_world *world, struct pv_simulated *custome
     }
     customer->begun = true;
     if (!(day <= world->until)) {
-        customer->left = 0.0;
+        customer->stays = false;
         return false;
     }
     if (world->spend)
