@@ -138,7 +138,7 @@ int db_one_i64(struct db_conn *c, const char *sql, const struct db_value *args, 
     return rc;
 }
 
-enum { BULK_TURN_US = 48000, BULK_LEAST_US = 10000 };
+enum { BULK_TURN_US = 36000, BULK_LEAST_US = 10000 };
 
 /* Who waits for a bulk job waits for its commit, too, and that costs in proportion to what the job
    did: on a slow disk a turn holds less work. */

@@ -77,6 +77,10 @@ int sqlite_error(struct sqlite_conn *c, int rc, struct err *e);
 /* Statements a job left open would keep its savepoint alive. */
 void sqlite_finish_all(struct sqlite_conn *c);
 
+/* sqlite_log.c: the name under which SQLite writes its log in large pieces; for connections with
+   synchronous=FULL. NULL when there is no memory. Once, before any other call of SQLite's. */
+const char *sqlite_log_vfs(void);
+
 int sqlite_writer_start(struct sqlite_db *db, struct err *e) must_check;
 
 /* Before the writer's thread starts; stopped after it has ended. */

@@ -472,9 +472,12 @@ void sqlite_finish_all(struct sqlite_conn *c)
 
 /* --- opening and closing ------------------------------------------------------------------- */
 
+static const char *writers_vfs; /* NULL: SQLite's own */
+
 static void configure_once(void)
 {
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* its mutex is the only one all threads share */
+    writers_vfs = sqlite_log_vfs();
 }
 
 /* The writer changes pages, and those it copies anyway: mapping the file would only make its memory
@@ -528,7 +531,7 @@ int sqlite_conn_open(struct db *db, const char *path, enum sqlite_role role,
         flags |= SQLITE_OPEN_CREATE;
     if (role == SQLITE_ALONE_READER)
         flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_READONLY;
-    int rc = sqlite3_open_v2(path, &c->h, flags, NULL);
+    int rc = sqlite3_open_v2(path, &c->h, flags, role == SQLITE_WRITER ? writers_vfs : NULL);
     if (rc != SQLITE_OK) {
         rc = sqlite_error(c, rc, e);
         goto fail;
