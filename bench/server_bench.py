@@ -490,6 +490,7 @@ def part_million(t, house):
             ("list_contains_nothing", "customers?limit=50&count=capped&name%5Bcontains%5D=zzzz", False),
             ("list_by_unindexed_field", "customers?limit=50&sort=-employees", False),
             ("search_common_word", f"search?q={word}", True), ("search_word", f"search?q={rare}", True)]
+    limits = {"search_common_word": "<=20", "search_word": "<=20"}
     for login in ("admin", "some", "none"):
         for name, path, judged in asks:
             line = f"GET /api/v1/{path}"
@@ -502,7 +503,7 @@ def part_million(t, house):
                     raise
                 t.add(f"1M {name}, {who}", 5000, "ms", "", "refused: query-too-slow after 5 s")
                 continue
-            t.add(f"1M {name}, {who}", r["p50"], "ms", "<=5" if judged else "", f"p99 {r['p99']:.2f} ms")
+            t.add(f"1M {name}, {who}", r["p50"], "ms", limits.get(name, "<=5") if judged else "", f"p99 {r['p99']:.2f} ms")
     house.drop(s)
 
 
@@ -518,7 +519,7 @@ def part_grid(t, house):
         t.add(f"grid scroll, {name}: script, style, layout", m["work"], "ms CPU/frame", "<=8",
               "half of a frame at 60 Hz; 100 px a frame")
         t.add(f"grid scroll, {name}: frame to frame p95", m["p95"], "ms", "",
-              f"a plain page of text: {r['plain']['p95']:.1f} ms", m["p95"] / r["plain"]["p95"])
+              f"median {m['p50']:.1f} ms; a plain page of text: {r['plain']['p95']:.1f} ms", m["p95"] / r["plain"]["p95"])
         t.add(f"grid scroll, {name}: frames over 50 ms", m["long"], "of 600", "", f"plain: {r['plain']['long']}")
     t.add("grid rows in the page", r["rows"], "rows", "<=100", f"of 100,000 loaded in {r['loaded']:.0f} s; "
           f"{r['heap']:.0f} MiB of script memory")

@@ -31,6 +31,20 @@ static double cpu_now(void)
            1e-6 * (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
 }
 
+static double wall_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static double peak_mib(void)
+{
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return (double)u.ru_maxrss / 1024.0;
+}
+
 static void row(const char *name, double value, const char *unit, const char *target,
                 const char *baseline)
 {
@@ -133,31 +147,164 @@ static double time_points(const struct pv_fit *fit, const struct pv_customer *ro
     return t;
 }
 
-/* On the same customers, whatever model made them. */
+/* One Pareto/NBD customer with the parameters of the CDNOW sample, in days; rates times `faster`.
+ */
+static struct pv_customer pareto_customer(struct pv_rng *rng, int32_t T, double faster)
+{
+    const double theta[] = {0.5533, 10.578, 0.6062, 11.669};
+    double lambda = faster * pv_rng_gamma(rng, theta[0]) / theta[1];
+    double mu = pv_rng_gamma(rng, theta[2]) / theta[3];
+    double end = fmin(T, 7.0 * pv_rng_exponential(rng) / mu), t = 0.0;
+    struct pv_customer c = {.T = T};
+    for (;;) {
+        t += 7.0 * pv_rng_exponential(rng) / lambda;
+        if (!(t < end))
+            return c;
+        c.x++;
+        c.t_x = (int32_t)lround(t);
+    }
+}
+
+/* The public CDNOW sample where it lies beside the project; else as many simulated customers. */
+static struct pv_customer *cdnow_or_like(size_t n, bool *ret_real)
+{
+    static const char *const places[] = {"../shared", "../../shared", "../../../shared"};
+    struct pv_customer *rows = calloc(n, sizeof *rows);
+    char path[4096], line[256];
+    size_t got = 0;
+    need(rows != NULL, "memory");
+    for (size_t i = 0; i < sizeof places / sizeof places[0] && got == 0; i++) {
+        snprintf(path, sizeof path, "%s/data/cdnow_sample_summary_exact.csv", places[i]);
+        FILE *f = fopen(path, "r");
+        while (f && got < n && fgets(line, sizeof line, f)) {
+            int x;
+            double t_x, T;
+            if (sscanf(line, "%*[^,],%d,%lf,%lf", &x, &t_x, &T) == 3)
+                rows[got++] = (struct pv_customer){
+                    .x = x, .t_x = (int32_t)lround(7.0 * t_x), .T = (int32_t)lround(7.0 * T)};
+        }
+        if (f)
+            fclose(f);
+    }
+    *ret_real = got == n;
+    for (size_t i = 0; i < n && got < n; i++) {
+        struct pv_rng rng;
+        pv_rng_start(&rng, 4, i);
+        rows[i] = pareto_customer(&rng, 272 - (int32_t)(pv_rng_uniform(&rng) * 84), 1.0);
+    }
+    return rows;
+}
+
+/* What is asked of a million customers who came within 12 weeks and within 3 years. */
+static const struct goal {
+    const char *model, *fit[2], *points;
+} goals[] = {
+    {"bg-nbd", {"<=0.2", "<=0.5"}, "<=0.1"},
+    {"mbg-nbd", {"<=0.2", "<=0.5"}, "-"},
+    {"pareto-nbd", {"<=0.5", "<=1.0"}, "<=0.2"},
+};
+
+static const struct goal *goal_of(const struct pv_model *m)
+{
+    for (size_t i = 0; i < sizeof goals / sizeof goals[0]; i++)
+        if (strcmp(goals[i].model, pv_model_name(m)) == 0)
+            return &goals[i];
+    return NULL;
+}
+
+/* On the same customers, whatever model made them; those who came over years only where something
+ * is asked of the model. `grouping`: what making the cells took. */
 static void bench_each_model(const struct pv_customer *rows, size_t n, const struct pv_cells *cells,
-                             const char *name)
+                             double grouping, const char *name, bool years)
 {
     struct pv_fit_options options = {7.0, 100.0, 1};
     const struct pv_model *m;
     for (size_t i = 0; (m = pv_model_at(i)); i++) {
-        char label[64], baseline[96];
+        char label[64], baseline[128];
         struct pv_fit fit;
-        if (pv_model_kind(m) != PV_KIND_BUYING)
+        const struct goal *goal = goal_of(m);
+        if (pv_model_kind(m) != PV_KIND_BUYING || (years && !goal))
             continue;
-        bool pareto = strcmp(pv_model_name(m), "pareto-nbd") == 0; /* the one with a target */
         double t = cpu_now();
         need(pv_fit_model(m, cells, &options, &fit) == 0, "fit");
         t = cpu_now() - t;
-        snprintf(baseline, sizeof baseline, "without grouping; ln L %.1f, %s", fit.loglik,
-                 pv_verdict_code(fit.verdict));
+        snprintf(baseline, sizeof baseline,
+                 "grouping %.3f s of it; ln L %.1f, %s; %.0f MiB at most", grouping, fit.loglik,
+                 pv_verdict_code(fit.verdict), peak_mib());
         snprintf(label, sizeof label, "%s_fit_%s", pv_model_name(m), name);
-        row(label, t, "s", pareto ? "<=0.5" : "-", baseline);
+        row(label, grouping + t, "s", goal ? goal->fit[years] : "-", baseline);
         if (!fit.usable)
             continue;
         snprintf(label, sizeof label, "%s_points_%s", pv_model_name(m), name);
-        row(label, time_points(&fit, rows, n), "s", pareto ? "<=0.2" : "-",
+        row(label, time_points(&fit, rows, n), "s", goal && !years ? goal->points : "-",
             "P(alive), purchases, DERT; lifetimes, two of them: 0.58 to 0.65 s");
     }
+}
+
+/* Fits of the CDNOW sample, grouping and all starting points included, and one customer by its
+ * numbers alone. */
+static void bench_small(void)
+{
+    enum { N = 2357, AGAIN = 20, ONES = 20000 };
+    bool real;
+    struct pv_customer *rows = cdnow_or_like(N, &real);
+    struct pv_fit_options options = {7.0, 100.0, 1};
+    static const struct {
+        const char *model, *fit;
+    } asked[] = {{"bg-nbd", "<=5"}, {"pareto-nbd", "<=15"}};
+    for (size_t k = 0; k < 2; k++) {
+        const struct pv_model *m = pv_model_find(asked[k].model);
+        char label[64];
+        struct pv_fit fit;
+        double sum = 0.0, t = cpu_now();
+        for (int i = 0; i < AGAIN; i++) {
+            struct pv_cells *cells;
+            need(pv_cells_new(rows, N, &cells) == 0, "cells");
+            need(pv_fit_model(m, cells, &options, &fit) == 0, "fit");
+            pv_cells_free(cells);
+        }
+        snprintf(label, sizeof label, "%s_fit_sample", asked[k].model);
+        row(label, (cpu_now() - t) / AGAIN * 1e3, "ms", asked[k].fit,
+            real ? "CDNOW sample" : "2,357 simulated customers");
+        t = cpu_now();
+        for (int i = 0; i < ONES; i++) {
+            const struct pv_customer *c = &rows[i % N];
+            double x = c->x, t_x = c->t_x / 7.0, T = c->T / 7.0;
+            sum += pv_predict_alive(m, fit.param, x, t_x, T, 0.0) +
+                   pv_predict_expected(m, fit.param, x, t_x, T, 52.0) +
+                   pv_predict_dert(m, fit.param, x, t_x, T, 0.0027);
+        }
+        need(isfinite(sum), "predictions");
+        snprintf(label, sizeof label, "%s_one_customer", asked[k].model);
+        row(label, (cpu_now() - t) / ONES * 1e6, "us", "<=5", "P(alive), purchases, DERT");
+    }
+    free(rows);
+}
+
+/* What a second thread is worth: the same values, by the clock. */
+static void bench_threads(const struct pv_fit *bg, const struct pv_fit *gg,
+                          const struct pv_customer *rows, size_t n)
+{
+    double took[2];
+    struct pv_value *values = malloc(n * sizeof *values);
+    need(values, "memory");
+    for (int threads = 1; threads <= 2; threads++) {
+        struct pv_valuer_options vo = {.unit_days = 7.0,
+                                       .money_scale = 100.0,
+                                       .horizon = 52.0,
+                                       .discount = 0.15,
+                                       .seed = 1,
+                                       .threads = threads};
+        struct pv_valuer *valuer;
+        double t = wall_now();
+        need(pv_valuer_new(bg, gg, &vo, rows, n, &valuer) == 0, "valuer");
+        need(pv_value_customers(valuer, rows, n, values) == 0, "values");
+        took[threads - 1] = wall_now() - t;
+        pv_valuer_free(valuer);
+    }
+    free(values);
+    row("values_two_threads", took[0] / took[1], "times", ">=1.7",
+        "one thread; both need a processor of their own");
 }
 
 static void bench_models(size_t n, int32_t acquisition, int32_t days, const char *name,
@@ -181,9 +328,8 @@ static void bench_models(size_t n, int32_t acquisition, int32_t days, const char
     snprintf(label, sizeof label, "bg_nbd_fit_%s", name);
     row(label, t2 - t0, "s", fit_target, baseline);
     snprintf(label, sizeof label, "gamma_gamma_fit_%s", name);
-    row(label, t3 - t2, "s", "-", pv_verdict_code(gg.verdict));
-    if (acquisition < days) /* once is enough */
-        bench_each_model(rows, n, cells, name);
+    row(label, t3 - t2, "s", "<=0.3", pv_verdict_code(gg.verdict));
+    bench_each_model(rows, n, cells, t1 - t0, name, acquisition == days);
     struct pv_valuer_options vo = {.unit_days = 7.0,
                                    .money_scale = 100.0,
                                    .horizon = 52.0,
@@ -207,29 +353,13 @@ static void bench_models(size_t n, int32_t acquisition, int32_t days, const char
     row(label, t6 - t4, "s", "<=3", baseline);
     free(values);
     pv_valuer_free(valuer);
+    if (acquisition < days)
+        bench_threads(&bg, &gg, rows, n);
     pv_cells_free(cells);
     free(rows);
 }
 
 /* ---- Covariates, hierarchical Bayes ---------------------------------------------------------- */
-
-/* One Pareto/NBD customer with the parameters of the CDNOW sample, in days; rates times `faster`.
- */
-static struct pv_customer pareto_customer(struct pv_rng *rng, int32_t T, double faster)
-{
-    const double theta[] = {0.5533, 10.578, 0.6062, 11.669};
-    double lambda = faster * pv_rng_gamma(rng, theta[0]) / theta[1];
-    double mu = pv_rng_gamma(rng, theta[2]) / theta[3];
-    double end = fmin(T, 7.0 * pv_rng_exponential(rng) / mu), t = 0.0;
-    struct pv_customer c = {.T = T};
-    for (;;) {
-        t += 7.0 * pv_rng_exponential(rng) / lambda;
-        if (!(t < end))
-            return c;
-        c.x++;
-        c.t_x = (int32_t)lround(t);
-    }
-}
 
 /* Two covariates on purchases (0.4, -0.2) and leaving (0): 0 or 1, and either ages of whole years,
  * which many share, or a value of one's own. */
@@ -268,36 +398,6 @@ static void bench_covariates(size_t n, bool own)
     }
     free(rows);
     free(z);
-}
-
-/* The public CDNOW sample where it lies beside the project; else as many simulated customers. */
-static struct pv_customer *cdnow_or_like(size_t n, bool *ret_real)
-{
-    static const char *const places[] = {"../shared", "../../shared", "../../../shared"};
-    struct pv_customer *rows = calloc(n, sizeof *rows);
-    char path[4096], line[256];
-    size_t got = 0;
-    need(rows != NULL, "memory");
-    for (size_t i = 0; i < sizeof places / sizeof places[0] && got == 0; i++) {
-        snprintf(path, sizeof path, "%s/data/cdnow_sample_summary_exact.csv", places[i]);
-        FILE *f = fopen(path, "r");
-        while (f && got < n && fgets(line, sizeof line, f)) {
-            int x;
-            double t_x, T;
-            if (sscanf(line, "%*[^,],%d,%lf,%lf", &x, &t_x, &T) == 3)
-                rows[got++] = (struct pv_customer){
-                    .x = x, .t_x = (int32_t)lround(7.0 * t_x), .T = (int32_t)lround(7.0 * T)};
-        }
-        if (f)
-            fclose(f);
-    }
-    *ret_real = got == n;
-    for (size_t i = 0; i < n && got < n; i++) {
-        struct pv_rng rng;
-        pv_rng_start(&rng, 4, i);
-        rows[i] = pareto_customer(&rng, 272 - (int32_t)(pv_rng_uniform(&rng) * 84), 1.0);
-    }
-    return rows;
 }
 
 static void bench_bayes(void)
@@ -451,6 +551,7 @@ int main(int argc, char **argv)
             dir = argv[i + 1];
     }
     printf("%-34s %10s %-6s %-10s %s\n", "name", "value", "unit", "target", "baseline");
+    bench_small();
     bench_bayes();
     bench_covariates(customers, false);
     bench_covariates(customers, true);

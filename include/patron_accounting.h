@@ -97,6 +97,56 @@ struct pv_referred {
 PV_API PV_WARN_UNUSED int pv_referral_value(const struct pv_referred *referred, size_t n,
                                             double rate, double *ret_value);
 
+/* ---- Other ways to split a value -------------------------------------------------------------- */
+
+/* After Reichheld, The Loyalty Effect (1996): what grows with the length of a relation. The costs
+ * and losses are >= 0 and are taken off. */
+struct pv_lifecycle {
+    int64_t base, growth, saving, referral, premium;
+    int64_t acquisition, concession, bad_word;
+    int64_t profit; /* base + growth + saving + referral + premium - the three others */
+};
+/*
+ * From the sources of a margin: base = first + repeat, growth = cross, saving; what is paid above
+ * the price of a new customer is premium, below it concession. profit = the margin of `source` +
+ * referral - acquisition - bad_word, exactly. PV_ERR_ARGUMENT: acquisition or bad_word < 0.
+ */
+PV_API PV_WARN_UNUSED int pv_lifecycle_profit(const int64_t source[PV_SOURCES], int64_t referral,
+                                              int64_t acquisition, int64_t bad_word,
+                                              struct pv_lifecycle *ret_profit);
+
+/* A customer's value by what is got from them: own purchases (CPV), whom they bring (PPV), what
+ * their data saved or earned (CIV), their ideas (CKV), trade with others (CTV). */
+struct pv_engagement {
+    int64_t purchases, referral, information, knowledge, trade;
+};
+PV_API PV_WARN_UNUSED int pv_engagement_value(const struct pv_engagement *value,
+                                              int64_t *ret_total);
+
+/* ---- What was, and what is to come ------------------------------------------------------------ */
+
+struct pv_lifetime_value {
+    int64_t realised, residual, lifetime; /* lifetime = realised + residual, to the cent */
+};
+/*
+ * Courtheoux: realised = net cash up to day `now`, carried to it by (1 + rate)^years (rate 0: as it
+ * was booked); residual = the expectation of what comes after, major units, rounded to cents. Days
+ * ascend and none is after `now`: PV_ERR_ARGUMENT. Sums over customers are sums of these cents.
+ */
+PV_API PV_WARN_UNUSED int pv_lifetime_split(const int64_t *cash, const int32_t *day, size_t n,
+                                            int32_t now, double rate, double residual,
+                                            double money_scale,
+                                            struct pv_lifetime_value *ret_value);
+
+/* What winning one customer costs, what keeping one costs, and how many times as much. From the
+ * company's own books of a period; PV_ERR_EMPTY, and no ratio, when nobody was won or kept or
+ * keeping cost nothing. */
+struct pv_win_keep {
+    double win, keep, ratio; /* minor units a customer */
+};
+PV_API PV_WARN_UNUSED int pv_win_to_keep(int64_t spent_winning, uint64_t won, int64_t spent_keeping,
+                                         uint64_t kept, struct pv_win_keep *ret_costs);
+
 /* ---- The whole, and why it changed ----------------------------------------------------------- */
 
 #define PV_NO_VALUE INT64_MIN /* not a customer at that date */

@@ -274,9 +274,67 @@ static void elasticities_come_back(void **state)
     assert_int_equal(pv_price_elasticity(q, p, s, N, SEGMENTS, e, &all), PV_ERR_ARGUMENT);
 }
 
+static void the_lifecycle_is_the_margin(void **state)
+{
+    (void)state;
+    const int64_t dear[PV_SOURCES] = {70000, 30000, 12000, 4000, 0, -2500};
+    struct pv_lifecycle l;
+    assert_int_equal(pv_lifecycle_profit(dear, 9000, 20000, 500, &l), 0);
+    assert_int_equal(l.base, 100000);
+    assert_int_equal(l.growth, 12000);
+    assert_int_equal(l.premium, 0);
+    assert_int_equal(l.concession, 2500);
+    assert_int_equal(l.profit, 113500 + 9000 - 20000 - 500);
+    const int64_t loyal[PV_SOURCES] = {10, 0, 0, 0, 7, 3};
+    assert_int_equal(pv_lifecycle_profit(loyal, 0, 0, 0, &l), 0);
+    assert_int_equal(l.premium, 3);
+    assert_int_equal(l.referral, 7);
+    assert_int_equal(l.profit, 20);
+    assert_int_equal(pv_lifecycle_profit(loyal, 0, -1, 0, &l), PV_ERR_ARGUMENT);
+    const int64_t much[PV_SOURCES] = {INT64_MAX, 1, 0, 0, 0, 0};
+    assert_int_equal(pv_lifecycle_profit(much, 0, 0, 0, &l), PV_ERR_OVERFLOW);
+    assert_int_equal(l.profit, 20); /* untouched */
+    int64_t total = 0;
+    const struct pv_engagement e = {100, 20, 3, -4, 5};
+    assert_int_equal(pv_engagement_value(&e, &total), 0);
+    assert_int_equal(total, 124);
+    const struct pv_engagement most = {INT64_MAX, 1, 0, 0, 0};
+    assert_int_equal(pv_engagement_value(&most, &total), PV_ERR_OVERFLOW);
+}
+
+/* 100.00 two years ago and 50.00 one year ago at 10 %: 121.00 + 55.00. */
+static void what_was_and_what_comes(void **state)
+{
+    (void)state;
+    const int64_t cash[] = {10000, 5000, -1};
+    const int32_t day[] = {0, 365, 731}; /* years of 365.25 days: 2.00137, 1.00205 and 0 */
+    struct pv_lifetime_value v;
+    double want = 10000 * pow(1.1, 731 / 365.25) + 5000 * pow(1.1, 366 / 365.25) - 1;
+    assert_int_equal(pv_lifetime_split(cash, day, 3, 731, 0.1, 20.01, 100.0, &v), 0);
+    assert_int_equal(v.realised, llround(want));
+    assert_int_equal(v.residual, 2001);
+    assert_int_equal(v.lifetime, v.realised + v.residual);
+    assert_int_equal(pv_lifetime_split(cash, day, 3, 731, 0.0, 0.0, 100.0, &v), 0);
+    assert_int_equal(v.lifetime, 14999);
+    const int64_t large[] = {INT64_C(9007199254740993)}; /* no double */
+    assert_int_equal(pv_lifetime_split(large, day, 1, 731, 0.0, 0.0, 100.0, &v), 0);
+    assert_int_equal(v.realised, large[0]);
+    assert_int_equal(pv_lifetime_split(cash, day, 3, 730, 0.1, 0.0, 100.0, &v), PV_ERR_ARGUMENT);
+    assert_int_equal(pv_lifetime_split(cash, day, 3, 731, NAN, 0.0, 100.0, &v), PV_ERR_ARGUMENT);
+    assert_int_equal(pv_lifetime_split(cash, day, 3, 731, 0.1, 1e30, 100.0, &v), PV_ERR_OVERFLOW);
+    struct pv_win_keep k;
+    assert_int_equal(pv_win_to_keep(600000, 20, 120000, 24, &k), 0);
+    assert_true(k.win == 30000 && k.keep == 5000 && k.ratio == 6);
+    assert_int_equal(pv_win_to_keep(600000, 0, 120000, 24, &k), PV_ERR_EMPTY);
+    assert_int_equal(pv_win_to_keep(600000, 20, 0, 24, &k), PV_ERR_EMPTY);
+    assert_int_equal(pv_win_to_keep(-1, 20, 1, 24, &k), PV_ERR_ARGUMENT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_lifecycle_is_the_margin),
+        cmocka_unit_test(what_was_and_what_comes),
         cmocka_unit_test(pools_are_spread_to_the_cent),
         cmocka_unit_test(profit_by_activity),
         cmocka_unit_test(sources_add_up),
