@@ -97,7 +97,8 @@ struct pv_referred {
 PV_API PV_WARN_UNUSED int pv_referral_value(const struct pv_referred *referred, size_t n,
                                             double rate, double *ret_value);
 
-/* ---- Other ways to split a value -------------------------------------------------------------- */
+/* ---- Other ways to split a value --------------------------------------------------------------
+ */
 
 /* After Reichheld, The Loyalty Effect (1996): what grows with the length of a relation. The costs
  * and losses are >= 0 and are taken off. */
@@ -123,7 +124,8 @@ struct pv_engagement {
 PV_API PV_WARN_UNUSED int pv_engagement_value(const struct pv_engagement *value,
                                               int64_t *ret_total);
 
-/* ---- What was, and what is to come ------------------------------------------------------------ */
+/* ---- What was, and what is to come ------------------------------------------------------------
+ */
 
 struct pv_lifetime_value {
     int64_t realised, residual, lifetime; /* lifetime = realised + residual, to the cent */

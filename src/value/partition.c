@@ -35,8 +35,8 @@ int pv_lifecycle_profit(const int64_t source[PV_SOURCES], int64_t referral, int6
         l.premium = price;
     else
         l.concession = -price;
-    const int64_t parts[] = {l.base,       l.growth,       l.saving,      l.referral,
-                             l.premium,    -l.acquisition, -l.concession, -l.bad_word};
+    const int64_t parts[] = {l.base,    l.growth,       l.saving,      l.referral,
+                             l.premium, -l.acquisition, -l.concession, -l.bad_word};
     int rc = sum_of(parts, sizeof parts / sizeof *parts, &l.profit);
     if (rc == 0)
         *ret_profit = l;
