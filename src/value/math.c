@@ -53,8 +53,8 @@ void pv_math_rising(double x, double n, double *ret)
         return;
     }
     double product = 1.0;
-    for (double i = 0.0; i < n; i += 1.0) {
-        double v = x + i, inv = 1.0 / v;
+    for (int64_t i = 0, times = (int64_t)n; i < times; i++) {
+        double v = x + (double)i, inv = 1.0 / v;
         if (!(product > 1e-150 && product < 1e150)) {
             ret[0] += log(product);
             product = 1.0;
