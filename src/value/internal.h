@@ -210,6 +210,9 @@ const struct pv_model *pv_buying_find(const char *name);
 int pv_fit_from(const struct pv_model *model, const struct pv_cells *cells,
                 const struct pv_fit_options *options, const double *start, struct pv_fit *ret_fit,
                 bool *ret_found);
+/* What a fit to these cells looks at; data->room is the caller's to free. */
+int pv_fit_data_of(const struct pv_model *model, const struct pv_cells *cells, double unit_days,
+                   struct pv_fit_data *ret_data);
 /* A fit of this model without numbers (NaN parameters) and with a verdict. */
 void pv_fit_blank(const struct pv_model *model, enum pv_verdict verdict, struct pv_fit *ret_fit);
 

@@ -305,6 +305,20 @@ double pv_fit_gaps(const struct pv_model *model, const struct pv_fit_options *op
            (double)options->gaps->count * pv_math_lgamma(model->regular);
 }
 
+int pv_fit_data_of(const struct pv_model *m, const struct pv_cells *cells, double unit_days,
+                   struct pv_fit_data *ret_data)
+{
+    struct pv_fit_data d = {.stride = 1, .unit_days = m->kind == PV_KIND_BUYING ? unit_days : 1.0};
+    d.cell = pv_cells_data(cells, &d.cells);
+    for (size_t i = 0; i < d.cells; i++)
+        d.max_day = d.cell[i].T > d.max_day ? d.cell[i].T : d.max_day;
+    d.room = malloc(((m->room ? m->room(m, &d) : 0) + 1) * sizeof *d.room);
+    if (!d.room)
+        return PV_ERR_NO_MEMORY;
+    *ret_data = d;
+    return 0;
+}
+
 static int fit_cells(const struct pv_model *model, const struct pv_cells *cells,
                      const struct pv_fit_options *options, const double *known,
                      struct pv_fit *ret_fit)

@@ -76,22 +76,6 @@ static double side(struct profile *p, const double *theta, double step, double l
     return in;
 }
 
-/* The data of a fit, as pv_fit_model makes them; room is the caller's. */
-static int watch(const struct pv_model *m, const struct pv_fit *fit, const struct pv_cells *cells,
-                 struct pv_fit_data *ret)
-{
-    struct pv_fit_data d = {.stride = 1,
-                            .unit_days = m->kind == PV_KIND_BUYING ? fit->unit_days : 1.0};
-    d.cell = pv_cells_data(cells, &d.cells);
-    for (size_t i = 0; i < d.cells; i++)
-        d.max_day = d.cell[i].T > d.max_day ? d.cell[i].T : d.max_day;
-    d.room = malloc(((m->room ? m->room(m, &d) : 0) + 1) * sizeof *d.room);
-    if (!d.room)
-        return PV_ERR_NO_MEMORY;
-    *ret = d;
-    return 0;
-}
-
 int pv_profile_interval(const struct pv_fit *fit, const struct pv_cells *cells, int index,
                         double level, struct pv_range *ret_range)
 {
@@ -103,7 +87,7 @@ int pv_profile_interval(const struct pv_fit *fit, const struct pv_cells *cells, 
             return PV_ERR_ARGUMENT;
     struct profile p = {.held = *m, .index = index};
     p.held.simpler = NULL; /* go on along ridges */
-    int rc = watch(m, fit, cells, &p.data);
+    int rc = pv_fit_data_of(m, cells, fit->unit_days, &p.data);
     if (rc)
         return rc;
     /* Not fit->loglik: that of regular buyers holds the gaps, too. */
@@ -230,7 +214,7 @@ int pv_profile_mean_interval(const struct pv_fit *fit, const struct pv_cells *ce
         return PV_ERR_ARGUMENT;
     struct pv_range wald;
     int rc = pv_mean_interval(fit, x, t_x, T, t, level, NULL, &wald);
-    rc = rc ? rc : watch(m, fit, cells, &s.data);
+    rc = rc ? rc : pv_fit_data_of(m, cells, fit->unit_days, &s.data);
     if (rc)
         return rc;
     double z = pv_stats_normal_quantile(0.5 * (1.0 + level)), low = NAN, high = NAN;

@@ -95,13 +95,10 @@ static bool whiten(const struct pv_fit *from, const struct pv_fit *to, struct wh
 static int loglik_at(const struct pv_model *m, const struct pv_cells *cells, double unit_days,
                      const double *theta, double *ret_loglik)
 {
-    struct pv_fit_data d = {.stride = 1, .unit_days = m->kind == PV_KIND_BUYING ? unit_days : 1.0};
-    d.cell = pv_cells_data(cells, &d.cells);
-    for (size_t i = 0; i < d.cells; i++)
-        d.max_day = d.cell[i].T > d.max_day ? d.cell[i].T : d.max_day;
-    d.room = malloc(((m->room ? m->room(m, &d) : 0) + 1) * sizeof *d.room);
-    if (!d.room)
-        return PV_ERR_NO_MEMORY;
+    struct pv_fit_data d;
+    int rc = pv_fit_data_of(m, cells, unit_days, &d);
+    if (rc)
+        return rc;
     *ret_loglik = m->eval(m, &d, theta, NULL, NULL);
     free(d.room);
     return 0;

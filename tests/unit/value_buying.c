@@ -2,6 +2,8 @@
  * quantities, derivatives, recovery of known parameters, calibration of intervals. */
 #include "value_test.h"
 
+#include "population.h"
+
 #include "valuer.h"
 
 struct world {
@@ -259,22 +261,6 @@ static void slopes_are_differences(void **state)
 
 /* ---- Simulated worlds ------------------------------------------------------------------------ */
 
-/* Time of the next purchase of a future, or of none: INFINITY. */
-static double next_purchase(struct pv_future *f, double t, struct pv_rng *rng)
-{
-    if (f->regular > 1) {
-        if (!(f->purchases-- > 0.0))
-            return INFINITY;
-        t += pv_rng_gamma(rng, f->regular - f->phase) / f->rate;
-        f->phase = 0.0;
-        return t;
-    }
-    if (t >= f->life)
-        return INFINITY;
-    t += pv_rng_exponential(rng) / f->rate;
-    return t < f->life ? t : f->last ? f->life : INFINITY;
-}
-
 /* A customer of the model, by its own account of a future from the first purchase on. */
 static struct pv_customer live(const struct pv_model *m, const double *p, struct pv_rng *rng,
                                int32_t T, int32_t holdout, struct pv_gaps *gaps)
@@ -286,7 +272,7 @@ static struct pv_customer live(const struct pv_model *m, const double *p, struct
     if (pv_rng_uniform(rng) >= m->buying->p_alive(m, p, 0.0, 0.0, 0.0, NULL))
         return c;
     m->buying->draw(m, p, 0.0, 0.0, rng, &f);
-    while (isfinite(t = next_purchase(&f, t, rng))) {
+    while (isfinite(t = pv_population_next(&f, t, rng))) {
         int32_t day = (int32_t)fmin(ceil(7.0 * t), 1e8);
         if (day > T + holdout)
             break;
@@ -512,7 +498,7 @@ static void tracking_expects_what_happens(void **state)
             bool alive =
                 pv_rng_uniform(&rng) < m->buying->p_alive(m, worlds[w].param, 0, 0, 0, NULL);
             m->buying->draw(m, worlds[w].param, 0, 0, &rng, &f);
-            while (alive && (t = next_purchase(&f, t, &rng)) <= 90.0)
+            while (alive && (t = pv_population_next(&f, t, &rng)) <= 90.0)
                 assert_int_equal(pv_builder_add(b, i, first + (int32_t)ceil(7.0 * t), 100), 0);
         }
         assert_int_equal(pv_builder_finish(b, 0, &h, NULL), 0);
