@@ -234,6 +234,17 @@ int api_bad_param(struct api_call *c, const char *name)
     return err_set(&c->err, ERR_BAD_PARAMETER, "%s", name);
 }
 
+int api_job_started(struct api_call *c, int rc, int64_t job, struct jw *w)
+{
+    if (rc)
+        return rc;
+    c->status = 202;
+    jw_obj(w);
+    jw_kid(w, "job_id", job);
+    jw_obj_end(w);
+    return 0;
+}
+
 int api_param_i64(struct api_call *c, const char *name, int64_t absent, int64_t min, int64_t max,
                   int64_t *ret_value)
 {

@@ -95,6 +95,8 @@ struct filter_env api_filter_env(const struct api_call *c);
 int api_param_i64(struct api_call *c, const char *name, int64_t absent, int64_t min, int64_t max,
                   int64_t *ret_value) must_check;
 int api_bad_param(struct api_call *c, const char *name);
+/* 202 and the number of the job; an error `rc` is passed on. */
+int api_job_started(struct api_call *c, int rc, int64_t job, struct jw *w) must_check;
 /* A member of the body: ERR_VALIDATION with pointer when it has another type. */
 int api_body_str(struct api_call *c, const char *name, bool required,
                  struct str *ret_value) must_check;

@@ -154,13 +154,7 @@ static int start(struct api_call *c, struct write *wr, struct jw *w)
     int rc = demo_submit(wr->c, c->t, n ? json_integer_value(n) : DEMO_CUSTOMERS,
                          seed ? (uint64_t)json_integer_value(seed) : 1, today, c->who->user_id,
                          &job, &c->err);
-    if (rc)
-        return rc;
-    c->status = 202;
-    jw_obj(w);
-    jw_kid(w, "job_id", job);
-    jw_obj_end(w);
-    return 0;
+    return api_job_started(c, rc, job, w);
 }
 
 const struct endpoint demo_endpoints[] = {

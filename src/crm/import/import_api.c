@@ -82,24 +82,13 @@ static int patch(struct api_call *c, struct write *wr, struct jw *w)
     return rc ? rc : import_show(wr->c, c->t, c->id, c->a, w, &c->err);
 }
 
-static int answer_job(struct api_call *c, int rc, int64_t job, struct jw *w)
-{
-    if (rc)
-        return rc;
-    c->status = 202;
-    jw_obj(w);
-    jw_kid(w, "job_id", job);
-    jw_obj_end(w);
-    return 0;
-}
-
 static int check(struct api_call *c, struct write *wr, struct jw *w)
 {
     int64_t job = 0;
     int rc = may_see(c, wr->c);
     if (rc == 0)
         rc = import_start(wr->c, c->t, c->id, IMPORT_CHECK, c->who->user_id, c->a, &job, &c->err);
-    return answer_job(c, rc, job, w);
+    return api_job_started(c, rc, job, w);
 }
 
 static int run(struct api_call *c, struct write *wr, struct jw *w)
@@ -108,7 +97,7 @@ static int run(struct api_call *c, struct write *wr, struct jw *w)
     int rc = may_see(c, wr->c);
     if (rc == 0)
         rc = import_start(wr->c, c->t, c->id, IMPORT_RUN, c->who->user_id, c->a, &job, &c->err);
-    return answer_job(c, rc, job, w);
+    return api_job_started(c, rc, job, w);
 }
 
 static int undo(struct api_call *c, struct write *wr, struct jw *w)
@@ -117,7 +106,7 @@ static int undo(struct api_call *c, struct write *wr, struct jw *w)
     int rc = may_see(c, wr->c);
     if (rc == 0)
         rc = import_start_undo(wr->c, c->t, c->id, c->who->user_id, c->a, &job, &c->err);
-    return answer_job(c, rc, job, w);
+    return api_job_started(c, rc, job, w);
 }
 
 /* --- preview and rejected rows: the file read again ---------------------------------------- */

@@ -53,11 +53,7 @@ static int refresh(struct api_call *c, struct write *wr, struct jw *w)
     struct str params = text ? arena_str(c->a, str_of(text)) : STR("{}");
     free(text);
     rc = job_submit(wr->c, c->t, "value", STR(""), params, c->who->user_id, &job, &c->err);
-    c->status = 202;
-    jw_obj(w);
-    jw_kid(w, "job_id", job);
-    jw_obj_end(w);
-    return rc;
+    return api_job_started(c, rc, job, w);
 }
 
 static int no_value_yet(struct api_call *c, struct db_conn *conn)
