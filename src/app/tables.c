@@ -3,6 +3,7 @@
 #include "crm/customers/customers.h"
 #include "crm/demo/demo.h"
 #include "crm/import/import.h"
+#include "core/upgrade/upgrade.h"
 #include "crm/insight/insight.h"
 
 const struct record_hook *const app_hooks[] = {identity_hooks, customers_hooks, NULL};
@@ -13,4 +14,5 @@ const struct endpoint *const app_endpoints[] = {
     insight_endpoints,     api_record_endpoints, NULL,
 };
 
-const struct job_kind *const app_jobs[] = {demo_jobs, import_jobs, insight_jobs, NULL};
+const struct job_kind *const app_jobs[] = {demo_jobs, import_jobs, insight_jobs, upgrade_jobs,
+                                           NULL};

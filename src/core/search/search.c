@@ -1,4 +1,7 @@
 #include "core/search/search.h"
+
+#include "core/search/match.h"
+#include "core/search/pinyin.h"
 #include "core/search/tokens.h"
 
 #include <stdlib.h>
@@ -130,13 +133,29 @@ int search_drop(struct db_conn *c, int64_t id, struct arena *a, struct err *e)
     return rc || !old.p ? rc : forget(c, id, old, e);
 }
 
+/* Names are also found by how they are read; what has no Chinese in it is not folded for that. */
+static void put_readings(struct str name, struct buf *tokens)
+{
+    size_t i = 0;
+    while (i < name.n && (unsigned char)name.p[i] < 0xe3)
+        i++;
+    if (i == name.n)
+        return;
+    struct buf folded = BUF_INIT(4096);
+    tokens_fold(name, &folded);
+    pinyin_tokens(buf_str(&folded), tokens);
+    buf_free(&folded);
+}
+
 static struct str document_of(const struct entity *en, const struct value *v, struct arena *a)
 {
     struct buf tokens = BUF_INIT(MAX_DOC);
     buf_printf(&tokens, "x%s ", en->name);
     put_scope_tokens(en, v, &tokens);
-    for (size_t i = 0; i < en->nsearch_title; i++)
+    for (size_t i = 0; i < en->nsearch_title; i++) {
         tokens_of(v[en->search_title[i]].s, &tokens);
+        put_readings(v[en->search_title[i]].s, &tokens);
+    }
     for (size_t i = 0; i < en->nsearch_body; i++)
         tokens_of(v[en->search_body[i]].s, &tokens);
     struct str text = arena_str(a, buf_str(&tokens));
@@ -154,14 +173,14 @@ static struct str title_for(const struct entity *en, const struct value *v)
     return title;
 }
 
-int search_put(struct db_conn *c, const struct entity *en, const struct value *v, struct arena *a,
-               struct err *e)
+static int put(struct db_conn *c, const struct entity *en, const struct value *v, bool is_new,
+               struct arena *a, struct err *e)
 {
     if (!is_searched(en))
         return 0;
     int64_t id = v[FIELD_ID].i, at = v[FIELD_UPDATED_AT].i;
     struct str tokens = document_of(en, v, a), title = title_for(en, v), old = STR_NULL;
-    int rc = v[FIELD_VERSION].i > 1 ? stored_tokens(c, id, a, &old, e) : 0;
+    int rc = is_new ? 0 : stored_tokens(c, id, a, &old, e);
     if (rc)
         return rc;
     /* Owner and department are among the tokens. */
@@ -181,98 +200,62 @@ int search_put(struct db_conn *c, const struct entity *en, const struct value *v
     return rc ? rc : fts_note(c, '+', id, tokens, e);
 }
 
+int search_put(struct db_conn *c, const struct entity *en, const struct value *v, struct arena *a,
+               struct err *e)
+{
+    return put(c, en, v, v[FIELD_VERSION].i == 1, a, e);
+}
+
+int search_renew(struct db_conn *c, const struct entity *en, const struct value *v, struct arena *a,
+                 struct err *e)
+{
+    return put(c, en, v, false, a, e);
+}
+
 /* --- query --------------------------------------------------------------------------------------
  */
+
+/* Lower is better. What is no match but to the index comes last. */
+enum rank { SAME, BEGINS, INSIDE, READ_BEGINS, READ_INSIDE, ELSEWHERE };
 
 struct candidate {
     int64_t id, at;
     struct str entity, title;
-    int rank;
+    enum rank rank;
+    size_t from, to; /* the characters of the title that match; from == to: none */
 };
 
 static int by_rank(const void *x, const void *y)
 {
     const struct candidate *a = x, *b = y;
     if (a->rank != b->rank)
-        return a->rank - b->rank;
+        return a->rank < b->rank ? -1 : 1;
     return a->at < b->at ? 1 : a->at > b->at ? -1 : 0;
 }
 
-static int rank_of(struct str title, struct str folded_query)
+static size_t count_chars(struct str text)
 {
-    struct buf folded = BUF_INIT(4096);
-    tokens_fold(title, &folded);
-    struct str t = buf_str(&folded);
-    int rank = 3;
-    if (str_eq(t, folded_query))
-        rank = 0;
-    else if (str_starts(t, folded_query))
-        rank = 1;
-    else if (t.n && folded_query.n && memmem(t.p, t.n, folded_query.p, folded_query.n))
-        rank = 2;
-    buf_free(&folded);
-    return rank;
+    return str_utf8_len(text);
 }
 
-/* The expression for the index: the query's tokens, the last as a prefix, and who may see. A lone
-   Chinese character is only ever a prefix of a pair. Both dialects differ in syntax alone. */
-static struct str match_text(const struct actor *who, const struct registry *r, bool sqlite,
-                             struct str query, const struct entity *only, struct arena *a)
+static void rank(struct candidate *cand, struct str query)
 {
-    struct buf tokens = BUF_INIT(8192), out = BUF_INIT(16384);
-    const char *and = sqlite ? " AND " : " & ", * or = sqlite ? " OR " : " | ";
-    tokens_of(query, &tokens);
-    struct str rest = str_trim(buf_str(&tokens)), token;
-    struct str last = STR_NULL;
-    size_t n = 0;
-    while (rest.n && n < 12 && str_split(&rest, ' ', &token)) {
-        /* The pairs already cover a run's last character unless it is all there is. */
-        bool lone = token.n <= 4 && (unsigned char)token.p[0] >= 0xe0 && str_utf8_len(token) == 1;
-        if (lone && n && (unsigned char)last.p[0] >= 0xe0)
-            continue;
-        if (n++)
-            buf_add_cstr(&out, and);
-        bool prefix = rest.n == 0 || lone;
-        buf_printf(&out, sqlite ? "\"" STR_FMT "\"%s" : "'" STR_FMT "'%s", STR_ARG(token),
-                   prefix ? (sqlite ? "*" : ":*") : "");
-        last = token;
+    struct buf folded = BUF_INIT(4096);
+    tokens_fold(cand->title, &folded);
+    struct str t = buf_str(&folded);
+    const char *at = t.n && query.n ? memmem(t.p, t.n, query.p, query.n) : NULL;
+    cand->rank = ELSEWHERE;
+    if (at) {
+        cand->rank = at > t.p ? INSIDE : t.n > query.n ? BEGINS : SAME;
+        cand->from = count_chars(str_from(t.p, (size_t)(at - t.p)));
+        cand->to = cand->from + count_chars(query);
+    } else if (pinyin_find(t, query, &cand->from, &cand->to)) {
+        cand->rank = cand->from ? READ_INSIDE : READ_BEGINS;
     }
-    buf_free(&tokens);
-    if (n == 0) {
-        buf_free(&out);
-        return STR_NULL;
-    }
-    buf_printf(&out, "%s(", and);
-    size_t entities = 0;
-    for (int i = 0; i < ENTITY_COUNT; i++) {
-        const struct entity *en = &r->entities[i];
-        struct access_branch b[ACCESS_MAX_BRANCHES];
-        bool in_list;
-        if (!is_searched(en) || (only && only != en))
-            continue;
-        size_t nb = access_branches(who, en, ACCESS_READ, b, &in_list);
-        if (nb == 0)
-            continue;
-        buf_printf(&out, "%s(x%s", entities++ ? or : "", en->name);
-        for (size_t k = 0; k < nb && b[k].kind != BRANCH_ALL; k++)
-            buf_printf(&out, "%s%c%lld%s",
-                       k        ? or
-                       : sqlite ? " AND ("
-                                : " & (",
-                       b[k].kind == BRANCH_OWNER ? 'o' : 'd', (long long)b[k].id,
-                       k + 1 == nb ? ")" : "");
-        for (size_t k = 0; in_list && k < who->nbelow; k++)
-            buf_printf(&out, "%sd%lld%s",
-                       k        ? or
-                       : sqlite ? " AND ("
-                                : " & (",
-                       (long long)who->below[k], k + 1 == who->nbelow ? ")" : "");
-        buf_add_char(&out, ')');
-    }
-    buf_add_char(&out, ')');
-    struct str text = entities ? arena_str(a, buf_str(&out)) : STR_NULL;
-    buf_free(&out);
-    return text;
+    /* Folding may make one character of two: then the places are those of another text. */
+    if (cand->rank == ELSEWHERE || count_chars(t) != count_chars(cand->title))
+        cand->from = cand->to = 0;
+    buf_free(&folded);
 }
 
 static int collect(struct db_conn *c, const char *sql, const struct db_value *args, size_t nargs,
@@ -287,7 +270,7 @@ static int collect(struct db_conn *c, const char *sql, const struct db_value *ar
                                    .entity = arena_str(a, db_str(rows, 1)),
                                    .title = arena_str(a, db_str(rows, 2)),
                                    .at = db_i64(rows, 3)};
-        cand->rank = rank_of(cand->title, folded);
+        rank(cand, folded);
         rc = 0;
     }
     db_rows_done(rows);
@@ -320,14 +303,30 @@ static int collect_prefixes(struct db_conn *c, const struct tenant *t, const str
     return rc;
 }
 
+static int ask_index(struct db_conn *c, const struct tenant *t, const struct actor *who,
+                     enum match_kind kind, const struct entity *only, struct str folded,
+                     struct arena *a, struct candidate *list, size_t *n, struct err *e)
+{
+    enum db_kind db = db_kind(db_of(c));
+    struct str match = match_text(who, t->registry, db, folded, kind, only, a);
+    if (!match.n)
+        return 0;
+    return collect(c,
+                   db == DB_SQLITE
+                       ? "SELECT d.id, d.entity, d.title, d.at FROM search_doc_fts f JOIN "
+                         "search_doc d ON d.id = f.rowid WHERE f.search_doc_fts MATCH $1 ORDER BY "
+                         "f.rowid DESC LIMIT 1000"
+                       : "SELECT id, entity, title, at FROM search_doc WHERE tokens_ts @@ "
+                         "to_tsquery('simple', $1) LIMIT 1000",
+                   DB_ARGS(DB_STR(match)), folded, a, list, n, e);
+}
+
 int search_query(struct db_conn *c, const struct tenant *t, const struct actor *who,
                  struct str query, const struct entity *entity, unsigned limit, struct arena *a,
                  struct jw *w, struct err *e)
 {
-    bool sqlite = db_kind(db_of(c)) == DB_SQLITE;
     struct candidate *list = arena_array(a, struct candidate, CANDIDATES);
     size_t n = 0;
-    int rc = 0;
     struct buf fold = BUF_INIT(4096);
     query = str_trim(query);
     if (query.n > 200)
@@ -335,17 +334,11 @@ int search_query(struct db_conn *c, const struct tenant *t, const struct actor *
     tokens_fold(query, &fold);
     struct str folded = arena_str(a, buf_str(&fold));
     buf_free(&fold);
-    struct str match = match_text(who, t->registry, sqlite, query, entity, a);
-    if (match.n)
-        rc = collect(c,
-                     sqlite ? "SELECT d.id, d.entity, d.title, d.at FROM search_doc_fts f "
-                              "JOIN search_doc d ON d.id = f.rowid WHERE f.search_doc_fts MATCH $1 "
-                              "ORDER BY f.rowid DESC LIMIT 1000"
-                            : "SELECT id, entity, title, at FROM search_doc WHERE tokens_ts @@ "
-                              "to_tsquery('simple', $1) LIMIT 1000",
-                     DB_ARGS(DB_STR(match)), folded, a, list, &n, e);
+    int rc = ask_index(c, t, who, MATCH_EXACT, entity, folded, a, list, &n, e);
     if (rc == 0 && query.n)
         rc = collect_prefixes(c, t, who, query, entity, folded, a, list, &n, e);
+    if (rc == 0 && n == 0)
+        rc = ask_index(c, t, who, MATCH_LOOSE, entity, folded, a, list, &n, e);
     if (rc)
         return rc;
     qsort(list, n, sizeof *list, by_rank);
@@ -359,6 +352,13 @@ int search_query(struct db_conn *c, const struct tenant *t, const struct actor *
         jw_kid(w, "id", list[i].id);
         jw_kstr(w, "title", list[i].title);
         jw_kstr(w, "subtitle", en ? en->label.in[who->lang] : STR(""));
+        if (list[i].from < list[i].to) {
+            jw_key(w, "mark");
+            jw_arr(w);
+            jw_i64(w, (int64_t)list[i].from);
+            jw_i64(w, (int64_t)list[i].to);
+            jw_arr_end(w);
+        }
         jw_obj_end(w);
     }
     jw_arr_end(w);
