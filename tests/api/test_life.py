@@ -211,7 +211,7 @@ class Upgrade(Api):
         for sql in (old, f"DELETE FROM {s.table('setting')} WHERE name = 'search.version'"):
             s.sql(sql) if not s.url else psql(s.url, sql)
         if not s.url:
-            s.sql("INSERT INTO search_doc_fts (search_doc_fts) VALUES ('rebuild')")
+            s.sql("INSERT INTO search_doc_words (search_doc_words) VALUES ('rebuild')")
         s.start(s.port)
         job = reindexings()[0]
         c.job(job["id"])

@@ -9,16 +9,24 @@
 
 enum { CANDIDATES = 1000, MAX_DOC = 32 << 10 };
 
+static void put_place(const struct entity *en, char kind, const struct value *v, struct buf *out)
+{
+    if (v->null)
+        return;
+    match_kind_token(en, out);
+    buf_printf(out, "%c%lld ", kind, (long long)v->i);
+}
+
+/* What it is, and what of whom: one token each, since two would have to meet in a million records.
+ */
 static void put_scope_tokens(const struct entity *en, const struct value *v, struct buf *out)
 {
-    if (!en->owned) {
-        buf_add_cstr(out, "pub ");
+    match_kind_token(en, out);
+    buf_add_char(out, ' ');
+    if (!en->owned)
         return;
-    }
-    if (!v[FIELD_OWNER_ID].null)
-        buf_printf(out, "o%lld ", (long long)v[FIELD_OWNER_ID].i);
-    if (!v[FIELD_DEPARTMENT_ID].null)
-        buf_printf(out, "d%lld ", (long long)v[FIELD_DEPARTMENT_ID].i);
+    put_place(en, 'o', &v[FIELD_OWNER_ID], out);
+    put_place(en, 'd', &v[FIELD_DEPARTMENT_ID], out);
 }
 
 static bool is_searched(const struct entity *en)
@@ -56,11 +64,11 @@ static int fts_apply(struct db_conn *c, const struct change *first, const struct
         return 0;
     if (!first->add)
         rc = db_exec(c,
-                     "INSERT INTO search_doc_fts (search_doc_fts, rowid, tokens) "
+                     "INSERT INTO search_doc_words (search_doc_words, rowid, tokens) "
                      "VALUES ('delete', $1, $2)",
                      DB_ARGS(DB_I64(first->id), DB_STR(first->tokens)), NULL, e);
     if (rc == 0 && last->add)
-        rc = db_exec(c, "INSERT INTO search_doc_fts (rowid, tokens) VALUES ($1, $2)",
+        rc = db_exec(c, "INSERT INTO search_doc_words (rowid, tokens) VALUES ($1, $2)",
                      DB_ARGS(DB_I64(last->id), DB_STR(last->tokens)), NULL, e);
     return rc;
 }
@@ -150,7 +158,6 @@ static void put_readings(struct str name, struct buf *tokens)
 static struct str document_of(const struct entity *en, const struct value *v, struct arena *a)
 {
     struct buf tokens = BUF_INIT(MAX_DOC);
-    buf_printf(&tokens, "x%s ", en->name);
     put_scope_tokens(en, v, &tokens);
     for (size_t i = 0; i < en->nsearch_title; i++) {
         tokens_of(v[en->search_title[i]].s, &tokens);
@@ -307,18 +314,19 @@ static int ask_index(struct db_conn *c, const struct tenant *t, const struct act
                      enum match_kind kind, const struct entity *only, struct str folded,
                      struct arena *a, struct candidate *list, size_t *n, struct err *e)
 {
-    enum db_kind db = db_kind(db_of(c));
-    struct str match = match_text(who, t->registry, db, folded, kind, only, a);
-    if (!match.n)
-        return 0;
+    const struct match *m = match_new(folded, kind, a);
+    struct str text;
+    int rc = match_render(m, c, who, t->registry, only, a, &text, e);
+    if (rc || !text.n)
+        return rc;
     return collect(c,
-                   db == DB_SQLITE
-                       ? "SELECT d.id, d.entity, d.title, d.at FROM search_doc_fts f JOIN "
-                         "search_doc d ON d.id = f.rowid WHERE f.search_doc_fts MATCH $1 ORDER BY "
-                         "f.rowid DESC LIMIT 1000"
+                   db_kind(db_of(c)) == DB_SQLITE
+                       ? "SELECT d.id, d.entity, d.title, d.at FROM search_doc_words f JOIN "
+                         "search_doc d ON d.id = f.rowid WHERE f.search_doc_words MATCH $1 ORDER "
+                         "BY f.rowid DESC LIMIT 1000"
                        : "SELECT id, entity, title, at FROM search_doc WHERE tokens_ts @@ "
                          "to_tsquery('simple', $1) LIMIT 1000",
-                   DB_ARGS(DB_STR(match)), folded, a, list, n, e);
+                   DB_ARGS(DB_STR(text)), folded, a, list, n, e);
 }
 
 int search_query(struct db_conn *c, const struct tenant *t, const struct actor *who,
