@@ -31,6 +31,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define PV_WARN_UNUSED __attribute__((warn_unused_result))
 #if defined(PV_BUILDING_SHARED)
 #define PV_API __attribute__((visibility("default")))
@@ -581,5 +585,9 @@ PV_API PV_WARN_UNUSED int pv_track_periods(const struct pv_history *history,
                                            const struct pv_fit *buying, int32_t from,
                                            int32_t period, int32_t cohort_end, size_t n,
                                            struct pv_track *ret_periods);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
