@@ -19,6 +19,7 @@
     X(SIGN_IN_FAILED, "sign-in-failed", 401)                                                       \
     X(TOO_MANY_ATTEMPTS, "too-many-attempts", 429)                                                 \
     X(FORBIDDEN, "forbidden", 403)                                                                 \
+    X(FIELD_HELD_BACK, "field-held-back", 403)                                                     \
     X(CROSS_SITE, "cross-site", 403)                                                               \
     X(SETUP_TOKEN, "setup-token", 403)                                                             \
     X(NOT_FOUND, "not-found", 404)                                                                 \

@@ -77,8 +77,13 @@ struct page {
 
 /* Which of the page's records of one entity the actor may see; the deleted ones included. */
 static int mark_visible(struct db_conn *c, const struct actor *who, const struct entity *en,
-                        struct arena *a, struct page *p, struct err *e)
+                        const struct history_query *hq, struct arena *a, struct page *p,
+                        struct err *e)
 {
+    /* That something belongs to this customer is the value of a field, too. */
+    if (hq->customer_id && en->customer_field >= 0 &&
+        access_level(who, en, en->customer_field) < LEVEL_READ)
+        return 0;
     struct sql q = sql_new(a);
     size_t asked = 0;
     sql_addf(&q, "SELECT id FROM %s WHERE id IN (", en->table);
@@ -106,8 +111,28 @@ static int mark_visible(struct db_conn *c, const struct actor *who, const struct
     return rc;
 }
 
-static bool can_undo(const struct history_event *ev)
+bool history_may_undo(const struct actor *who, const struct entity *en, const json_t *changes)
 {
+    const unsigned char *levels = access_levels(who, en);
+    const char *name;
+    json_t *pair;
+    json_object_foreach((json_t *)changes, name, pair)
+    {
+        const struct field *f = levels ? entity_field(en, str_of(name)) : NULL;
+        if (f && !f->read_only && field_level(f, levels) < LEVEL_EDIT)
+            return false;
+    }
+    return true;
+}
+
+static bool can_undo(const struct actor *who, const struct entity *en,
+                     const struct history_event *ev, struct arena *a)
+{
+    json_t *changes = NULL;
+    struct err unread = {0};
+    if (en && access_levels(who, en) && strcmp(ev->kind, "update") == 0 && ev->changes.n &&
+        (json_read(a, ev->changes, &changes, &unread) || !history_may_undo(who, en, changes)))
+        return false;
     static const char *const kinds[] = {"create", "update", "delete", "restore"};
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         if (strcmp(ev->kind, kinds[i]) == 0)
@@ -115,9 +140,24 @@ static bool can_undo(const struct history_event *ev)
     return false;
 }
 
-static void write_changes(const struct entity *en, struct str changes, struct arena *a,
-                          struct jw *w)
+static void write_side(const struct field *f, enum field_level level, const json_t *in,
+                       struct jw *w)
 {
+    if (level == LEVEL_MASK) {
+        struct value v = {.null = json_is_null(in),
+                          .s = str_from(json_string_value(in), json_string_length(in))};
+        value_mask_json(f, &v, w);
+        return;
+    }
+    char *text = json_dumps(in, JSON_ENCODE_ANY | JSON_COMPACT);
+    jw_raw(w, text ? str_of(text) : STR("null"));
+    free(text);
+}
+
+static void write_changes(const struct actor *who, const struct entity *en, struct str changes,
+                          struct arena *a, struct jw *w)
+{
+    const unsigned char *levels = en ? access_levels(who, en) : NULL;
     json_t *root;
     struct err ignored = {0};
     jw_key(w, "changes");
@@ -128,15 +168,14 @@ static void write_changes(const struct entity *en, struct str changes, struct ar
         json_object_foreach(root, name, pair)
         {
             const struct field *f = en ? entity_field(en, str_of(name)) : NULL;
-            if (!f || f->hidden)
+            enum field_level level = f ? field_level(f, levels) : LEVEL_HIDE;
+            if (level == LEVEL_HIDE)
                 continue;
             jw_obj(w);
             jw_kcstr(w, "field", name);
             for (size_t side = 0; side < 2; side++) {
-                char *text = json_dumps(json_array_get(pair, side), JSON_ENCODE_ANY | JSON_COMPACT);
                 jw_key(w, side ? "after" : "before");
-                jw_raw(w, text ? str_of(text) : STR("null"));
-                free(text);
+                write_side(f, level, json_array_get(pair, side), w);
             }
             jw_obj_end(w);
         }
@@ -144,9 +183,26 @@ static void write_changes(const struct entity *en, struct str changes, struct ar
     jw_arr_end(w);
 }
 
-static int write_event(struct db_conn *c, const struct tenant *t, const struct history_event *ev,
-                       int64_t undone_by, struct arena *a, struct jw *w, struct err *e)
+/* What the record was called then, as far as this person may know. */
+static void write_title(const struct actor *who, const struct entity *en, struct str title,
+                        struct jw *w)
 {
+    enum field_level level = en ? access_level(who, en, en->title_field) : LEVEL_EDIT;
+    struct value v = {.null = !title.p || level == LEVEL_HIDE, .s = title};
+    jw_key(w, "title");
+    if (level == LEVEL_MASK)
+        value_mask_json(&en->fields[en->title_field], &v, w);
+    else if (v.null)
+        jw_null(w);
+    else
+        jw_str(w, title);
+}
+
+static int write_event(struct db_conn *c, const struct tenant *t, const struct actor *who,
+                       const struct history_event *ev, int64_t undone_by, struct arena *a,
+                       struct jw *w, struct err *e)
+{
+    const struct entity *en = registry_entity(t->registry, str_of(ev->entity));
     struct db_rows *rows = NULL;
     struct str actor = STR_NULL;
     int rc = db_query(c, "SELECT name FROM users WHERE id = $1", DB_ARGS(DB_I64(ev->actor_id)),
@@ -168,9 +224,9 @@ static int write_event(struct db_conn *c, const struct tenant *t, const struct h
     jw_obj_end(w);
     jw_kcstr(w, "entity", ev->entity);
     jw_kid(w, "record_id", ev->record_id);
-    jw_kstr(w, "title", ev->title);
-    write_changes(registry_entity(t->registry, str_of(ev->entity)), ev->changes, a, w);
-    jw_kbool(w, "undoable", can_undo(ev) && !undone_by);
+    write_title(who, en, ev->title, w);
+    write_changes(who, en, ev->changes, a, w);
+    jw_kbool(w, "undoable", can_undo(who, en, ev, a) && !undone_by);
     jw_kid(w, "undone_by", undone_by);
     jw_kid(w, "undo_of", ev->undo_of);
     jw_obj_end(w);
@@ -237,13 +293,13 @@ int history_list(struct db_conn *c, const struct tenant *t, const struct actor *
     if (rc == 0 && !more)
         rc = add_import(c, q, a, &p, e);
     for (int i = 0; rc == 0 && i < ENTITY_COUNT; i++)
-        rc = mark_visible(c, who, &t->registry->entities[i], a, &p, e);
+        rc = mark_visible(c, who, &t->registry->entities[i], q, a, &p, e);
     jw_obj(w);
     jw_key(w, "items");
     jw_arr(w);
     for (size_t i = 0; rc == 0 && i < p.n; i++)
         if (p.visible[i])
-            rc = write_event(c, t, &p.events[i], p.undone_by[i], a, w, e);
+            rc = write_event(c, t, who, &p.events[i], p.undone_by[i], a, w, e);
     jw_arr_end(w);
     jw_kid(w, "next", more && p.n ? p.events[p.n - 1].id : 0);
     jw_obj_end(w);

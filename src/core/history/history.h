@@ -23,6 +23,10 @@ int history_get(struct db_conn *c, const struct registry *r, int64_t id, struct 
                 struct history_event *ret_event, int64_t *ret_undone_by, struct err *e) must_check;
 int history_mark_undone(struct db_conn *c, int64_t id, int64_t by, struct err *e) must_check;
 
+/* Taking a change back writes its fields: a person needs the right to each that is not the
+   program's own. `changes` as in the event, parsed. */
+bool history_may_undo(const struct actor *who, const struct entity *en, const json_t *changes);
+
 struct history_query {
     int64_t record_id;   /* either this … */
     int64_t customer_id; /* … or this */

@@ -43,8 +43,8 @@ static int read_roles(struct loading *l, struct err *e)
         role->id = db_i64(rows, 0);
         /* A role that cannot be read gives nothing, never everything. */
         if (json_read(l->s->arena, db_str(rows, 1), &permissions, &broken) != 0 ||
-            access_from_json(l->t->registry, permissions, role->on, &broken) != 0)
-            rc = access_from_json(l->t->registry, NULL, role->on, e);
+            access_from_json(l->t->registry, permissions, l->s->arena, role->on, &broken) != 0)
+            rc = access_from_json(l->t->registry, NULL, l->s->arena, role->on, e);
         else
             rc = 0;
     }
@@ -77,7 +77,7 @@ static void set_rights(struct loading *l, struct actor *who, int64_t role_id)
         access_all(who->on);
         return;
     }
-    if (access_from_json(l->t->registry, NULL, who->on, &ignored) != 0)
+    if (access_from_json(l->t->registry, NULL, l->s->arena, who->on, &ignored) != 0)
         return;
     for (size_t i = 0; i < l->nroles; i++)
         if (l->roles[i].id == role_id)
@@ -244,7 +244,7 @@ static int check_role(struct write *w, const struct record *before, struct recor
     if (after->v[ROLE_PERMISSIONS].null)
         return 0;
     int rc = json_read(w->a, after->v[ROLE_PERMISSIONS].s, &permissions, e);
-    return rc ? rc : access_from_json(w->t->registry, permissions, on, e);
+    return rc ? rc : access_from_json(w->t->registry, permissions, w->a, on, e);
 }
 
 const struct record_hook identity_hooks[] = {

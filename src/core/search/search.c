@@ -188,6 +188,9 @@ struct candidate {
     int64_t id, at;
     struct str entity, title;
     int rank;
+    const struct entity *en;
+    enum field_level level; /* of the title */
+    bool unsure;            /* may match by a field that this person may not read */
 };
 
 static int by_rank(const void *x, const void *y)
@@ -214,34 +217,48 @@ static int rank_of(struct str title, struct str folded_query)
     return rank;
 }
 
-/* The expression for the index: the query's tokens, the last as a prefix, and who may see. A lone
-   Chinese character is only ever a prefix of a pair. Both dialects differ in syntax alone. */
-static struct str match_text(const struct actor *who, const struct registry *r, bool sqlite,
-                             struct str query, const struct entity *only, struct arena *a)
+/* What a document must hold: each term, or a word that begins with it. */
+enum { TERMS = 12 };
+struct term {
+    struct str token;
+    bool prefix;
+};
+
+/* The query's tokens, the last as a prefix. A lone Chinese character is only ever a prefix of a
+   pair. */
+static size_t terms_of(struct str query, struct arena *a, struct term out[TERMS])
 {
-    struct buf tokens = BUF_INIT(8192), out = BUF_INIT(16384);
-    const char *and = sqlite ? " AND " : " & ", * or = sqlite ? " OR " : " | ";
+    struct buf tokens = BUF_INIT(8192);
     tokens_of(query, &tokens);
-    struct str rest = str_trim(buf_str(&tokens)), token;
-    struct str last = STR_NULL;
+    struct str rest = str_trim(arena_str(a, buf_str(&tokens))), token;
     size_t n = 0;
-    while (rest.n && n < 12 && str_split(&rest, ' ', &token)) {
+    buf_free(&tokens);
+    while (rest.n && n < TERMS && str_split(&rest, ' ', &token)) {
         /* The pairs already cover a run's last character unless it is all there is. */
         bool lone = token.n <= 4 && (unsigned char)token.p[0] >= 0xe0 && str_utf8_len(token) == 1;
-        if (lone && n && (unsigned char)last.p[0] >= 0xe0)
+        if (lone && n && (unsigned char)out[n - 1].token.p[0] >= 0xe0)
             continue;
-        if (n++)
-            buf_add_cstr(&out, and);
-        bool prefix = rest.n == 0 || lone;
-        buf_printf(&out, sqlite ? "\"" STR_FMT "\"%s" : "'" STR_FMT "'%s", STR_ARG(token),
-                   prefix ? (sqlite ? "*" : ":*") : "");
-        last = token;
+        out[n++] = (struct term){token, rest.n == 0 || lone};
     }
-    buf_free(&tokens);
-    if (n == 0) {
-        buf_free(&out);
+    return n;
+}
+
+/* The expression for the index: the terms, and who may see. Both dialects differ in syntax alone.
+ */
+static struct str match_text(const struct actor *who, const struct registry *r, bool sqlite,
+                             const struct term *terms, size_t n, const struct entity *only,
+                             struct arena *a)
+{
+    struct buf out = BUF_INIT(16384);
+    const char *and = sqlite ? " AND " : " & ", * or = sqlite ? " OR " : " | ";
+    if (n == 0)
         return STR_NULL;
-    }
+    for (size_t i = 0; i < n; i++)
+        buf_printf(&out, sqlite ? "%s\"" STR_FMT "\"%s" : "%s'" STR_FMT "'%s", i ? and : "",
+                   STR_ARG(terms[i].token),
+                   !terms[i].prefix ? ""
+                   : sqlite         ? "*"
+                                    : ":*");
     buf_printf(&out, "%s(", and);
     size_t entities = 0;
     for (int i = 0; i < ENTITY_COUNT; i++) {
@@ -275,6 +292,121 @@ static struct str match_text(const struct actor *who, const struct registry *r, 
     return text;
 }
 
+/* --- fields that are held back
+   --------------------------------------------------------------------
+
+   The index knows all fields of a document. For people from whom some are held back its hits are
+   only candidates: each is looked up, and must match by what this person may read of it. Whoever
+   sees everything, which is nearly everybody, pays nothing. */
+
+static bool held_back(const struct entity *en, const unsigned char *levels)
+{
+    for (size_t i = 0; levels && i < en->nsearch_title; i++)
+        if (field_level(&en->fields[en->search_title[i]], levels) < LEVEL_READ)
+            return true;
+    for (size_t i = 0; levels && i < en->nsearch_body; i++)
+        if (field_level(&en->fields[en->search_body[i]], levels) < LEVEL_READ)
+            return true;
+    return false;
+}
+
+static bool has_term(struct str tokens, const struct term *t)
+{
+    struct str token;
+    while (str_split(&tokens, ' ', &token))
+        if (t->prefix ? str_starts(token, t->token) : str_eq(token, t->token))
+            return true;
+    return false;
+}
+
+static size_t readable(const struct entity *en, const unsigned char *levels,
+                       const struct field **out)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < en->nsearch_title; i++)
+        if (field_level(&en->fields[en->search_title[i]], levels) >= LEVEL_READ)
+            out[n++] = &en->fields[en->search_title[i]];
+    for (size_t i = 0; i < en->nsearch_body; i++)
+        if (field_level(&en->fields[en->search_body[i]], levels) >= LEVEL_READ)
+            out[n++] = &en->fields[en->search_body[i]];
+    return n;
+}
+
+static void confirm(const struct db_rows *rows, size_t fields, const struct term *terms, size_t n,
+                    struct candidate *list, size_t nlist)
+{
+    struct buf tokens = BUF_INIT(MAX_DOC);
+    bool all = true;
+    for (size_t i = 0; i < fields; i++)
+        tokens_of(db_str(rows, (unsigned)i + 1), &tokens);
+    for (size_t i = 0; all && i < n; i++)
+        all = has_term(buf_str(&tokens), &terms[i]);
+    for (size_t i = 0; all && i < nlist; i++)
+        list[i].unsure &= list[i].id != db_i64(rows, 0);
+    buf_free(&tokens);
+}
+
+/* Drops the candidates of this entity that match by what the person may not read. */
+static int verify(struct db_conn *c, const struct actor *who, const struct entity *en,
+                  const struct term *terms, size_t nterms, struct arena *a, struct candidate *list,
+                  size_t *n, struct err *e)
+{
+    const unsigned char *levels = access_levels(who, en);
+    const struct field *fields[12];
+    if (!held_back(en, levels))
+        return 0;
+    size_t nf = readable(en, levels, fields), asked = 0, kept = 0;
+    struct sql q = sql_new(a);
+    sql_add(&q, "SELECT id");
+    for (size_t i = 0; i < nf; i++)
+        sql_addf(&q, ", %s", fields[i]->name);
+    sql_addf(&q, " FROM %s WHERE id IN (", en->table);
+    for (size_t i = 0; i < *n; i++) {
+        if (!str_is(list[i].entity, en->name))
+            continue;
+        list[i].unsure = true;
+        sql_add(&q, asked++ ? ", " : "");
+        sql_arg(&q, DB_I64(list[i].id));
+    }
+    sql_add(&q, ")");
+    const char *text = sql_text(&q);
+    struct db_rows *rows = NULL;
+    int rc = asked && nf ? db_query(c, text, q.args, q.nargs, &rows, e) : 0;
+    while (rows && rc == 0 && (rc = db_step(rows, e)) > 0) {
+        confirm(rows, nf, terms, nterms, list, *n);
+        rc = 0;
+    }
+    db_rows_done(rows);
+    for (size_t i = 0; i < *n; i++)
+        if (!list[i].unsure)
+            list[kept++] = list[i];
+    *n = kept;
+    return rc < 0 ? rc : 0;
+}
+
+/* A title that is held back is neither shown nor ranked by. */
+static void hold_titles(const struct tenant *t, const struct actor *who, struct candidate *list,
+                        size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct entity *en = registry_entity(t->registry, list[i].entity);
+        list[i].level = en ? access_level(who, en, en->title_field) : LEVEL_HIDE;
+        list[i].en = en;
+        if (list[i].level < LEVEL_READ)
+            list[i].rank = 3;
+    }
+}
+
+static void write_title(const struct candidate *cand, struct jw *w)
+{
+    struct value v = {.null = !cand->title.p || cand->level == LEVEL_HIDE, .s = cand->title};
+    jw_key(w, "title");
+    if (cand->level == LEVEL_MASK)
+        value_mask_json(&cand->en->fields[cand->en->title_field], &v, w);
+    else
+        jw_str(w, v.null ? STR("") : v.s);
+}
+
 static int collect(struct db_conn *c, const char *sql, const struct db_value *args, size_t nargs,
                    struct str folded, struct arena *a, struct candidate *list, size_t *n,
                    struct err *e)
@@ -302,7 +434,8 @@ static int collect_prefixes(struct db_conn *c, const struct tenant *t, const str
     int rc = 0;
     for (int i = 0; rc == 0 && i < ENTITY_COUNT; i++) {
         const struct entity *en = &t->registry->entities[i];
-        if (en->prefix_search < 0 || (only && only != en) || query.n > 60)
+        if (en->prefix_search < 0 || (only && only != en) || query.n > 60 ||
+            access_level(who, en, en->prefix_search) < LEVEL_READ)
             continue;
         const char *column = en->fields[en->prefix_search].name;
         struct sql q = sql_new(a);
@@ -335,7 +468,9 @@ int search_query(struct db_conn *c, const struct tenant *t, const struct actor *
     tokens_fold(query, &fold);
     struct str folded = arena_str(a, buf_str(&fold));
     buf_free(&fold);
-    struct str match = match_text(who, t->registry, sqlite, query, entity, a);
+    struct term terms[TERMS];
+    size_t nterms = terms_of(query, a, terms);
+    struct str match = match_text(who, t->registry, sqlite, terms, nterms, entity, a);
     if (match.n)
         rc = collect(c,
                      sqlite ? "SELECT d.id, d.entity, d.title, d.at FROM search_doc_fts f "
@@ -344,20 +479,23 @@ int search_query(struct db_conn *c, const struct tenant *t, const struct actor *
                             : "SELECT id, entity, title, at FROM search_doc WHERE tokens_ts @@ "
                               "to_tsquery('simple', $1) LIMIT 1000",
                      DB_ARGS(DB_STR(match)), folded, a, list, &n, e);
+    for (int i = 0; rc == 0 && i < ENTITY_COUNT; i++)
+        rc = verify(c, who, &t->registry->entities[i], terms, nterms, a, list, &n, e);
     if (rc == 0 && query.n)
         rc = collect_prefixes(c, t, who, query, entity, folded, a, list, &n, e);
     if (rc)
         return rc;
+    hold_titles(t, who, list, n);
     qsort(list, n, sizeof *list, by_rank);
     jw_obj(w);
     jw_key(w, "items");
     jw_arr(w);
     for (size_t i = 0; i < n && i < limit; i++) {
-        const struct entity *en = registry_entity(t->registry, list[i].entity);
+        const struct entity *en = list[i].en;
         jw_obj(w);
         jw_kstr(w, "entity", list[i].entity);
         jw_kid(w, "id", list[i].id);
-        jw_kstr(w, "title", list[i].title);
+        write_title(&list[i], w);
         jw_kstr(w, "subtitle", en ? en->label.in[who->lang] : STR(""));
         jw_obj_end(w);
     }
