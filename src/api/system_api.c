@@ -98,7 +98,6 @@ static int metadata_get(struct api_call *c, struct jw *w)
 struct listener {
     struct tenant *t;
     struct pass pass;
-    int64_t user_id;
     uint64_t cursor;
     bool greeted;
 };
@@ -116,16 +115,13 @@ static enum live_sight sees(const void *arg, const struct live_event *ev)
 static bool fill_events(void *arg, struct buf *out, bool final)
 {
     struct listener *l = arg;
-    struct pass now;
     struct err e = {0};
     if (!l->greeted)
         buf_add_cstr(out, "retry: 2000\n: welcome\n\n");
     l->greeted = true;
-    /* Rights are those of this moment: who was locked out hears nothing more. */
-    if (identity_as_user(l->t, l->user_id, &now, &e) != 0)
+    /* Rights are those of this moment: who was locked out or signed out hears nothing more. */
+    if (identity_renew(l->t, &l->pass, &e) != 0)
         return false;
-    identity_leave(&l->pass);
-    l->pass = now;
     live_read(l->t->live, &l->cursor, sees, l, out);
     if (final)
         buf_add_cstr(out, "event: bye\ndata: {}\n\n");
@@ -148,9 +144,12 @@ static int events_get(struct api_call *c, struct jw *w)
     if (!l)
         return err_set(&c->err, ERR_NOMEM, "events");
     l->t = c->t;
-    l->user_id = c->who->user_id;
     l->cursor = str_to_i64(last, &seq) && seq >= 0 ? (uint64_t)seq : live_last(c->t->live);
-    int rc = identity_as_user(c->t, c->who->user_id, &l->pass, &c->err);
+    /* A pass of its own: the request's goes with the request. */
+    l->pass = c->pass;
+    l->pass.held = NULL;
+    l->pass.who = NULL;
+    int rc = identity_renew(c->t, &l->pass, &c->err);
     if (rc) {
         free(l);
         return rc;

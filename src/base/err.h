@@ -22,6 +22,7 @@
     X(FIELD_HELD_BACK, "field-held-back", 403)                                                     \
     X(CROSS_SITE, "cross-site", 403)                                                               \
     X(SETUP_TOKEN, "setup-token", 403)                                                             \
+    X(INVITE_OVER, "invite-over", 403)                                                             \
     X(NOT_FOUND, "not-found", 404)                                                                 \
     X(NO_VALUE_YET, "no-value-yet", 404)                                                           \
     X(VALUE_NOT_TRUSTED, "value-not-trusted", 404)                                                 \

@@ -19,7 +19,7 @@ struct entity_access {
 
 /* Immutable once made; lives in its identity snapshot. */
 struct actor {
-    int64_t user_id, department_id;
+    int64_t user_id, department_id, role_id;
     struct str name, login;
     const char *kind; /* "user", "token", "import", "system" */
     bool is_admin;

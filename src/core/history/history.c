@@ -104,7 +104,8 @@ static int mark_visible(struct db_conn *c, const struct actor *who, const struct
     while (rc == 0 && (rc = db_step(rows, e)) > 0) {
         int64_t id = db_i64(rows, 0);
         for (size_t i = 0; i < p->n; i++)
-            p->visible[i] |= p->events[i].record_id == id;
+            p->visible[i] |=
+                p->events[i].record_id == id && strcmp(p->events[i].entity, en->name) == 0;
         rc = 0;
     }
     db_rows_done(rows);
@@ -168,7 +169,10 @@ static void write_changes(const struct actor *who, const struct entity *en, stru
         json_object_foreach(root, name, pair)
         {
             const struct field *f = en ? entity_field(en, str_of(name)) : NULL;
-            enum field_level level = f ? field_level(f, levels) : LEVEL_HIDE;
+            /* Settings are no fields; nobody but an administrator is shown them. */
+            enum field_level level = f                      ? field_level(f, levels)
+                                     : !en && who->is_admin ? LEVEL_READ
+                                                            : LEVEL_HIDE;
             if (level == LEVEL_HIDE)
                 continue;
             jw_obj(w);
@@ -302,6 +306,92 @@ int history_list(struct db_conn *c, const struct tenant *t, const struct actor *
             rc = write_event(c, t, who, &p.events[i], p.undone_by[i], a, w, e);
     jw_arr_end(w);
     jw_kid(w, "next", more && p.n ? p.events[p.n - 1].id : 0);
+    jw_obj_end(w);
+    return rc;
+}
+
+/* --- audit --------------------------------------------------------------------------------------
+ */
+
+int history_note(struct db_conn *c, struct tenant *t, const struct actor *who, const char *kind,
+                 const char *entity, int64_t record_id, struct str title, struct str changes,
+                 struct err *e)
+{
+    struct history_event ev = {.id = id_next(t->ids),
+                               .at = clock_now_ms(),
+                               .actor_id = who->user_id,
+                               .actor_kind = who->kind,
+                               .kind = kind,
+                               .entity = entity,
+                               .record_id = record_id,
+                               .title = title,
+                               .changes = changes};
+    return history_add(c, &ev, e);
+}
+
+enum { DAY_MS = 86400000 };
+
+static const char *audit_sql(const struct audit_query *aq, struct sql *q)
+{
+    sql_add(q, "SELECT " COLUMNS " FROM history WHERE id < ");
+    sql_arg(q, DB_I64(aq->before ? aq->before : INT64_MAX));
+    const struct {
+        const char *column;
+        int64_t id;
+    } ids[] = {{"actor_id", aq->actor_id}, {"record_id", aq->record_id}};
+    const struct {
+        const char *column;
+        struct str text;
+    } texts[] = {{"entity", aq->entity}, {"kind", aq->kind}};
+    for (size_t i = 0; i < 2; i++) {
+        if (ids[i].id) {
+            sql_addf(q, " AND %s = ", ids[i].column);
+            sql_arg(q, DB_I64(ids[i].id));
+        }
+        if (texts[i].text.n) {
+            sql_addf(q, " AND %s = ", texts[i].column);
+            sql_arg(q, DB_STR(texts[i].text));
+        }
+    }
+    if (aq->from) {
+        /* Keys grow with time, so that the walk ends there; a day of slack for clocks set back. */
+        sql_add(q, " AND id >= ");
+        sql_arg(q, DB_I64(id_floor(aq->from - DAY_MS)));
+        sql_add(q, " AND at >= ");
+        sql_arg(q, DB_I64(aq->from));
+    }
+    if (aq->to) {
+        sql_add(q, " AND at < ");
+        sql_arg(q, DB_I64(aq->to));
+    }
+    sql_addf(q, " ORDER BY id DESC LIMIT %u", aq->limit + 1);
+    return sql_text(q);
+}
+
+int history_audit(struct db_conn *c, const struct tenant *t, const struct actor *who,
+                  const struct audit_query *q, struct arena *a, struct jw *w, struct err *e)
+{
+    struct page p = {.events = arena_array(a, struct history_event, q->limit + 1),
+                     .undone_by = arena_array(a, int64_t, q->limit + 1)};
+    struct sql sql = sql_new(a);
+    struct db_rows *rows = NULL;
+    const char *text = audit_sql(q, &sql);
+    int rc = db_query(c, text, sql.args, sql.nargs, &rows, e);
+    while (rc == 0 && (rc = db_step(rows, e)) > 0) {
+        from_row(rows, a, &p.events[p.n], &p.undone_by[p.n]);
+        p.n++;
+        rc = 0;
+    }
+    db_rows_done(rows);
+    bool more = p.n > q->limit;
+    size_t n = more ? q->limit : p.n;
+    jw_obj(w);
+    jw_key(w, "items");
+    jw_arr(w);
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = write_event(c, t, who, &p.events[i], p.undone_by[i], a, w, e);
+    jw_arr_end(w);
+    jw_kid(w, "next", more ? p.events[n - 1].id : 0);
     jw_obj_end(w);
     return rc;
 }
