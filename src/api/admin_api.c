@@ -156,7 +156,7 @@ static int check_rates(struct api_call *c, const json_t *v, struct str *ret)
             json_number_value(rate) > 1e9)
             return wrong(c, "rates", "out-of-range");
     }
-    char *text = json_dumps(v, JSON_COMPACT);
+    char *text = json_dumps(v, JSON_COMPACT | JSON_REAL_PRECISION(15));
     *ret = arena_str(c->a, str_of(text ? text : "{}"));
     free(text);
     return 0;

@@ -153,6 +153,7 @@ class People(Api):
         self.assertEqual(seen, [("customer", "update"), ("customer", "create"), ("session", "sign-in")])
         items = a.get(f"audit?record={id}&entity=session")["items"]
         self.assertEqual([e["kind"] for e in items], ["sign-out", "sign-in", "invite"])
+        self.assertEqual([e["title"] for e in items if e["kind"] != "sign-in"], ["Anna", "Anna"])
         [setting] = a.get("audit?entity=company")["items"]
         self.assertEqual(setting["changes"][0]["after"], "Renamed")
         self.assertEqual([e["id"] for e in a.get(f"audit?entity=customer&kind=update&record={k}")["items"]],

@@ -168,5 +168,7 @@ export async function staff(api) {
   const [away] = (await api.get('/users?login=he&fields=id')).items
   await api.patch('/users/' + away.id, { active: false })
   await api.patch('/company', { rates: { USD: 7.12, EUR: 7.8 } })
-  return { sales, east, seller, chief }
+  const [chen] = (await api.get('/users?login=chen&fields=id')).items
+  const [best] = (await api.get('/customers?limit=1&sort=-clv&fields=id')).items
+  await api.patch('/customers/' + best.id, { owner_id: chen.id })
 }

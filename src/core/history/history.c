@@ -326,7 +326,18 @@ int history_note(struct db_conn *c, struct tenant *t, const struct actor *who, c
                                .record_id = record_id,
                                .title = title,
                                .changes = changes};
-    return history_add(c, &ev, e);
+    struct db_rows *rows = NULL;
+    int rc = 0;
+    if (!title.p && record_id) {
+        rc = db_query(c, "SELECT name FROM users WHERE id = $1", DB_ARGS(DB_I64(record_id)), &rows,
+                      e);
+        if (rc == 0 && (rc = db_step(rows, e)) > 0)
+            ev.title = db_str(rows, 0);
+    }
+    /* The name is borrowed from the row, which stands until the event is written. */
+    rc = rc < 0 ? rc : history_add(c, &ev, e);
+    db_rows_done(rows);
+    return rc;
 }
 
 enum { DAY_MS = 86400000 };

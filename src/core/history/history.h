@@ -28,7 +28,8 @@ int history_mark_undone(struct db_conn *c, int64_t id, int64_t by, struct err *e
 bool history_may_undo(const struct actor *who, const struct entity *en, const json_t *changes);
 
 /* What is no record's but must be known later: somebody signed in, a password or a setting changed.
-   `entity` is "session" or "company"; only the audit shows these. changes: JSON or STR_NULL. */
+   `entity` is "session" (record_id is the person concerned, whose name is the title when none is
+   given) or "company"; only the audit shows these. changes: JSON or STR_NULL. */
 int history_note(struct db_conn *c, struct tenant *t, const struct actor *who, const char *kind,
                  const char *entity, int64_t record_id, struct str title, struct str changes,
                  struct err *e) must_check;
