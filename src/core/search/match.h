@@ -14,8 +14,8 @@ enum match_kind { MATCH_EXACT, MATCH_LOOSE };
 
 struct match;
 
-/* The token that says what a record is, and without a space the beginning of those that say whose it
-   is: xcustomer, xcustomero17, xcustomerd3. */
+/* The token that says what a record is, and without a space the beginning of those that say whose
+   it is: xcustomer, xcustomero17, xcustomerd3. */
 void match_kind_token(const struct entity *en, struct buf *out);
 
 /* `folded`: a query from tokens_fold. Never NULL; without words it holds for nothing. */

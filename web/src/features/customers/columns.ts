@@ -1,5 +1,6 @@
 import type { Field } from '@/api/types'
 import type { useMetadata } from '@/stores/metadata'
+import { asSeen } from '@/ui/grid/levels'
 import type { GridColumn, Widget } from '@/ui/grid/types'
 
 const widgets: Record<string, Widget> = {
@@ -31,7 +32,7 @@ const editableTypes = new Set([
 ])
 
 export function genericColumn(f: Field, label: string): GridColumn {
-  const widget = widgets[f.type] ?? 'text'
+  const widget = f.level === 'mask' ? 'text' : (widgets[f.type] ?? 'text')
   return {
     id: f.name,
     field: f.name,
@@ -154,7 +155,11 @@ export function customerColumns(
         }
       : null,
   ]
-  const known = list.filter((c): c is GridColumn => !!c)
+  const known = asSeen(
+    list.filter((c): c is GridColumn => !!c),
+    'customer',
+    meta,
+  )
   const taken = new Set([...known.map(c => c.field), 'clv_low', 'clv_high', 'next_step_on'])
   const others = (meta.entity('customer')?.fields ?? [])
     .filter(f => !taken.has(f.name) && f.type !== 'longtext')
