@@ -1,5 +1,6 @@
 import type { useMetadata } from '@/stores/metadata'
 import { columnsOf } from '@/ui/grid/columns'
+import { stepFields } from '@/ui/tasks/step'
 import type { GridColumn } from '@/ui/grid/types'
 
 /** The customers list: what drives the day first, every other field on request. */
@@ -47,7 +48,7 @@ export function customerColumns(
       {
         field: 'next_step',
         widget: 'step',
-        needs: ['next_step_on'],
+        needs: stepFields,
         label: t('customers.next'),
         width: narrow ? 130 : 186,
         sort: false,
@@ -63,6 +64,6 @@ export function customerColumns(
         from: 1200,
       },
     ],
-    ['clv_low', 'clv_high', 'next_step_on'],
+    ['clv_low', 'clv_high', ...stepFields],
   )
 }
