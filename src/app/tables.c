@@ -5,8 +5,17 @@
 #include "crm/import/import.h"
 #include "core/upgrade/upgrade.h"
 #include "crm/insight/insight.h"
+#include "crm/orders/orders.h"
+#include "crm/products/products.h"
+#include "crm/tasks/tasks.h"
 
-const struct record_hook *const app_hooks[] = {identity_hooks, customers_hooks, NULL};
+const struct record_hook *const app_hooks[] = {identity_hooks,
+                                               customers_hooks,
+                                               contacts_hooks,
+                                               orders_hooks,
+                                               products_hooks,
+                                               tasks_hooks,
+                                               NULL};
 
 const struct endpoint *const app_endpoints[] = {
     api_session_endpoints,

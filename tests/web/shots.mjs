@@ -26,6 +26,7 @@ const api = client(browser.context, server.url)
 
 let welcome = 'none'
 const first = async () => (await api.get('/customers?limit=1&sort=-clv&fields=id,name')).items[0]
+const lined = async () => (await api.get('/orders?limit=1&fields=id&number=SO-26-3391')).items[0].id
 const screens = [
   {
     name: 'setup',
@@ -57,6 +58,9 @@ const screens = [
   { name: 'value-none', when: 'empty', path: () => '/value' },
   { name: 'import', when: 'empty', path: () => '/import' },
   { name: 'jobs-none', when: 'empty', path: () => '/jobs' },
+  { name: 'contacts-none', when: 'empty', path: () => '/contacts' },
+  { name: 'products-none', when: 'empty', path: () => '/products' },
+  { name: 'tasks-none', when: 'empty', path: () => '/tasks' },
   { name: 'customers', path: () => '/customers' },
   {
     name: 'customers-chosen',
@@ -120,6 +124,55 @@ const screens = [
     },
   },
   { name: 'orders', path: () => '/orders' },
+  { name: 'order', path: async () => '/orders/' + (await lined()) },
+  {
+    name: 'order-lines',
+    path: async () => '/orders/' + (await lined()),
+    act: async p => {
+      await p.fill('#line-1-discount', '200')
+      await p.locator('.lines .add').click()
+      await p.locator('#line-4-description').pressSequentially('丝锥')
+      await p.locator('.pl li').first().waitFor()
+      await p.keyboard.press('ArrowDown')
+      await p.keyboard.press('Enter')
+      await p.locator('.savebar .pri').click()
+      await p.locator('.savebar .bad').waitFor()
+    },
+    after: async p => {
+      await p.locator('.savebar .btn').first().click()
+      await p.locator('.savebar').waitFor({ state: 'detached' })
+    },
+  },
+  {
+    name: 'order-new',
+    path: async () => '/orders/new?customer=' + (await first()).id,
+    act: async p => {
+      await p.locator('#line-0-description').click()
+      await p.locator('.pl li').first().waitFor()
+    },
+  },
+  { name: 'contacts', path: () => '/contacts' },
+  {
+    name: 'contact',
+    path: () => '/contacts',
+    act: async p => {
+      await p.locator('tbody tr .opens, tbody td.card').first().click()
+      await p.locator('#f-name').waitFor()
+      await p.waitForTimeout(400)
+    },
+  },
+  { name: 'products', path: () => '/products' },
+  {
+    name: 'products-categories',
+    path: () => '/products',
+    wide: true,
+    act: async p => {
+      await p.locator('.acts .btn').first().click()
+      await p.locator('.el-drawer li').first().waitFor()
+      await p.waitForTimeout(400)
+    },
+  },
+  { name: 'tasks', path: () => '/tasks' },
   {
     name: 'import-map',
     path: () => '/import',

@@ -55,6 +55,36 @@ export const router = createRouter({
           meta: { title: 'nav.orders' },
         },
         {
+          path: 'orders/new',
+          name: 'order-new',
+          component: () => import('./features/orders/OrderPage.vue'),
+          meta: { title: 'orders.create' },
+        },
+        {
+          path: 'orders/:id(\\d+)',
+          name: 'order',
+          component: () => import('./features/orders/OrderPage.vue'),
+          meta: { title: 'nav.orders' },
+        },
+        {
+          path: 'contacts',
+          name: 'contacts',
+          component: () => import('./features/contacts/ContactsPage.vue'),
+          meta: { title: 'nav.contacts' },
+        },
+        {
+          path: 'products',
+          name: 'products',
+          component: () => import('./features/products/ProductsPage.vue'),
+          meta: { title: 'nav.products' },
+        },
+        {
+          path: 'tasks',
+          name: 'tasks',
+          component: () => import('./features/tasks/TasksPage.vue'),
+          meta: { title: 'nav.tasks' },
+        },
+        {
           path: 'import',
           name: 'import',
           component: () => import('./features/imports/ImportPage.vue'),

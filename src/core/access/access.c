@@ -127,6 +127,7 @@ static int one_entity(const struct entity *en, const json_t *in, struct arena *a
 int access_from_json(const struct registry *r, const json_t *permissions, struct arena *a,
                      struct entity_access *on, struct err *e)
 {
+    bool named[ENTITY_COUNT] = {false};
     memset(on, 0, sizeof *on * ENTITY_COUNT);
     on[ENTITY_PRODUCT].scope[ACCESS_READ] = SCOPE_ALL;
     on[ENTITY_USER].scope[ACCESS_READ] = SCOPE_ALL;
@@ -144,7 +145,12 @@ int access_from_json(const struct registry *r, const json_t *permissions, struct
         int rc = one_entity(en, in, a, &on[en->id], e);
         if (rc)
             return rc;
+        named[en->id] = true;
     }
+    /* A role made before this entity was there says what it means by what it is kin to. */
+    for (int i = 0; i < ENTITY_COUNT; i++)
+        if (!named[i] && r->entities[i].rights_of >= 0)
+            on[i] = on[r->entities[i].rights_of];
     return 0;
 }
 

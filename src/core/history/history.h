@@ -16,6 +16,10 @@ struct history_event {
     int64_t undo_of, import_id;
 };
 
+/* In `changes`: the ids of the events that were written along with this one (the lines of an
+   order), and are taken back with it. No field is called so. */
+#define HISTORY_ALONG "$along"
+
 int history_add(struct db_conn *c, const struct history_event *ev, struct err *e) must_check;
 
 /* Reads one event back (texts in the arena). ERR_NOT_FOUND. ret_undone_by is 0 while it stands. */

@@ -17,6 +17,9 @@ struct text2 {
 
 struct field;
 
+/* The type "decimal": four places, as a whole number of ten-thousandths. */
+enum { DECIMAL_PLACES = 4, DECIMAL_ONE = 10000 };
+
 /* A value of a field in memory. Texts are borrowed from the arena or row they came from. */
 struct value {
     bool null;
@@ -109,8 +112,14 @@ struct entity {
     const struct field *fields;
     size_t nfields;
     struct map by_name;
-    bool owned;        /* has owner_id, department_id */
-    bool admin_writes; /* only administrators create and change */
+    bool owned;           /* has owner_id, department_id */
+    bool admin_writes;    /* only administrators create and change */
+    int rights_of;        /* entity whose rights count where a role does not name this one, or -1 */
+    int part_of;          /* entity that its records are parts of, written with it, or -1 */
+    int part_link;        /* field that names the whole */
+    int part_place;       /* field that numbers them, from 1 */
+    const char *part_key; /* where the parts stand in the whole's JSON */
+    int tree;             /* link to the record above it, never in a circle, or -1 */
     int title_field;
     int customer_field; /* field that names the customer it belongs to, FIELD_ID for customers, or
                            -1 */

@@ -176,6 +176,51 @@ static void real_to_json(const struct field *f, const struct value *v, struct jw
     jw_f64(w, v->f);
 }
 
+/* Exact decimals: DECIMAL_PLACES of them, kept as a whole number. In JSON a text, since a number of
+   JSON is a double to most who read it. */
+static const char *decimal_from_text(const struct field *f, struct str in,
+                                     const struct parse_env *env, struct value *ret)
+{
+    (void)env;
+    in = str_trim(in);
+    int64_t v = 0;
+    const char *code = in.n ? money_parse(in, DECIMAL_PLACES, &v) : NULL;
+    if (code)
+        return strcmp(code, "too-many-decimals") == 0 ? "decimal-places" : code;
+    if (in.n && f->has_min && v < f->min * DECIMAL_ONE)
+        return "out-of-range";
+    *ret = (struct value){.null = in.n == 0, .i = v};
+    return NULL;
+}
+
+static const char *decimal_from_json(const struct field *f, const json_t *in,
+                                     const struct parse_env *env, struct value *ret)
+{
+    if (json_is_string(in))
+        return decimal_from_text(f, str_from(json_string_value(in), json_string_length(in)), env,
+                                 ret);
+    if (!json_is_number(in))
+        return "number";
+    char *text = json_dumps(in, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+    if (!text)
+        return "number";
+    const char *code = decimal_from_text(f, str_of(text), env, ret);
+    free(text);
+    return code;
+}
+
+static void decimal_to_json(const struct field *f, const struct value *v, struct jw *w)
+{
+    char text[MONEY_TEXT];
+    size_t n = money_format(v->i, DECIMAL_PLACES, text);
+    (void)f;
+    while (text[n - 1] == '0')
+        n--;
+    if (text[n - 1] == '.')
+        n--;
+    jw_str(w, str_from(text, n));
+}
+
 static const char *bool_from_text(const struct field *f, struct str in, const struct parse_env *env,
                                   struct value *ret)
 {
@@ -450,6 +495,8 @@ static const struct field_type types[] = {
      url_from_text, text_to_json, NULL},
     {"int", SHAPE_INT, COL_INT, true, true, OPS_ORDER, int_from_json, int_from_text, int_to_json,
      NULL},
+    {"decimal", SHAPE_INT, COL_INT, true, true, OPS_ORDER, decimal_from_json, decimal_from_text,
+     decimal_to_json, NULL},
     {"real", SHAPE_REAL, COL_REAL, true, true, OPS_ORDER, real_from_json, real_from_text,
      real_to_json, NULL},
     {"percent", SHAPE_REAL, COL_REAL, true, true, OPS_ORDER, real_from_json, real_from_text,
