@@ -173,7 +173,7 @@ static void write_changes(const struct actor *who, const struct entity *en, stru
             enum field_level level = f                      ? field_level(f, levels)
                                      : !en && who->is_admin ? LEVEL_READ
                                                             : LEVEL_HIDE;
-            if (level == LEVEL_HIDE)
+            if (level == LEVEL_HIDE || !json_is_array(pair)) /* an import's are counts */
                 continue;
             jw_obj(w);
             jw_kcstr(w, "field", name);

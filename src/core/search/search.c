@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CANDIDATES = 1000 };
+enum { CANDIDATES = 1000, BATCH = 64 };
 
 /* Lower is better. What is no match but to the index comes last. */
 enum rank { SAME, BEGINS, INSIDE, READ_BEGINS, READ_INSIDE, ELSEWHERE };
@@ -100,42 +100,62 @@ static void confirm(const struct db_rows *rows, const struct entity *en,
     buf_free(&tokens);
 }
 
-/* Drops the candidates of this entity that match by what the person may not read. */
+/* Marks those of a batch that match by what the person may not read of this entity. The statement
+   has always the same number of ids, so that it is prepared once. */
 static int verify(struct db_conn *c, const struct actor *who, const struct entity *en,
-                  const struct match *m, struct arena *a, struct candidate *list, size_t *n,
+                  const struct match *m, struct arena *a, struct candidate *batch, size_t n,
                   struct err *e)
 {
     const unsigned char *levels = access_levels(who, en);
     const struct field *fields[12];
+    int64_t last = 0;
     if (!held_back(en, levels))
         return 0;
-    size_t nf = readable(en, levels, fields), asked = 0, kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        batch[i].unsure |= batch[i].en == en;
+        last = batch[i].en == en ? batch[i].id : last;
+    }
+    size_t nf = readable(en, levels, fields);
+    if (!last || !nf)
+        return 0;
     struct sql q = sql_new(a);
     sql_add(&q, "SELECT id");
     for (size_t i = 0; i < nf; i++)
         sql_addf(&q, ", %s", fields[i]->name);
     sql_addf(&q, " FROM %s WHERE id IN (", en->table);
-    for (size_t i = 0; i < *n; i++) {
-        if (!str_is(list[i].entity, en->name))
-            continue;
-        list[i].unsure = true;
-        sql_add(&q, asked++ ? ", " : "");
-        sql_arg(&q, DB_I64(list[i].id));
+    for (size_t i = 0; i < BATCH; i++) {
+        sql_add(&q, i ? ", " : "");
+        sql_arg(&q, DB_I64(i < n && batch[i].en == en ? batch[i].id : last));
     }
     sql_add(&q, ")");
     const char *text = sql_text(&q);
     struct db_rows *rows = NULL;
-    int rc = asked && nf ? db_query(c, text, q.args, q.nargs, &rows, e) : 0;
-    while (rows && rc == 0 && (rc = db_step(rows, e)) > 0) {
-        confirm(rows, en, fields, nf, m, list, *n);
+    int rc = db_query(c, text, q.args, q.nargs, &rows, e);
+    while (rc == 0 && (rc = db_step(rows, e)) > 0) {
+        confirm(rows, en, fields, nf, m, batch, n);
         rc = 0;
     }
     db_rows_done(rows);
-    for (size_t i = 0; i < *n; i++)
-        if (!list[i].unsure)
-            list[kept++] = list[i];
-    *n = kept;
     return rc < 0 ? rc : 0;
+}
+
+/* The first `limit` in the order of rank that the person may find; the rest is not looked at. */
+static int choose(struct db_conn *c, const struct tenant *t, const struct actor *who,
+                  const struct match *m, struct arena *a, struct candidate *list, size_t *n,
+                  size_t limit, struct err *e)
+{
+    size_t kept = 0;
+    int rc = 0;
+    for (size_t at = 0, end; rc == 0 && at < *n && kept < limit; at = end) {
+        end = *n - at > BATCH ? at + BATCH : *n;
+        for (int i = 0; rc == 0 && i < ENTITY_COUNT; i++)
+            rc = verify(c, who, &t->registry->entities[i], m, a, list + at, end - at, e);
+        for (size_t i = at; rc == 0 && i < end; i++)
+            if (!list[i].unsure)
+                list[kept++] = list[i];
+    }
+    *n = kept < limit ? kept : limit;
+    return rc;
 }
 
 /* A title that is held back is neither shown nor ranked by. */
@@ -210,25 +230,40 @@ static int collect_prefixes(struct db_conn *c, const struct tenant *t, const str
 }
 
 static int ask_index(struct db_conn *c, const struct tenant *t, const struct actor *who,
-                     enum match_kind kind, const struct entity *only, struct str folded,
+                     const struct match *m, const struct entity *only, struct str folded,
                      struct arena *a, struct candidate *list, size_t *n, struct err *e)
 {
-    const struct match *m = match_new(folded, kind, a);
     struct str text;
     int rc = match_render(m, c, who, t->registry, only, a, &text, e);
     if (rc || !text.n)
         return rc;
-    rc = collect(c,
-                 db_kind(db_of(c)) == DB_SQLITE
-                     ? "SELECT d.id, d.entity, d.title, d.at FROM search_doc_words f JOIN "
-                       "search_doc d ON d.id = f.rowid WHERE f.search_doc_words MATCH $1 ORDER "
-                       "BY f.rowid DESC LIMIT 1000"
-                     : "SELECT id, entity, title, at FROM search_doc WHERE tokens_ts @@ "
-                       "to_tsquery('simple', $1) LIMIT 1000",
-                 DB_ARGS(DB_STR(text)), folded, a, list, n, e);
-    for (int i = 0; rc == 0 && i < ENTITY_COUNT; i++)
-        rc = verify(c, who, &t->registry->entities[i], m, a, list, n, e);
-    return rc;
+    return collect(c,
+                   db_kind(db_of(c)) == DB_SQLITE
+                       ? "SELECT d.id, d.entity, d.title, d.at FROM search_doc_words f JOIN "
+                         "search_doc d ON d.id = f.rowid WHERE f.search_doc_words MATCH $1 ORDER "
+                         "BY f.rowid DESC LIMIT 1000"
+                       : "SELECT id, entity, title, at FROM search_doc WHERE tokens_ts @@ "
+                         "to_tsquery('simple', $1) LIMIT 1000",
+                   DB_ARGS(DB_STR(text)), folded, a, list, n, e);
+}
+
+/* Asked for exactly, or with slips: what the person may find of it, best first. */
+static int look_for(struct db_conn *c, const struct tenant *t, const struct actor *who,
+                    enum match_kind kind, struct str query, struct str folded,
+                    const struct entity *only, size_t limit, struct arena *a,
+                    struct candidate *list, size_t *ret_n, struct err *e)
+{
+    const struct match *m = match_new(folded, kind, a);
+    size_t n = 0;
+    int rc = ask_index(c, t, who, m, only, folded, a, list, &n, e);
+    if (rc == 0 && kind == MATCH_EXACT && query.n)
+        rc = collect_prefixes(c, t, who, query, only, folded, a, list, &n, e);
+    if (rc)
+        return rc;
+    hold_titles(t, who, list, n);
+    qsort(list, n, sizeof *list, by_rank);
+    *ret_n = n;
+    return choose(c, t, who, m, a, list, ret_n, limit, e);
 }
 
 int search_query(struct db_conn *c, const struct tenant *t, const struct actor *who,
@@ -244,19 +279,15 @@ int search_query(struct db_conn *c, const struct tenant *t, const struct actor *
     tokens_fold(query, &fold);
     struct str folded = arena_str(a, buf_str(&fold));
     buf_free(&fold);
-    int rc = ask_index(c, t, who, MATCH_EXACT, entity, folded, a, list, &n, e);
-    if (rc == 0 && query.n)
-        rc = collect_prefixes(c, t, who, query, entity, folded, a, list, &n, e);
+    int rc = look_for(c, t, who, MATCH_EXACT, query, folded, entity, limit, a, list, &n, e);
     if (rc == 0 && n == 0)
-        rc = ask_index(c, t, who, MATCH_LOOSE, entity, folded, a, list, &n, e);
+        rc = look_for(c, t, who, MATCH_LOOSE, query, folded, entity, limit, a, list, &n, e);
     if (rc)
         return rc;
-    hold_titles(t, who, list, n);
-    qsort(list, n, sizeof *list, by_rank);
     jw_obj(w);
     jw_key(w, "items");
     jw_arr(w);
-    for (size_t i = 0; i < n && i < limit; i++) {
+    for (size_t i = 0; i < n; i++) {
         const struct entity *en = list[i].en;
         jw_obj(w);
         jw_kstr(w, "entity", list[i].entity);
