@@ -4,7 +4,7 @@ WEB ?= 1
 DATA ?= data
 PORT ?= 8040
 
-.PHONY: help setup run test build lint asan tsan bench study shots clean
+.PHONY: help setup run test build lint asan tsan valgrind bench study shots clean
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
@@ -28,6 +28,9 @@ asan: setup ## unit and API tests under AddressSanitizer and UBSan
 
 tsan: setup ## the same under ThreadSanitizer
 	@BUILD=$(BUILD)-tsan SANITIZE=thread WEB=0 tools/test.sh
+
+valgrind: build ## unit tests of the value engine under valgrind
+	@BUILD=$(BUILD) tools/valgrind.sh
 
 bench: build ## every figure with its baseline
 	@BUILD=$(BUILD) tools/bench.sh

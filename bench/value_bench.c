@@ -3,7 +3,8 @@
  *
  * Prints rows: name value unit target baseline. Times are CPU seconds of this process (user +
  * system, getrusage), all threads together. The baseline is what the same machine does in the same
- * run on the plainest form of the work: copying memory, or reading the file once.
+ * run on the plainest form of the work: copying memory, or reading the file once. "+ MiB" is what
+ * resident memory had grown by at its peak since the row before.
  *
  * value_bench [--rows N] [--customers N] [--dir DIR]
  */
@@ -14,6 +15,7 @@
 #include "patron_value.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,18 +40,51 @@ static double wall_now(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static double peak_mib(void)
+/* ---- Memory: what the next row had at its peak over what was there before ----------------------
+ */
+
+static double status_mib(const char *field)
 {
-    struct rusage u;
-    getrusage(RUSAGE_SELF, &u);
-    return (double)u.ru_maxrss / 1024.0;
+    FILE *f = fopen("/proc/self/status", "r");
+    char line[256];
+    double kib = 0.0;
+    while (f && fgets(line, sizeof line, f))
+        if (strncmp(line, field, strlen(field)) == 0)
+            kib = strtod(line + strlen(field) + 1, NULL);
+    if (f)
+        fclose(f);
+    return kib / 1024.0;
+}
+
+static double before_mib;
+
+/* The kernel forgets the peak so far when told 5. */
+static void memory_begin(void)
+{
+    malloc_trim(0);
+    FILE *f = fopen("/proc/self/clear_refs", "w");
+    if (f) {
+        fputs("5", f);
+        fclose(f);
+    }
+    before_mib = status_mib("VmRSS");
+}
+
+static double memory_grown(void)
+{
+    return fmax(status_mib("VmHWM") - before_mib, 0.0);
 }
 
 static void row(const char *name, double value, const char *unit, const char *target,
                 const char *baseline)
 {
-    printf("%-34s %10.4g %-6s %-10s %s\n", name, value, unit, target, baseline);
+    double grown = memory_grown();
+    printf("%-34s %10.4g %-6s %-10s ", name, value, unit, target);
+    if (grown >= 0.1)
+        printf("+%.*f MiB; ", grown < 10.0, grown);
+    printf("%s\n", baseline);
     fflush(stdout);
+    memory_begin();
 }
 
 static void need(bool ok, const char *what)
@@ -228,9 +263,8 @@ static void bench_each_model(const struct pv_customer *rows, size_t n, const str
         double t = cpu_now();
         need(pv_fit_model(m, cells, &options, &fit) == 0, "fit");
         t = cpu_now() - t;
-        snprintf(baseline, sizeof baseline,
-                 "grouping %.3f s of it; ln L %.1f, %s; %.0f MiB at most", grouping, fit.loglik,
-                 pv_verdict_code(fit.verdict), peak_mib());
+        snprintf(baseline, sizeof baseline, "grouping %.3f s of it; ln L %.1f, %s", grouping,
+                 fit.loglik, pv_verdict_code(fit.verdict));
         snprintf(label, sizeof label, "%s_fit_%s", pv_model_name(m), name);
         row(label, grouping + t, "s", goal ? goal->fit[years] : "-", baseline);
         if (!fit.usable)
@@ -551,6 +585,7 @@ int main(int argc, char **argv)
             dir = argv[i + 1];
     }
     printf("%-34s %10s %-6s %-10s %s\n", "name", "value", "unit", "target", "baseline");
+    memory_begin();
     bench_small();
     bench_bayes();
     bench_covariates(customers, false);

@@ -18,6 +18,10 @@
 
 #include "patron_value.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* ---- Costs to customers ---------------------------------------------------------------------- */
 
 /* Splits `pool` (a cost, minor units) by weights >= 0, to the cent: what rounding leaves goes to
@@ -225,5 +229,9 @@ PV_API PV_WARN_UNUSED int pv_price_elasticity(const double *quantity, const doub
                                               const uint32_t *segment, size_t n, size_t segments,
                                               struct pv_elasticity *ret_segment,
                                               struct pv_elasticity *ret_pooled);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

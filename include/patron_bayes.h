@@ -22,6 +22,10 @@
 
 #include "patron_value.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Log-normal, independent by parameter: median > 0, standard deviation of the logarithm 10^-6 ..
  * 100. Cut to the limits of the model. */
 struct pv_prior {
@@ -142,5 +146,9 @@ PV_API PV_WARN_UNUSED int pv_posterior_predict(const struct pv_posterior *poster
 PV_API PV_WARN_UNUSED int pv_chains_diagnose(const double *draws, size_t chains, size_t n,
                                              double *ret_rhat, double *ret_ess_bulk,
                                              double *ret_ess_tail);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

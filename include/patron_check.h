@@ -11,6 +11,10 @@
 
 #include "patron_value.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct pv_finding {
     enum pv_verdict verdict;
     bool asked;     /* false: the data do not allow the question; the rest is NaN and false */
@@ -59,5 +63,9 @@ PV_API PV_WARN_UNUSED int pv_check_history(const struct pv_history *history, int
                                            const struct pv_fit *buying,
                                            const struct pv_fit *gamma_gamma, double money_scale,
                                            struct pv_finding ret_findings[PV_CHECKS]);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

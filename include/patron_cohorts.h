@@ -7,6 +7,10 @@
 
 #include "patron_value.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* ---- RFM by fixed cuts, and segments -----------------------------------------------------------
  */
 
@@ -94,5 +98,9 @@ struct pv_rhythm {
 /* ret_rhythms: history.customers rows. O(transactions log transactions). */
 PV_API PV_WARN_UNUSED int pv_rhythms(const struct pv_history *history, int32_t end,
                                      struct pv_rhythm *ret_rhythms);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

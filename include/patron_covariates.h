@@ -23,6 +23,10 @@
 
 #include "patron_value.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum { PV_MAX_COVARIATES = 32, PV_MAX_PROCESSES = 3 };
 
 /* Processes of a model: 0 when it takes no covariates. Name of one ("purchases", ...) or NULL, and
@@ -126,5 +130,9 @@ PV_API PV_WARN_UNUSED int pv_covariate_predict(const struct pv_covariate_fit *fi
                                                const struct pv_covariates *covariates,
                                                double horizon, double discount, int threads,
                                                struct pv_covariate_value *ret_values);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -11,6 +11,10 @@
 
 #include "patron_value.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* ---- Within the calibration -------------------------------------------------------------------
  */
 
@@ -114,5 +118,9 @@ struct pv_scores {
  * with none left. O(n log n). */
 PV_API PV_WARN_UNUSED int pv_diagnose_scores(const double *predicted, const double *actual,
                                              size_t n, struct pv_scores *ret_scores);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

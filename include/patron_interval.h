@@ -11,6 +11,10 @@
 
 #include "patron_value.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct pv_range {
     double low, high;
 };
@@ -145,5 +149,9 @@ PV_API PV_WARN_UNUSED int pv_bootstrap_param(const struct pv_bootstrap *bootstra
 PV_API PV_WARN_UNUSED int pv_bootstrap_mean(const struct pv_bootstrap *bootstrap, double x,
                                             double t_x, double T, double t, double level,
                                             struct pv_range *ret_range);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

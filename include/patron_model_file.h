@@ -12,6 +12,10 @@
 
 #include "patron_value.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum {
     PV_MODEL_FILE_VERSION = 1,
     PV_MODEL_FILE_MAX = 16384, /* bytes; larger ones are refused unread */
@@ -76,5 +80,9 @@ struct pv_file_error {
 PV_API PV_WARN_UNUSED int pv_model_file_parse(const char *text, size_t length,
                                               struct pv_model_file *ret_file,
                                               struct pv_file_error *ret_error);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

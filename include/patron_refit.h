@@ -8,6 +8,10 @@
 
 #include "patron_value.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /*
  * pv_fit_model, starting where `previous` ended: the same maximum in fewer steps. Where that leads
  * anywhere but to an ordinary maximum (verdict other than ok), or `previous` has no numbers, all
@@ -51,5 +55,9 @@ PV_API PV_WARN_UNUSED int pv_drift_measure(const struct pv_fit *old_fit,
                                            const struct pv_fit *new_fit,
                                            const struct pv_cells *cells, enum pv_growth growth,
                                            struct pv_drift *ret_drift);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

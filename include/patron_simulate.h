@@ -16,6 +16,10 @@
 
 #include "patron_value.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct pv_world {
     const struct pv_model *model; /* of repeat purchases */
     const double *param;
@@ -51,5 +55,9 @@ PV_API PV_WARN_UNUSED int pv_simulate_start(const struct pv_world *world, uint64
  */
 PV_API bool pv_simulate_next(const struct pv_world *world, struct pv_simulated *customer,
                              int32_t *ret_day, int64_t *ret_amount);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -21,6 +21,10 @@
 
 #include "patron_value.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Where in its year (or purchase interval) an amount falls: period t is at t - 1, t - 1/2 or t. */
 enum pv_timing { PV_TIMING_START, PV_TIMING_MIDDLE, PV_TIMING_END };
 
@@ -259,5 +263,9 @@ PV_API PV_WARN_UNUSED int pv_switching_estimate(size_t brands, const uint64_t *s
  * loyalty: those who leave early are counted first; sBG gives the right mean. Infinite when nobody
  * was lost. */
 PV_API PV_WARN_UNUSED int pv_group_lifetime(double lost, double at_start, double *ret_periods);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

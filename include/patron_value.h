@@ -31,6 +31,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define PV_WARN_UNUSED __attribute__((warn_unused_result))
 #if defined(PV_BUILDING_SHARED)
 #define PV_API __attribute__((visibility("default")))
@@ -108,6 +112,10 @@ PV_API PV_WARN_UNUSED int pv_builder_new(enum pv_returns returns, struct pv_buil
 PV_API PV_WARN_UNUSED int pv_builder_new_ordered(enum pv_returns returns,
                                                  struct pv_builder **ret_builder);
 PV_API void pv_builder_free(struct pv_builder *builder);
+
+/* A guess at the number of rows still to come, for a builder of rows in any order: room for them is
+ * taken at once, in large pages where the system has them. More may come, or fewer. */
+PV_API void pv_builder_expect(struct pv_builder *builder, size_t rows);
 
 /* Adds a row. PV_ERR_RETURN, PV_ERR_ORDER, PV_ERR_OVERFLOW, PV_ERR_NO_MEMORY; the builder stays
  * usable. customer < 2^32 - 1. */
@@ -577,5 +585,9 @@ PV_API PV_WARN_UNUSED int pv_track_periods(const struct pv_history *history,
                                            const struct pv_fit *buying, int32_t from,
                                            int32_t period, int32_t cohort_end, size_t n,
                                            struct pv_track *ret_periods);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

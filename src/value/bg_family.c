@@ -20,6 +20,7 @@
 #include "internal.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { R, ALPHA, A, B, PARAMS };
@@ -240,6 +241,57 @@ static double bg_p_alive(const struct pv_model *m, const double *p, double x, do
     return alive;
 }
 
+/*
+ * Of all customers of one x: the odds of having left at t_x = T, and by day the power
+ * ((alpha + d) / alpha)^(r + x) that they grow with, the logarithm of its base, and 1 / (alpha +
+ * d). Where powers leave the range of a double, their place has their logarithms.
+ */
+enum { ODDS, AS_LOGS, WIDTH, COLUMNS };
+
+static int bg_alive_table(const struct pv_model *m, const double *p, int32_t x, double unit_days,
+                          int32_t from, int32_t to, double **ret_table)
+{
+    size_t n = (size_t)(to - from) + 1;
+    double rx = p[R] + x, chances = x + m->first_chances;
+    bool as_logs = rx * log1p(to / unit_days / p[ALPHA]) > 600.0;
+    double *table = malloc((COLUMNS + 3 * n) * sizeof *table);
+    if (!table)
+        return PV_ERR_NO_MEMORY;
+    double *power = table + COLUMNS, *log_base = power + n, *inv = log_base + n;
+    table[ODDS] = chances > 0.0 ? p[A] / (p[B] + chances - 1.0) : 0.0;
+    table[AS_LOGS] = as_logs;
+    table[WIDTH] = (double)n;
+    for (size_t i = 0; i < n; i++) {
+        double t = (double)(from + (int32_t)i) / unit_days;
+        log_base[i] = log1p(t / p[ALPHA]);
+        power[i] = as_logs ? rx * log_base[i] : exp(rx * log_base[i]);
+        inv[i] = 1.0 / (p[ALPHA] + t);
+    }
+    *ret_table = table;
+    return 0;
+}
+
+static double bg_alive_from(const struct pv_model *m, const double *p, int32_t x,
+                            const double *table, int32_t t_x, int32_t T, double *ret_slope)
+{
+    const double *power = table + COLUMNS;
+    double odds = table[ODDS], alive;
+    if (table[AS_LOGS] != 0.0)
+        alive = 1.0 / (1.0 + odds * exp(power[T] - power[t_x]));
+    else
+        alive = power[t_x] / (power[t_x] + odds * power[T]);
+    if (ret_slope) {
+        size_t n = (size_t)table[WIDTH];
+        const double *log_base = power + n, *inv = log_base + n;
+        double chances = x + m->first_chances, gone = -(1.0 - alive);
+        ret_slope[R] = gone * p[R] * (log_base[T] - log_base[t_x]);
+        ret_slope[ALPHA] = gone * p[ALPHA] * (p[R] + x) * (inv[T] - inv[t_x]);
+        ret_slope[A] = gone;
+        ret_slope[B] = chances > 0.0 ? -gone * p[B] / (p[B] + chances - 1.0) : 0.0;
+    }
+    return alive;
+}
+
 /* ---- Alive at T ------------------------------------------------------------------------------ */
 
 /* No purchase up to t is one's last: E[e^(-lambda p t)]. */
@@ -384,6 +436,8 @@ const struct pv_buying pv_bg_family = {
     .defined = bg_defined,
     .loglik = bg_loglik,
     .p_alive = bg_p_alive,
+    .alive_table = bg_alive_table,
+    .alive_from = bg_alive_from,
     .leave = bg_leave,
     .survive = bg_survive,
     .mean = bg_mean,

@@ -9,7 +9,7 @@
  * strip about the real line and decays at both ends, so the trapezoidal rule converges
  * exponentially (Trefethen & Weideman, SIAM Review 56 (2014), theorem 5.1). The nodes hold for one
  * x and a range of T; the hypergeometric part does not depend on T, so another T costs only one
- * exponential a node.
+ * exponential a node. It is for what dert_series.c, a hundred times quicker, leaves.
  */
 #include "internal.h"
 
@@ -88,37 +88,52 @@ static double table_at(const struct table *table, double at)
 
 enum { R, ALPHA, A, B, PARAMS };
 
+/* What one set of parameters and one x ask for: by series where that is good enough, else by a
+ * table made when first needed. */
+struct asked {
+    int regular;
+    double phase, rx, a, bx, low, high, delta;
+    struct table table; /* nodes = 0: not made yet */
+};
+
+static int dert_at(struct asked *q, double at, double *ret_dert)
+{
+    if (q->regular == 1 && pv_bg_dert_series(q->rx, q->a, q->bx, q->delta * at, ret_dert))
+        return 0;
+    if (q->table.nodes == 0) {
+        int rc = table_new(q->regular, q->phase, q->rx, q->a, q->bx, q->low, q->high, q->delta,
+                           &q->table);
+        if (rc)
+            return rc;
+    }
+    *ret_dert = table_at(&q->table, at);
+    return 0;
+}
+
 int pv_bg_dert(const struct pv_model *m, const double *p, double x, const double *T, size_t n,
                double delta, double *ret_dert, double *ret_slope)
 {
-    int regular = m->regular > 1 ? m->regular : 1;
+    int regular = m->regular > 1 ? m->regular : 1, rc = 0;
     double bought = floor(x / regular), phase = x - regular * bought;
     double chances = bought + m->first_chances;
-    struct table t;
-    double low = p[ALPHA] + T[0], high = p[ALPHA] + T[n - 1];
-    int rc = table_new(regular, phase, p[R] + x, p[A], p[B] + chances, low, high, delta, &t);
-    if (rc)
-        return rc;
-    for (size_t i = 0; i < n; i++) {
-        ret_dert[i] = table_at(&t, p[ALPHA] + T[i]);
-        /* alpha enters through the point of evaluation only. */
-        if (ret_slope)
-            ret_slope[i * PARAMS + ALPHA] =
-                (table_at(&t, p[ALPHA] * exp(PV_STEP) + T[i]) / ret_dert[i] - 1.0) / PV_STEP;
+    for (int k = -1; k < (ret_slope ? PARAMS : 0) && rc == 0; k++) {
+        double q[PARAMS] = {p[R], p[ALPHA], p[A], p[B]}, moved;
+        if (k >= 0)
+            q[k] *= exp(PV_STEP);
+        struct asked asked = {.regular = regular,
+                              .phase = phase,
+                              .rx = q[R] + x,
+                              .a = q[A],
+                              .bx = q[B] + chances,
+                              .low = q[ALPHA] + T[0],
+                              .high = q[ALPHA] + T[n - 1],
+                              .delta = delta};
+        for (size_t i = 0; i < n && rc == 0; i++) {
+            rc = dert_at(&asked, q[ALPHA] + T[i], k < 0 ? &ret_dert[i] : &moved);
+            if (k >= 0)
+                ret_slope[i * PARAMS + (size_t)k] = (moved / ret_dert[i] - 1.0) / PV_STEP;
+        }
+        free(asked.table.lambda);
     }
-    free(t.lambda);
-    for (size_t k = 0; ret_slope && k < PARAMS; k++) {
-        double q[PARAMS] = {p[R], p[ALPHA], p[A], p[B]};
-        if (k == ALPHA)
-            continue;
-        q[k] *= exp(PV_STEP);
-        rc = table_new(regular, phase, q[R] + x, q[A], q[B] + chances, low, high, delta, &t);
-        if (rc)
-            return rc;
-        for (size_t i = 0; i < n; i++)
-            ret_slope[i * PARAMS + k] =
-                (table_at(&t, p[ALPHA] + T[i]) / ret_dert[i] - 1.0) / PV_STEP;
-        free(t.lambda);
-    }
-    return 0;
+    return rc;
 }

@@ -26,6 +26,9 @@ struct pv_lifetime {
     double (*reach)(const double *phi, double tau);
     /* E[lifetime left up to t], alive at T. NULL: by quadrature. */
     double (*mean_left)(const double *phi, double T, double t);
+    /* E[int_0^lifetime left e^(-delta t) dt], alive at T, to within 1e-11 of it; NaN where that
+     * cannot be had. NULL: by quadrature. */
+    double (*discounted_left)(const double *phi, double T, double delta);
     /* One lifetime left, alive at T. */
     double (*draw)(const double *phi, double T, struct pv_rng *rng);
 };

@@ -59,6 +59,37 @@ static double mean_left(const double *phi, double T, double t)
     return at * l * (fabs(e) < 1e-300 ? 1.0 : expm1(e) / e);
 }
 
+/*
+ * (beta + T) e^z E_s(z), z = delta (beta + T), with the generalised exponential integral: from z =
+ * 1 on by its continued fraction, [DLMF] 8.19.17, below by its series, [DLMF] 8.19.10, whose poles
+ * at whole s cancel.
+ */
+static double discounted_left(const double *phi, double T, double delta)
+{
+    double s = phi[0], at = phi[1] + T, z = delta * at;
+    if (z >= 1.0) {
+        double down = 1.0 / (z + s), ratio = 0.0, value = down, up = INFINITY;
+        for (int k = 1; k < 1000 && fabs(ratio - 1.0) > 1e-15; k++) {
+            double top = -k * (s + k - 1.0), low = z + s + 2.0 * k;
+            down = 1.0 / (top * down + low);
+            up = low + top / up;
+            ratio = down * up;
+            value *= ratio;
+        }
+        return at * value;
+    }
+    double apart = fabs(s - nearbyint(s)), term = 1.0, sum = 0.0;
+    if (!(z > 1e-300) || !(apart > 1e-3) || s > 100.0)
+        return NAN;
+    for (int k = 0; k < 30; k++) {
+        sum += term / (1.0 - s + k);
+        term *= -z / (k + 1.0);
+    }
+    int sign;
+    double log_gamma = lgamma_r(1.0 - s, &sign);
+    return at * exp(z) * (sign * exp(log_gamma + (s - 1.0) * log(z)) - sum);
+}
+
 static double draw_life(const double *phi, double T, struct pv_rng *rng)
 {
     double log_mu = pv_rng_log_gamma(rng, phi[0]) - log(phi[1] + T);
@@ -72,6 +103,7 @@ static const struct pv_lifetime life = {
     .bend = bend,
     .reach = reach,
     .mean_left = mean_left,
+    .discounted_left = discounted_left,
     .draw = draw_life,
 };
 

@@ -102,3 +102,18 @@ class Installed(unittest.TestCase):
         for name in names:
             run("cc", "-std=c11", "-pedantic", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-x", "c", "-include",
                 os.path.join(self.prefix, "include", "patron", name), "/dev/null")
+
+    def test_headers_in_cxx(self):
+        """Each compiles as C++, and a C++ program finds the C names of the library."""
+        for name in sorted(os.path.basename(h) for h in glob.glob(os.path.join(self.prefix, "include", "patron", "*.h"))):
+            run("c++", "-std=c++11", "-pedantic", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-x", "c++",
+                "-include", os.path.join(self.prefix, "include", "patron", name), "/dev/null")
+        source = os.path.join(self.dir, "worth.cpp")
+        with open(source, "w", encoding="utf-8") as f:
+            f.write('#include "patron_value.h"\n#include <cstdio>\nint main() {\n'
+                    "    const double param[] = {0.243, 4.414, 0.793, 2.426};\n"
+                    '    std::printf("%.3f\\n", pv_predict_expected(pv_model_find("bg-nbd"), param, 2, 30.43, 38.86, 39));\n}\n')
+        program = os.path.join(self.dir, "worth-cxx")
+        run("c++", "-std=c++11", "-I", os.path.join(self.prefix, "include", "patron"), source, "-L", self.lib,
+            "-lpatron-value", "-o", program)
+        self.assertEqual(run(program, env=self.env), "1.226\n")  # [FHL05], as in examples/value

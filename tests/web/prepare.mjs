@@ -188,3 +188,48 @@ export const text = (lang, root) => {
     return raw.replace(/\{(\w+)\}/g, (_, k) => params[k] ?? '')
   }
 }
+
+/** A company of people: a tree of departments, two roles with levels of fields, colleagues in them. */
+export async function staff(api) {
+  const one = { read: 'own', write: 'own', delete: 'none', create: true }
+  const below = {
+    read: 'below',
+    write: 'department',
+    delete: 'none',
+    create: false,
+    fields: { phone: 'mask', email: 'mask', credit_limit: 'hide' },
+  }
+  const department = async (name, parent) =>
+    (await api.post('/departments', parent ? { name, parent_id: parent } : { name })).id
+  const sales = await department('销售部')
+  const east = await department('华东组', sales)
+  const west = await department('西南组', sales)
+  const finance = await department('财务部')
+  const role = async (name, permissions) => (await api.post('/roles', { name, permissions })).id
+  const seller = await role('销售', {
+    customer: one,
+    contact: one,
+    order: one,
+    note: one,
+  })
+  const chief = await role('组长', {
+    customer: below,
+    contact: { ...below, fields: {} },
+    order: { read: 'below' },
+    note: one,
+  })
+  for (const [name, login, department_id, role_id] of [
+    ['陈立', 'chen', east, seller],
+    ['周敏', 'zhou', east, chief],
+    ['何川', 'he', west, seller],
+    ['沈雁', 'shen', finance, chief],
+    ['郑和', 'zheng', finance, null],
+  ])
+    await api.post('/users', { name, login, department_id, role_id })
+  const [away] = (await api.get('/users?login=he&fields=id')).items
+  await api.patch('/users/' + away.id, { active: false })
+  await api.patch('/company', { rates: { USD: 7.12, EUR: 7.8 } })
+  const [chen] = (await api.get('/users?login=chen&fields=id')).items
+  const [best] = (await api.get('/customers?limit=1&sort=-clv&fields=id')).items
+  await api.patch('/customers/' + best.id, { owner_id: chen.id })
+}

@@ -494,6 +494,10 @@ export async function walk(server, browser, lang, count) {
       '/import/' + done,
       '/value',
       '/jobs',
+      '/account',
+      '/admin/people',
+      '/admin/roles',
+      '/admin/audit',
     ]) {
       await page.goto(server.url + path)
       await settle(page)
@@ -501,6 +505,51 @@ export async function walk(server, browser, lang, count) {
       if (seen.length) throw new Error(path + '\n' + seen.join('\n'))
     }
     await page.setViewportSize({ width: 1440, height: 900 })
+  })
+  await step('a role holds back a field; a colleague comes in by a link and sees no more than that', async () => {
+    await page.goto(server.url + '/admin/roles')
+    await page
+      .getByRole('button', { name: t('admin.roles.add') })
+      .first()
+      .click()
+    await page.locator('#role-name').fill('Readers')
+    const row = page.locator('.tbl tbody tr').first()
+    await row.locator('select').first().selectOption('all')
+    await row.locator('.cb').uncheck()
+    await row.locator('.lnk').click()
+    await page.locator('#level-customer-phone').selectOption('mask')
+    await page.locator('footer .pri').click()
+    await page.locator('.toast', { hasText: 'Readers' }).waitFor()
+    await page.goto(server.url + '/admin/people')
+    await page.locator('.bar .pri').click()
+    await page.fill('#f-name', 'Lin')
+    await page.fill('#f-login', 'lin')
+    await page.locator('#f-role_id').click()
+    await page.locator('.el-select-dropdown__item:visible', { hasText: 'Readers' }).click()
+    await page.locator('.el-drawer__footer .pri').click()
+    const link = await page.locator('#invite-link').inputValue()
+    const best = (await api.get('/customers?limit=1&phone[notnull]=1&fields=id,phone')).items[0]
+    await page.goto(link)
+    await page.locator('#welcome-password').fill('walk-in-2026')
+    await page.locator('.go').click()
+    await page.waitForURL('**/customers')
+    await page.goto(server.url + '/customers/' + best.id)
+    await page.locator('.facts', { hasText: '****' }).waitFor()
+    if ((await page.content()).includes(best.phone)) throw new Error('the masked phone is on the page')
+    await page.locator('.head .act .btn.icon').first().click()
+    await page.locator('.pop dl').waitFor()
+    await page.keyboard.press('Escape')
+    await page.goto(server.url + '/admin/people')
+    await page.locator('.state').waitFor()
+    if (await page.locator('.nav a[href="/admin"]').count()) throw new Error('administration is offered')
+    await api.call('DELETE', '/session')
+    await page.goto(server.url + '/sign-in')
+    await page.fill('#login', admin.login)
+    await page.fill('#password', admin.password)
+    await page.locator('.go').click()
+    await page.waitForURL('**/customers')
+    await page.goto(server.url + '/admin/audit')
+    await page.locator('.tbl', { hasText: 'Lin' }).waitFor()
   })
   await step('sign in: a wrong password says how many tries are left', async () => {
     await page.locator('.avatar').click()

@@ -26,6 +26,12 @@ export const router = createRouter({
       meta: { public: true, title: 'signin.title' },
     },
     {
+      path: '/welcome',
+      name: 'welcome',
+      component: () => import('./features/identity/WelcomePage.vue'),
+      meta: { public: true, title: 'welcome.do' },
+    },
+    {
       path: '/',
       component: () => import('./shell/AppShell.vue'),
       redirect: '/customers',
@@ -101,6 +107,51 @@ export const router = createRouter({
           name: 'jobs',
           component: () => import('./features/jobs/JobsPage.vue'),
           meta: { title: 'nav.jobs' },
+        },
+        {
+          path: 'account',
+          name: 'account',
+          component: () => import('./features/identity/AccountPage.vue'),
+          meta: { title: 'account.title' },
+        },
+        {
+          path: 'admin',
+          name: 'admin',
+          component: () => import('./features/admin/AdminPage.vue'),
+          redirect: { name: 'admin-people' },
+          meta: { title: 'admin.title' },
+          children: [
+            {
+              path: 'people',
+              name: 'admin-people',
+              component: () => import('./features/admin/PeoplePage.vue'),
+              meta: { title: 'admin.places.people' },
+            },
+            {
+              path: 'departments',
+              name: 'admin-departments',
+              component: () => import('./features/admin/DepartmentsPage.vue'),
+              meta: { title: 'admin.places.departments' },
+            },
+            {
+              path: 'roles',
+              name: 'admin-roles',
+              component: () => import('./features/admin/RolesPage.vue'),
+              meta: { title: 'admin.places.roles' },
+            },
+            {
+              path: 'company',
+              name: 'admin-company',
+              component: () => import('./features/admin/CompanyPage.vue'),
+              meta: { title: 'admin.places.company' },
+            },
+            {
+              path: 'audit',
+              name: 'admin-audit',
+              component: () => import('./features/admin/AuditPage.vue'),
+              meta: { title: 'admin.places.audit' },
+            },
+          ],
         },
         {
           path: ':rest(.*)*',

@@ -7,6 +7,9 @@
 /* Writes a field's value; v's currency is filled in for fields in base currency. */
 void record_value_json(const struct tenant *t, const struct field *f, struct value *v,
                        struct jw *w);
+/* The same under a level of at least LEVEL_MASK. */
+void record_level_json(const struct tenant *t, const struct field *f, enum field_level level,
+                       struct value *v, struct jw *w);
 
 /* Loads a living record under the right to write it, and a copy to change. */
 int record_load_for_write(struct write *w, const struct entity *en, int64_t id,

@@ -105,15 +105,20 @@ int record_get(struct db_conn *c, const struct actor *who, const struct entity *
 int record_get_json(struct db_conn *c, const struct tenant *t, const struct actor *who,
                     const struct entity *en, int64_t id, bool titles, struct arena *a, struct jw *w,
                     int64_t *ret_version, struct err *e) must_check;
-/* The object as api.md has it. */
-void record_to_json(const struct tenant *t, const struct record *r, struct jw *w);
+/* The object as api.md has it, with what this person may see of it. */
+void record_to_json(const struct tenant *t, const struct actor *who, const struct record *r,
+                    struct jw *w);
+
+/* What somebody may hear of a record's live event: the customer in it is the value of a field. */
+enum live_sight record_event_sight(const struct actor *who, const struct entity *en,
+                                   const struct live_event *ev);
 
 enum count_mode { COUNT_NONE, COUNT_CAPPED, COUNT_EXACT };
 enum { LIST_MAX_SORT = 3, LIST_MAX = 500, COUNT_CAP = 1001 };
 
 struct list_query {
     const struct entity *en;
-    const struct field **fields; /* NULL = all that are not hidden */
+    const struct field **fields; /* NULL = all; what is hidden from the person is left out */
     size_t nfields;
     const struct filter *filter; /* NULL = none */
     struct {
@@ -127,7 +132,9 @@ struct list_query {
     bool trash, titles;
 };
 
-/* Writes {"items":[…],"next":…,"count":…,"titles":…}. ERR_BAD_PARAMETER (name cursor). */
+/* Writes {"items":[…],"next":…,"count":…,"titles":…}. ERR_BAD_PARAMETER (name cursor, or sort for a
+   field that the person sees not at all or masked). The filter was read with the person's levels.
+ */
 int record_list(struct db_conn *c, const struct tenant *t, const struct actor *who,
                 const struct list_query *q, struct arena *a, struct jw *w,
                 struct err *e) must_check;

@@ -109,6 +109,8 @@ static int undo_update(struct write *w, const struct entity *en, const struct hi
         rc = undo_along(w, changes, e);
     if (rc == 0)
         rc = record_load_for_write(w, en, ev->record_id, &now, &after, e);
+    if (rc == 0 && !history_may_undo(w->who, en, changes))
+        rc = err_set(e, ERR_FORBIDDEN, "fields of %s", en->name);
     if (rc == 0)
         rc = put_back(w, changes, &now, &after, e);
     if (rc == 0)

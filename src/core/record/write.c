@@ -32,14 +32,18 @@ static int take_input(struct write *w, struct record *r, const json_t *body, str
     struct parse_env env = tenant_parse_env(w->t, w->a);
     const char *name;
     json_t *in;
+    const unsigned char *levels = access_levels(w->who, r->en);
     json_object_foreach((json_t *)body, name, in)
     {
         const struct field *f = entity_field(r->en, str_of(name));
+        enum field_level level = f ? field_level(f, levels) : LEVEL_HIDE;
         const char *code = NULL;
-        if (!f || f->hidden)
+        if (level == LEVEL_HIDE)
             code = "unknown-field";
         else if (f->read_only)
             code = "read-only";
+        else if (level < LEVEL_EDIT)
+            code = "field-not-yours";
         else if (json_is_null(in))
             r->v[f->id] = (struct value){.null = true};
         else
@@ -47,7 +51,7 @@ static int take_input(struct write *w, struct record *r, const json_t *body, str
         if (!code)
             continue;
         struct err_item *item = err_item(e, record_pointer(w, name), code);
-        if (f)
+        if (f && level > LEVEL_HIDE)
             describe_limits(f, e, item, w->a);
         else
             err_item_param(e, item, "field", str_of(name));
@@ -144,6 +148,9 @@ static int check_unique(struct write *w, const struct record *before, const stru
                 return rc;
             continue;
         }
+        /* Restoring meets values that were not typed by this person. */
+        if (access_level(w->who, r->en, f->id) < LEVEL_READ)
+            return err_set(e, ERR_DUPLICATE, "%s.%s, unseen", r->en->name, f->name);
         struct err_item *item = err_item(e, record_pointer(w, f->name), "duplicate-value");
         err_item_param(e, item, "value", r->v[i].s);
         /* Which record it is, only to someone who may see it. */
@@ -331,11 +338,11 @@ static void tell(struct write *w, const struct record *r, const char *kind)
         .entity = r->en->id,
         .owner_id = owned ? r->v[FIELD_OWNER_ID].i : 0,
         .department_id = owned ? r->v[FIELD_DEPARTMENT_ID].i : 0,
-        .data = arena_printf(a,
-                             "{\"entity\":\"%s\",\"id\":\"%lld\",\"version\":%lld,"
-                             "\"kind\":\"%s\",\"customer_id\":\"%lld\"}",
-                             r->en->name, (long long)r->v[FIELD_ID].i,
-                             (long long)r->v[FIELD_VERSION].i, kind, (long long)customer_of(r))};
+        .bare = arena_printf(
+            a, "{\"entity\":\"%s\",\"id\":\"%lld\",\"version\":%lld,\"kind\":\"%s\"}", r->en->name,
+            (long long)r->v[FIELD_ID].i, (long long)r->v[FIELD_VERSION].i, kind)};
+    p->ev.data = arena_printf(a, STR_FMT ",\"customer_id\":\"%lld\"}", (int)p->ev.bare.n - 1,
+                              p->ev.bare.p, (long long)customer_of(r));
     db_after_commit(w->c, publish, p);
 }
 
@@ -465,7 +472,7 @@ static struct str as_json(struct write *w, const struct record *r)
 {
     struct buf out = BUF_INIT(1 << 20);
     struct jw jw = jw_new(&out);
-    record_to_json(w->t, r, &jw);
+    record_to_json(w->t, w->who, r, &jw);
     struct str text = arena_str(w->a, buf_str(&out));
     buf_free(&out);
     return text;

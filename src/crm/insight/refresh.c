@@ -299,6 +299,8 @@ static int run_value(struct job *j, struct err *e)
                           .decimals = currency ? currency->decimals : 2,
                           .discount = discount ? json_number_value(discount) : co->discount,
                           .horizon_weeks = horizon ? json_integer_value(horizon) : 52};
+    if (v.as_of == PV_NO_DAY && co->observed_until)
+        v.as_of = co->observation_end;
     struct db_conn *c = NULL;
     struct job_progress p = {"read", 0, 0, 0};
     v.scale = pow(10.0, v.decimals);

@@ -8,6 +8,8 @@ export interface Destination {
   /** in the bottom bar of a phone, which holds five; the others are in the menu */
   foot?: boolean
   key: string
+  /** shown to administrators alone, and not in the bar of a phone */
+  admin?: boolean
 }
 /** Only what exists. `key` is pressed after G. */
 export const destinations: Destination[] = [
@@ -19,4 +21,5 @@ export const destinations: Destination[] = [
   { name: 'value', label: 'nav.value', icon: 'value', group: 'nav.groups.value', key: 'V', foot: true },
   { name: 'import', label: 'nav.import', icon: 'import', group: 'nav.groups.data', key: 'I', foot: true },
   { name: 'jobs', label: 'nav.jobs', icon: 'jobs', key: 'J' },
+  { name: 'admin', label: 'nav.admin', icon: 'company', group: 'nav.groups.admin', key: 'A', admin: true },
 ]

@@ -1,5 +1,6 @@
 import type { Field } from '@/api/types'
 import type { useMetadata } from '@/stores/metadata'
+import { asSeen } from './levels'
 import type { GridColumn, Widget } from './types'
 
 const widgets: Record<string, Widget> = {
@@ -35,7 +36,7 @@ function genericColumn(f: Field, label: string): GridColumn {
   return {
     id: f.name,
     field: f.name,
-    widget: widgets[f.type] ?? 'text',
+    widget: f.level === 'mask' ? 'text' : (widgets[f.type] ?? 'text'),
     label,
     width: f.type === 'text' || f.type === 'link' ? 150 : 110,
     align: ['int', 'real', 'money', 'percent'].includes(f.type) ? 'right' : undefined,
@@ -58,7 +59,7 @@ export function columnsOf(
   chosen: ColumnSpec[],
   left: string[] = [],
 ): GridColumn[] {
-  const known = chosen.flatMap<GridColumn>(spec => {
+  const wanted = chosen.flatMap<GridColumn>(spec => {
     const f = meta.field(entity, spec.field)
     if (!f) return []
     const widget = spec.widget ?? widgets[f.type] ?? 'text'
@@ -73,6 +74,7 @@ export function columnsOf(
       },
     ]
   })
+  const known = asSeen(wanted, entity, meta)
   const taken = new Set([...chosen.map(c => c.field), ...left])
   const others = (meta.entity(entity)?.fields ?? [])
     .filter(f => !taken.has(f.name) && f.type !== 'longtext')
