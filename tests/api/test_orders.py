@@ -258,6 +258,19 @@ class Lines(Api):
         self.assertEqual(len(self.lines(o["id"], one)), 1, "and with the order")
         self.assertEqual(one.get("session")["permissions"]["order_line"]["write"], "own")
 
+    def test_costs_are_held_back(self):
+        role = self.admin.post("roles", {"name": "No costs", "permissions": {
+            "customer": {"read": "all"}, "order": {"read": "all", "write": "all", "create": True},
+            "order_line": {"fields": {"unit_cost": "hide", "cost": "hide"}}}})["id"]
+        one, = self.people([{"role": role}])
+        o = self.order([{"description": "x", "quantity": 2, "price": "5.00", "unit_cost": "3.00"}])
+        line = self.lines(o["id"], one)[0]
+        self.assertFalse({"unit_cost", "cost"} & set(line))
+        self.problem(one, "PATCH", f"orders/{o['id']}", "validation", 422, "/lines/0/unit_cost",
+                     {"lines": [{"id": line["id"], "unit_cost": "1.00"}]}, field_code="unknown-field")
+        one.patch(f"orders/{o['id']}", {"lines": [{"id": line["id"], "quantity": "3"}]})
+        self.assertEqual(self.right(o["id"])["cost"]["amount"], "9.00", "what is not seen stays")
+
 
 class Products(Api):
     def test_categories_are_a_tree(self):

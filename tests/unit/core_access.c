@@ -149,6 +149,27 @@ static void roles_from_json(void **state)
     arena_free(a);
 }
 
+/* A role that was made before an entity was there gives it the rights of its kin. */
+static void kin_have_the_same_rights(void **state)
+{
+    (void)state;
+    struct entity_access on[ENTITY_COUNT];
+    struct arena *a = arena_new(0);
+    struct err e;
+    err_init(&e, a);
+    json_t *in = json_loads("{\"order\":{\"read\":\"below\",\"write\":\"own\"},"
+                            "\"note\":{\"read\":\"own\"},\"task\":{\"read\":\"all\"}}",
+                            0, NULL);
+    assert_int_equal(0, access_from_json(r, in, a, on, &e));
+    json_decref(in);
+    assert_int_equal(SCOPE_BELOW, on[ENTITY_ORDER_LINE].scope[ACCESS_READ]);
+    assert_int_equal(SCOPE_OWN, on[ENTITY_ORDER_LINE].scope[ACCESS_WRITE]);
+    assert_int_equal(SCOPE_ALL, on[ENTITY_TASK].scope[ACCESS_READ]);
+    assert_int_equal(SCOPE_ALL, on[ENTITY_CATEGORY].scope[ACCESS_READ]);
+    assert_int_equal(SCOPE_NONE, on[ENTITY_AFFILIATION].scope[ACCESS_READ]);
+    arena_free(a);
+}
+
 static void levels_from_json(void **state)
 {
     (void)state;
@@ -216,6 +237,7 @@ int main(void)
         cmocka_unit_test(many_departments_become_a_list),
         cmocka_unit_test(predicates),
         cmocka_unit_test(roles_from_json),
+        cmocka_unit_test(kin_have_the_same_rights),
         cmocka_unit_test(levels_from_json),
         cmocka_unit_test(masks),
         cmocka_unit_test(only_administrators_write_people)};

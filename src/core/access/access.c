@@ -145,12 +145,18 @@ int access_from_json(const struct registry *r, const json_t *permissions, struct
         int rc = one_entity(en, in, a, &on[en->id], e);
         if (rc)
             return rc;
-        named[en->id] = true;
+        for (int k = 0; k < ACCESS_ACTIONS; k++)
+            named[en->id] |= json_object_get(in, action_names[k]) != NULL;
+        named[en->id] |= json_object_get(in, "create") != NULL;
     }
     /* A role made before this entity was there says what it means by what it is kin to. */
-    for (int i = 0; i < ENTITY_COUNT; i++)
-        if (!named[i] && r->entities[i].rights_of >= 0)
-            on[i] = on[r->entities[i].rights_of];
+    for (int i = 0; i < ENTITY_COUNT; i++) {
+        int kin = r->entities[i].rights_of;
+        if (named[i] || kin < 0)
+            continue;
+        memcpy(on[i].scope, on[kin].scope, sizeof on[i].scope); /* levels are of its own fields */
+        on[i].create = on[kin].create;
+    }
     return 0;
 }
 

@@ -12,6 +12,7 @@ export type FieldType =
   | 'text'
   | 'longtext'
   | 'int'
+  | 'decimal'
   | 'real'
   | 'percent'
   | 'bool'

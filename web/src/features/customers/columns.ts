@@ -53,6 +53,7 @@ export function customerColumns(
         width: narrow ? 130 : 186,
         sort: false,
         edit: true,
+        unless: 'next_task_id',
         flex: true,
       },
       {

@@ -112,7 +112,7 @@ export const isBlank = (l: Line): boolean =>
   !l.id && !l.product_id && !l.description.trim() && !l.list_price && !l.price
 
 /** A line as the API takes it. */
-export function bodyOf(l: Line, currency: string): Record<string, unknown> {
+export function bodyOf(l: Line, currency: string, costs = true): Record<string, unknown> {
   const tidy = (s: string): string => s.replaceAll(',', '').replace('−', '-').trim()
   const money = (s: string): Money | null => (s.trim() ? { amount: tidy(s), currency } : null)
   return {
@@ -124,6 +124,6 @@ export function bodyOf(l: Line, currency: string): Record<string, unknown> {
     list_price: money(l.list_price),
     discount: tidy(l.discount) || null,
     price: l.discount.trim() ? null : money(l.price),
-    unit_cost: money(l.unit_cost),
+    ...(costs ? { unit_cost: money(l.unit_cost) } : {}),
   }
 }

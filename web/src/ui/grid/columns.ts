@@ -59,7 +59,7 @@ export function columnsOf(
   chosen: ColumnSpec[],
   left: string[] = [],
 ): GridColumn[] {
-  const known = chosen.flatMap<GridColumn>(spec => {
+  const wanted = chosen.flatMap<GridColumn>(spec => {
     const f = meta.field(entity, spec.field)
     if (!f) return []
     const widget = spec.widget ?? widgets[f.type] ?? 'text'
@@ -74,6 +74,7 @@ export function columnsOf(
       },
     ]
   })
+  const known = asSeen(wanted, entity, meta)
   const taken = new Set([...chosen.map(c => c.field), ...left])
   const others = (meta.entity(entity)?.fields ?? [])
     .filter(f => !taken.has(f.name) && f.type !== 'longtext')

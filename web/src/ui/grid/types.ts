@@ -34,6 +34,8 @@ export interface GridColumn {
   align?: 'right'
   sort?: boolean
   edit?: boolean
+  /** not edited while this field of the row has a value: the cell shows something else then */
+  unless?: string
   /** shown unless the person chooses otherwise, from this page width on */
   from?: number
   hidden?: boolean
@@ -53,6 +55,9 @@ export const stepActions: InjectionKey<{
 export const isLeaf = (f: Filter): f is FilterLeaf => 'field' in f
 export const allOf = (list: Filter[]): Filter | null =>
   list.length === 0 ? null : list.length === 1 ? list[0]! : { and: list }
+
+/** Whether a cell can be edited in place. */
+export const canEdit = (col: GridColumn, row: RecordRow): boolean => !!col.edit && !(col.unless && row[col.unless])
 
 /** The id of a cell in the page: what has the focus is named by it. */
 export const cellId = (entity: string, row: number, col: number): string => `g-${entity}-${row}-${col}`

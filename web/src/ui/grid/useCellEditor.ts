@@ -1,6 +1,6 @@
 import { nextTick, ref, type Ref } from 'vue'
 import type { RecordRow } from '@/api/types'
-import type { GridColumn } from './types'
+import { canEdit, type GridColumn } from './types'
 
 export interface CellEdit {
   id: string
@@ -38,7 +38,7 @@ export function useCellEditor(
   let saving = false
 
   function edit(row: RecordRow | undefined, col: GridColumn | undefined): void {
-    if (!row || !col?.edit || !save()) return
+    if (!row || !col || !canEdit(col, row) || !save()) return
     editing.value = { id: row.id, col: col.id, row: { ...row } }
     wrong.value = ''
     draft.value = textOf(row[col.field])
