@@ -138,7 +138,12 @@ export async function walk(server, browser, lang, count) {
   })
   await step('a segment leads to its customers, and the bridge takes another start', async () => {
     const row = page.locator('.sg tbody tr', { has: page.locator('a') }).first()
-    const customers = Number((await row.locator('td.num').first().textContent()).match(/^\s*(\d+)/)[1])
+    const customers = Number(
+      await row
+        .locator('td.num')
+        .first()
+        .evaluate(cell => cell.firstChild.textContent),
+    )
     const bridge = page.locator('.fg', { hasText: t('bridge.title') })
     const before = await bridge.locator('.read').textContent()
     await bridge.locator('.seg button').first().click()

@@ -125,7 +125,8 @@ static void write_warnings(struct api_call *c, const json_t *models, const json_
             write_warning(c, verdict, json_string_value(json_object_get(m, "name")), w);
     }
     for (size_t i = 0; i < json_array_size(findings); i++) {
-        const char *code = json_string_value(json_object_get(json_array_get(findings, i), "code"));
+        const json_t *found = json_array_get(findings, i);
+        const char *code = json_string_value(json_object_get(found, "code"));
         if (code)
             write_warning(c, code, NULL, w);
     }
