@@ -114,6 +114,10 @@ PV_API PV_WARN_UNUSED int pv_builder_new_ordered(enum pv_returns returns,
                                                  struct pv_builder **ret_builder);
 PV_API void pv_builder_free(struct pv_builder *builder);
 
+/* A guess at the number of rows still to come, for a builder of rows in any order: room for them is
+ * taken at once, in large pages where the system has them. More may come, or fewer. */
+PV_API void pv_builder_expect(struct pv_builder *builder, size_t rows);
+
 /* Adds a row. PV_ERR_RETURN, PV_ERR_ORDER, PV_ERR_OVERFLOW, PV_ERR_NO_MEMORY; the builder stays
  * usable. customer < 2^32 - 1. */
 PV_API PV_WARN_UNUSED int pv_builder_add(struct pv_builder *builder, uint32_t customer, int32_t day,

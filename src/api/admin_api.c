@@ -21,10 +21,11 @@ static void write_time(struct jw *w, const char *key, const struct db_rows *rows
 static int tokens_list(struct api_call *c, struct db_conn *conn, struct jw *w)
 {
     struct db_rows *rows = NULL;
-    int rc = db_query(conn,
-                      "SELECT id, name, created_at, expires_at FROM token WHERE user_id = $1 AND "
-                      "revoked_at IS NULL ORDER BY id DESC LIMIT 200",
-                      DB_ARGS(DB_I64(c->who->user_id)), &rows, &c->err);
+    int rc = db_query(
+        conn,
+        "SELECT id, name, created_at, expires_at, seen_at FROM token WHERE user_id = $1 AND "
+        "revoked_at IS NULL ORDER BY id DESC LIMIT 200",
+        DB_ARGS(DB_I64(c->who->user_id)), &rows, &c->err);
     jw_obj(w);
     jw_key(w, "items");
     jw_arr(w);
@@ -34,6 +35,7 @@ static int tokens_list(struct api_call *c, struct db_conn *conn, struct jw *w)
         jw_kstr(w, "name", db_str(rows, 1));
         write_time(w, "created_at", rows, 2);
         write_time(w, "expires_at", rows, 3);
+        write_time(w, "seen_at", rows, 4);
         jw_obj_end(w);
         rc = 0;
     }
@@ -53,7 +55,11 @@ struct new_token {
 static int make_token(struct db_conn *conn, void *arg, struct err *e)
 {
     struct new_token *n = arg;
-    return token_create(conn, n->c->t, n->c->who->user_id, n->name, n->expires_at, n->secret, e);
+    int rc = history_note(conn, n->c->t, n->c->who, "token", "session", n->c->who->user_id, n->name,
+                          STR_NULL, e);
+    return rc ? rc
+              : token_create(conn, n->c->t, n->c->who->user_id, n->name, n->expires_at, n->secret,
+                             e);
 }
 
 /* On a worker and not as a write: the answer holds the secret, and must not be kept for a replay.
@@ -118,6 +124,14 @@ static int check_language(struct api_call *c, const json_t *v, struct str *ret)
     return str_is(*ret, "zh") || str_is(*ret, "en") ? 0 : wrong(c, "language", "unknown-option");
 }
 
+/* The day valuations look back from; empty = that of the last order. */
+static int check_end(struct api_call *c, const json_t *v, struct str *ret)
+{
+    int32_t day;
+    *ret = json_is_null(v) ? STR("") : str_of(json_string_value(v));
+    return json_is_null(v) || date_parse(*ret, &day) ? 0 : wrong(c, "observation_end", "date");
+}
+
 static int check_discount(struct api_call *c, const json_t *v, struct str *ret)
 {
     if (!json_is_number(v) || !(json_number_value(v) > 0) || json_number_value(v) > 1)
@@ -142,7 +156,7 @@ static int check_rates(struct api_call *c, const json_t *v, struct str *ret)
             json_number_value(rate) > 1e9)
             return wrong(c, "rates", "out-of-range");
     }
-    char *text = json_dumps(v, JSON_COMPACT);
+    char *text = json_dumps(v, JSON_COMPACT | JSON_REAL_PRECISION(15));
     *ret = arena_str(c->a, str_of(text ? text : "{}"));
     free(text);
     return 0;
@@ -154,6 +168,7 @@ static const struct {
 } settings[] = {{"name", "company.name", check_name},
                 {"time_zone", "company.time_zone", check_zone},
                 {"language", "company.language", check_language},
+                {"observation_end", "company.observation_end", check_end},
                 {"discount_rate", "company.discount_rate", check_discount},
                 {"rates", "company.rates", check_rates}};
 
@@ -174,6 +189,14 @@ static void write_company(struct api_call *c, struct jw *w)
     jw_kstr(w, "time_zone", co->time_zone);
     jw_kcstr(w, "language", co->lang == LANG_EN ? "en" : "zh");
     jw_kf64(w, "discount_rate", co->discount);
+    jw_key(w, "observation_end");
+    if (co->observed_until) {
+        char date[DATE_TEXT];
+        date_format(co->observation_end, date);
+        jw_cstr(w, date);
+    } else {
+        jw_null(w);
+    }
     jw_key(w, "rates");
     jw_obj(w);
     for (size_t i = 0; i < co->nrates; i++) {
@@ -190,6 +213,31 @@ static int company_get(struct api_call *c, struct jw *w)
     return 0;
 }
 
+static int note_setting(struct db_conn *conn, struct api_call *c, const char *name,
+                        const char *setting, struct str text, struct err *e)
+{
+    struct str before;
+    int rc = tenant_setting_get(conn, setting, c->a, &before, e);
+    if (rc || str_eq(before, text))
+        return rc;
+    struct buf out = BUF_INIT(1 << 20);
+    struct jw w = jw_new(&out);
+    jw_obj(&w);
+    jw_key(&w, name);
+    jw_arr(&w);
+    if (before.p)
+        jw_str(&w, before);
+    else
+        jw_null(&w);
+    jw_str(&w, text);
+    jw_arr_end(&w);
+    jw_obj_end(&w);
+    rc = history_note(conn, c->t, c->who, "update", "company", 0, tenant_company(c->t)->name,
+                      buf_str(&out), e);
+    buf_free(&out);
+    return rc;
+}
+
 /* The base currency is no setting: amounts are frozen in it. */
 static int store_settings(struct db_conn *conn, void *arg, struct err *e)
 {
@@ -204,6 +252,8 @@ static int store_settings(struct db_conn *conn, void *arg, struct err *e)
             i++;
         int rc = i == n ? wrong(c, name, strcmp(name, "currency") ? "unknown-field" : "read-only")
                         : settings[i].check(c, v, &text);
+        if (rc == 0)
+            rc = note_setting(conn, c, name, settings[i].setting, text, e);
         if (rc == 0)
             rc = tenant_setting_put(conn, settings[i].setting, text, e);
         if (rc)

@@ -209,8 +209,10 @@ struct filter_env api_filter_env(const struct api_call *c)
     int32_t today = tz_date(tz, now);
     int64_t midnight = (int64_t)today * 86400000;
     midnight -= (int64_t)tz_offset(tz, midnight) * 1000;
-    return (struct filter_env){
-        .parse = tenant_parse_env(c->t, c->a), .today = today, .midnight = midnight};
+    return (struct filter_env){.parse = tenant_parse_env(c->t, c->a),
+                               .levels = c->who ? access_all_levels(c->who, c->a) : NULL,
+                               .today = today,
+                               .midnight = midnight};
 }
 
 struct str api_peer(const struct api_call *c)

@@ -60,6 +60,10 @@ void call_finish(struct api_call *c);
 /* assets.c: the browser application; false if there is no such file. */
 bool asset_serve(struct http_request *req, bool secure);
 
+/* session_api.c */
+int session_sign_in(struct api_call *c, int64_t user_id, bool remember, struct jw *w);
+int session_weak(struct api_call *c, const char *pointer, struct str password);
+
 struct str openapi_text(struct api *a);
 
 #endif

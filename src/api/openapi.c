@@ -37,6 +37,10 @@ static void write_entity(const struct entity *en, struct jw *w)
         if (f->hidden)
             continue;
         jw_key(w, f->name);
+        if (strcmp(f->type->name, "decimal") == 0) { /* exact, so a text */
+            jw_raw(w, str_of(shapes[0].schema));
+            continue;
+        }
         for (size_t k = 0; k < sizeof shapes / sizeof shapes[0]; k++)
             if (shapes[k].shape == f->type->shape)
                 jw_raw(w, str_of(shapes[k].schema));

@@ -20,7 +20,8 @@ static int take_fields(struct api_call *c, struct str in, struct list_query *q)
             twice |= q->fields[i] == f;
         if (twice)
             continue;
-        if (!f || f->hidden || q->nfields == q->en->nfields + 2)
+        if (!f || access_level(c->who, q->en, f->id) == LEVEL_HIDE ||
+            q->nfields == q->en->nfields + 2)
             return api_bad_param(c, "fields");
         q->fields[q->nfields++] = f;
     }
@@ -34,7 +35,8 @@ static int take_sort(struct api_call *c, struct str in, struct list_query *q)
         name = str_trim(name);
         bool desc = name.n && name.p[0] == '-';
         const struct field *f = entity_field(q->en, desc ? str_skip(name, 1) : name);
-        if (!f || f->hidden || !f->type->sortable || q->nsort == LIST_MAX_SORT)
+        if (!f || access_level(c->who, q->en, f->id) < LEVEL_READ || !f->type->sortable ||
+            q->nsort == LIST_MAX_SORT)
             return api_bad_param(c, "sort");
         q->sort[q->nsort].field = f;
         q->sort[q->nsort++].desc = desc;
@@ -143,7 +145,7 @@ static int record_read(struct api_call *c, struct db_conn *conn, struct jw *w)
 static void answer_record(struct api_call *c, const struct record *r, struct jw *w)
 {
     c->etag = r->v[FIELD_VERSION].i;
-    record_to_json(c->t, r, w);
+    record_to_json(c->t, c->who, r, w);
 }
 
 static int record_post(struct api_call *c, struct write *wr, struct jw *w)

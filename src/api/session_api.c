@@ -33,8 +33,9 @@ static int write_session(struct api_call *c, struct db_conn *conn, const struct 
 {
     const struct company *co = tenant_company(c->t);
     struct db_rows *rows = NULL;
-    int rc = db_query(conn, "SELECT name, login, language, theme, density FROM users WHERE id = $1",
-                      DB_ARGS(DB_I64(who->user_id)), &rows, &c->err);
+    int rc = db_query(
+        conn, "SELECT name, login, language, theme, density, time_zone FROM users WHERE id = $1",
+        DB_ARGS(DB_I64(who->user_id)), &rows, &c->err);
     if (rc == 0)
         rc = db_step(rows, &c->err);
     if (rc <= 0) {
@@ -50,6 +51,11 @@ static int write_session(struct api_call *c, struct db_conn *conn, const struct 
     jw_kstr(w, "language", db_is_null(rows, 2) ? STR("zh") : db_str(rows, 2));
     jw_kstr(w, "theme", db_is_null(rows, 3) ? STR("system") : db_str(rows, 3));
     jw_kstr(w, "density", db_is_null(rows, 4) ? STR("normal") : db_str(rows, 4));
+    jw_key(w, "time_zone"); /* null = the company's */
+    if (db_is_null(rows, 5))
+        jw_null(w);
+    else
+        jw_str(w, db_str(rows, 5));
     jw_kbool(w, "is_admin", who->is_admin);
     jw_obj_end(w);
     db_rows_done(rows);
@@ -95,11 +101,14 @@ struct new_session {
 static int make_session(struct db_conn *conn, void *arg, struct err *e)
 {
     struct new_session *n = arg;
-    return session_create(conn, n->c->t, n->user_id, n->remember, n->agent, n->secret, e);
+    struct actor self = {.user_id = n->user_id, .kind = "user"};
+    int rc =
+        history_note(conn, n->c->t, &self, "sign-in", "session", n->user_id, n->agent, STR_NULL, e);
+    return rc ? rc : session_create(conn, n->c->t, n->user_id, n->remember, n->agent, n->secret, e);
 }
 
 /* Signs the user in and answers with the session. On a worker. */
-static int sign_in(struct api_call *c, int64_t user_id, bool remember, struct jw *w)
+int session_sign_in(struct api_call *c, int64_t user_id, bool remember, struct jw *w)
 {
     struct new_session n = {.c = c,
                             .user_id = user_id,
@@ -137,7 +146,7 @@ static int session_post(struct api_call *c, struct jw *w)
         rc = identity_check(c->t, str_trim(login), password, api_peer(c), &user_id, &c->err);
     if (rc)
         return rc;
-    return sign_in(c, user_id, json_is_true(json_object_get(c->body, "remember")), w);
+    return session_sign_in(c, user_id, json_is_true(json_object_get(c->body, "remember")), w);
 }
 
 static int session_delete(struct api_call *c, struct write *wr, struct jw *w)
@@ -157,7 +166,7 @@ static void preferences_changed(void *arg)
 /* A person's own settings: not rights, so outside the record pipeline's "administrators only". */
 static int session_patch(struct api_call *c, struct write *wr, struct jw *w)
 {
-    static const char *const names[] = {"language", "theme", "density"};
+    static const char *const names[] = {"language", "theme", "density", "time_zone"};
     const struct entity *en = &c->t->registry->entities[ENTITY_USER];
     const char *name;
     json_t *in;
@@ -167,18 +176,27 @@ static int session_patch(struct api_call *c, struct write *wr, struct jw *w)
     json_object_foreach(c->body, name, in)
     {
         const struct field *f = NULL;
-        for (size_t i = 0; i < 3; i++)
+        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
             if (strcmp(name, names[i]) == 0)
                 f = entity_field(en, str_of(name));
         struct value v = {.null = true};
-        const char *code = f ? f->type->from_json(f, in, &env, &v) : "unknown-field";
-        if (code || v.null) {
+        bool zone = f && f->id == USER_TIME_ZONE, none = zone && json_is_null(in);
+        const char *code = !f     ? "unknown-field"
+                           : none ? NULL /* the company's */
+                                  : f->type->from_json(f, in, &env, &v);
+        struct tz *tz = zone && !code && !none ? tz_open(arena_cstr(c->a, v.s)) : NULL;
+        if (zone && !code && !none && !tz)
+            code = "unknown-time-zone";
+        tz_free(tz);
+        if (code || (v.null && !none)) {
             err_item(&c->err, arena_printf(c->a, "/%s", name), code ? code : "required");
             return err_set(&c->err, ERR_VALIDATION, "%s", name);
         }
         char sql[64];
         snprintf(sql, sizeof sql, "UPDATE users SET %s = $1 WHERE id = $2", f->name);
-        int rc = db_exec(wr->c, sql, DB_ARGS(DB_STR(v.s), DB_I64(c->who->user_id)), NULL, &c->err);
+        int rc =
+            db_exec(wr->c, sql, DB_ARGS(v.null ? DB_NIL : DB_STR(v.s), DB_I64(c->who->user_id)),
+                    NULL, &c->err);
         if (rc)
             return rc;
     }
@@ -194,6 +212,7 @@ static int password_check_old(struct api_call *c, struct str old)
 
 struct new_password {
     struct tenant *t;
+    const struct actor *who;
     int64_t user_id;
     char hash[PASSWORD_HASH];
 };
@@ -202,10 +221,13 @@ static int store_password(struct db_conn *conn, void *arg, struct err *e)
 {
     struct new_password *n = arg;
     int rc = password_store(conn, n->user_id, n->hash, e);
+    if (rc == 0)
+        rc = history_note(conn, n->t, n->who, "password", "session", n->user_id, STR_NULL, STR_NULL,
+                          e);
     return rc ? rc : session_end_all(conn, n->t, n->user_id, e);
 }
 
-static int weak(struct api_call *c, const char *pointer, struct str password)
+int session_weak(struct api_call *c, const char *pointer, struct str password)
 {
     const char *code = password_weakness(password);
     if (!code)
@@ -218,32 +240,32 @@ static int weak(struct api_call *c, const char *pointer, struct str password)
 static int password_put(struct api_call *c, struct jw *w)
 {
     struct str old, fresh;
-    struct new_password n = {.t = c->t, .user_id = c->who->user_id};
+    struct new_password n = {.t = c->t, .who = c->who, .user_id = c->who->user_id};
     int rc = api_body_str(c, "old", true, &old);
     if (rc == 0)
         rc = api_body_str(c, "new", true, &fresh);
     if (rc == 0)
-        rc = weak(c, "/new", fresh);
+        rc = session_weak(c, "/new", fresh);
     if (rc == 0)
         rc = password_check_old(c, old);
     if (rc == 0)
         rc = password_hash(fresh, n.hash, &c->err);
     if (rc == 0)
         rc = db_transact(c->t->db, DB_INTERACTIVE, store_password, &n, &c->err);
-    return rc ? rc : sign_in(c, n.user_id, false, w);
+    return rc ? rc : session_sign_in(c, n.user_id, false, w);
 }
 
 /* An administrator gives somebody a new password; that person's sessions end. */
 static int user_password_put(struct api_call *c, struct jw *w)
 {
     struct str fresh;
-    struct new_password n = {.t = c->t, .user_id = c->id};
+    struct new_password n = {.t = c->t, .who = c->who, .user_id = c->id};
     struct db_conn *conn = NULL;
     int64_t found = 0;
     (void)w;
     int rc = api_body_str(c, "new", true, &fresh);
     if (rc == 0)
-        rc = weak(c, "/new", fresh);
+        rc = session_weak(c, "/new", fresh);
     if (rc == 0)
         rc = db_reader(c->t->db, &conn, &c->err);
     if (rc == 0)
@@ -363,7 +385,7 @@ static int read_setup(struct api_call *c, struct setup *s)
         err_item(&c->err, STR("/company/language"), "unknown-option");
     password = json_get_str(admin, "password"); /* a password is not trimmed */
     if (password.n)
-        weak(c, "/admin/password", password);
+        session_weak(c, "/admin/password", password);
     if (c->err.nitems)
         return err_set(&c->err, ERR_VALIDATION, "%zu fields", c->err.nitems);
     return password_hash(password, s->hash, &c->err);
@@ -383,7 +405,7 @@ static int setup_post(struct api_call *c, struct jw *w)
         return rc;
     setup_token_used(c->t);
     identity_changed(c->t);
-    return sign_in(c, s.user_id, false, w);
+    return session_sign_in(c, s.user_id, false, w);
 }
 
 const struct endpoint api_session_endpoints[] = {

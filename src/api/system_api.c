@@ -18,21 +18,27 @@ static void write_label(struct jw *w, const char *key, const struct text2 *label
     jw_obj_end(w);
 }
 
-static void write_field(const struct registry *r, const struct field *f, struct jw *w)
+/* A field as this person has it: what is masked cannot be filtered or sorted by, what may only be
+   read not be written; so forms, filters and lists need no rule of their own. */
+static void write_field(const struct registry *r, const struct field *f, enum field_level level,
+                        struct jw *w)
 {
-    struct str ops = str_of(f->type->operators), op;
+    bool seen = level >= LEVEL_READ;
+    bool fixed = f->read_only || level < LEVEL_EDIT;
+    struct str ops = seen ? str_of(f->type->operators) : STR_NULL, op;
     jw_obj(w);
     jw_kcstr(w, "name", f->name);
     jw_kcstr(w, "type", f->type->name);
     write_label(w, "label", &f->label);
     jw_kbool(w, "required", f->required);
-    jw_kbool(w, "read_only", f->read_only);
+    jw_kbool(w, "read_only", fixed);
+    jw_kcstr(w, "level", level_name(level));
     jw_kbool(w, "system", f->system);
     jw_kbool(w, "unique", f->unique);
     jw_kbool(w, "personal", f->personal);
-    jw_kbool(w, "sortable", f->type->sortable);
+    jw_kbool(w, "sortable", seen && f->type->sortable);
     jw_kbool(w, "filterable", ops.n > 0);
-    jw_kbool(w, "importable", f->type->importable && !f->read_only);
+    jw_kbool(w, "importable", f->type->importable && !fixed);
     if (f->max)
         jw_ki64(w, "max", f->max);
     if (f->target >= 0)
@@ -74,9 +80,11 @@ static int metadata_get(struct api_call *c, struct jw *w)
         jw_kbool(w, "owned", en->owned);
         jw_key(w, "fields");
         jw_arr(w);
-        for (size_t k = 0; k < en->nfields; k++)
-            if (!en->fields[k].hidden)
-                write_field(r, &en->fields[k], w);
+        for (size_t k = 0; k < en->nfields; k++) {
+            enum field_level level = access_level(c->who, en, (int)k);
+            if (level > LEVEL_HIDE)
+                write_field(r, &en->fields[k], level, w);
+        }
         jw_arr_end(w);
         jw_obj_end(w);
     }
@@ -90,33 +98,30 @@ static int metadata_get(struct api_call *c, struct jw *w)
 struct listener {
     struct tenant *t;
     struct pass pass;
-    int64_t user_id;
     uint64_t cursor;
     bool greeted;
 };
 
-static bool sees(const void *arg, const struct live_event *ev)
+static enum live_sight sees(const void *arg, const struct live_event *ev)
 {
     const struct listener *l = arg;
+    const struct actor *who = l->pass.who;
     if (ev->entity < 0)
-        return !ev->owner_id || ev->owner_id == l->pass.who->user_id || l->pass.who->is_admin;
-    return access_may(l->pass.who, &l->t->registry->entities[ev->entity], ACCESS_READ, ev->owner_id,
-                      ev->department_id);
+        return !ev->owner_id || ev->owner_id == who->user_id || who->is_admin ? LIVE_WHOLE
+                                                                              : LIVE_NOTHING;
+    return record_event_sight(who, &l->t->registry->entities[ev->entity], ev);
 }
 
 static bool fill_events(void *arg, struct buf *out, bool final)
 {
     struct listener *l = arg;
-    struct pass now;
     struct err e = {0};
     if (!l->greeted)
         buf_add_cstr(out, "retry: 2000\n: welcome\n\n");
     l->greeted = true;
-    /* Rights are those of this moment: who was locked out hears nothing more. */
-    if (identity_as_user(l->t, l->user_id, &now, &e) != 0)
+    /* Rights are those of this moment: who was locked out or signed out hears nothing more. */
+    if (identity_renew(l->t, &l->pass, &e) != 0)
         return false;
-    identity_leave(&l->pass);
-    l->pass = now;
     live_read(l->t->live, &l->cursor, sees, l, out);
     if (final)
         buf_add_cstr(out, "event: bye\ndata: {}\n\n");
@@ -139,9 +144,12 @@ static int events_get(struct api_call *c, struct jw *w)
     if (!l)
         return err_set(&c->err, ERR_NOMEM, "events");
     l->t = c->t;
-    l->user_id = c->who->user_id;
     l->cursor = str_to_i64(last, &seq) && seq >= 0 ? (uint64_t)seq : live_last(c->t->live);
-    int rc = identity_as_user(c->t, c->who->user_id, &l->pass, &c->err);
+    /* A pass of its own: the request's goes with the request. */
+    l->pass = c->pass;
+    l->pass.held = NULL;
+    l->pass.who = NULL;
+    int rc = identity_renew(c->t, &l->pass, &c->err);
     if (rc) {
         free(l);
         return rc;

@@ -1,6 +1,7 @@
 /* patron serve: opens the data, starts jobs and server, waits for a signal, stops in order. */
 #include "app/app.h"
 
+#include "core/upgrade/upgrade.h"
 #include "crm/insight/insight.h"
 
 #define LOG_MODULE "serve"
@@ -77,6 +78,8 @@ static int start(struct server *s, const struct args *in)
     if (rc == 0) {
         api_attach(s->api, s->http);
         rc = jobs_start(s->t, app_jobs, 0, &s->e);
+        if (rc == 0)
+            rc = upgrade_in_background(s->t, &s->e);
         s->keeper = housekeeper_start(s->t, s->uploads);
     }
     if (rc)

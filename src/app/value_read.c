@@ -243,9 +243,9 @@ static int too_short(const struct value_input *in, const struct csv_record *r, s
     return 1;
 }
 
-/* The first look: columns, date format, decimals. */
+/* The first look: columns, date format, decimals, and how many bytes a row has. */
 static int look(const struct value_input *in, struct csv_reader *reader, struct columns *c,
-                struct value_data *d)
+                struct value_data *d, double *ret_row_bytes)
 {
     struct csv_record r;
     int rc = csv_next(reader, &r);
@@ -281,13 +281,14 @@ static int look(const struct value_input *in, struct csv_reader *reader, struct 
         n++;
     }
     d->date_format = csv_detect_date(sample, n, &d->date_ambiguous);
+    *ret_row_bytes = n > 0 ? (double)r.byte / (double)(r.number - 1) : 0.0;
     free(copy);
     return 0; /* problems further down are met again, and reported, in the real pass */
 }
 
 struct block {
-    struct csv_slice key[INTERN_BLOCK];
-    char text[INTERN_BLOCK][32];
+    struct intern_key key[INTERN_BLOCK];
+    char text[INTERN_BLOCK][40]; /* of keys that are not short */
     int32_t day[INTERN_BLOCK];
     int64_t amount[INTERN_BLOCK];
     size_t n;
@@ -344,11 +345,9 @@ static int take_row(const struct value_input *in, const struct columns *c,
     }
     if (wrong)
         return wrong;
-    b->key[i] = id;
-    if (id.len <= sizeof b->text[i]) {
-        memcpy(b->text[i], id.ptr, id.len);
-        b->key[i].ptr = b->text[i];
-    }
+    if (id.len > INTERN_SHORT && id.len <= sizeof b->text[i])
+        id.ptr = memcpy(b->text[i], id.ptr, id.len);
+    intern_ask(d->ids, id, &b->key[i]);
     b->n++;
     return 0;
 }
@@ -378,7 +377,7 @@ static int read_rows(const struct value_input *in, struct csv_reader *reader, do
         }
         errors += (uint64_t)take_row(in, c, &r, d, b);
         /* A key that was too long to copy lies in the reader's buffer: look it up now. */
-        bool borrowed = b->n > 0 && b->key[b->n - 1].len > sizeof b->text[0];
+        bool borrowed = b->n > 0 && b->key[b->n - 1].text.len > sizeof b->text[0];
         if (b->n == INTERN_BLOCK || borrowed) {
             failed = flush(in, b, d->ids, builder);
             if (failed)
@@ -429,7 +428,9 @@ int value_read_file(const struct value_input *in, struct value_data *ret_data)
     int rc = open_reader(in, fd, &reader);
     if (rc)
         goto out;
-    rc = look(in, reader, &columns, &d);
+    double row_bytes = 0.0;
+    double size = fstat(fd, &st) == 0 ? (double)st.st_size : 0.0;
+    rc = look(in, reader, &columns, &d, &row_bytes);
     csv_free(reader);
     reader = NULL;
     if (rc)
@@ -441,8 +442,9 @@ int value_read_file(const struct value_input *in, struct value_data *ret_data)
         rc = out_of_memory(in);
         goto out;
     }
-    rc = read_rows(in, reader, fstat(fd, &st) == 0 ? (double)st.st_size + 1.0 : 1e300, &columns,
-                   builder, &d);
+    if (row_bytes > 0.0)
+        pv_builder_expect(builder, (size_t)(1.02 * size / row_bytes) + 1024);
+    rc = read_rows(in, reader, size > 0.0 ? size + 1.0 : 1e300, &columns, builder, &d);
     if (rc)
         goto out;
     intern_seal(d.ids);

@@ -170,7 +170,7 @@ static int take_row(struct reading *g, const struct csv_record *r)
     struct csv_slice key = {made, (size_t)n};
     if (g->at[CUSTOMER] != SIZE_MAX)
         key = csv_trim(r->field[g->at[CUSTOMER]]);
-    if (intern_block(b->data.ids, &key, 1, &index))
+    if (intern_one(b->data.ids, key, &index))
         return value_failed(g->o, PV_ERR_NO_MEMORY);
     if (index != b->n)
         wrong_cell(g, CUSTOMER, r->number, key, value_say(g->o->lang, "stands twice", "出现了两次"),

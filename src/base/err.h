@@ -19,8 +19,10 @@
     X(SIGN_IN_FAILED, "sign-in-failed", 401)                                                       \
     X(TOO_MANY_ATTEMPTS, "too-many-attempts", 429)                                                 \
     X(FORBIDDEN, "forbidden", 403)                                                                 \
+    X(FIELD_HELD_BACK, "field-held-back", 403)                                                     \
     X(CROSS_SITE, "cross-site", 403)                                                               \
     X(SETUP_TOKEN, "setup-token", 403)                                                             \
+    X(INVITE_OVER, "invite-over", 403)                                                             \
     X(NOT_FOUND, "not-found", 404)                                                                 \
     X(NO_VALUE_YET, "no-value-yet", 404)                                                           \
     X(VALUE_NOT_TRUSTED, "value-not-trusted", 404)                                                 \
@@ -29,6 +31,7 @@
     X(UNDO_CONFLICT, "undo-conflict", 409)                                                         \
     X(DUPLICATE, "duplicate", 409)                                                                 \
     X(STATE_CONFLICT, "state-conflict", 409)                                                       \
+    X(PART_OF_WHOLE, "part-of-whole", 409)                                                         \
     X(IN_USE, "in-use", 409)                                                                       \
     X(PORT_IN_USE, "port-in-use", 500)                                                             \
     X(IDEMPOTENCY_MISMATCH, "idempotency-mismatch", 422)                                           \

@@ -36,6 +36,12 @@ struct id_source *id_source_new(unsigned node, int64_t floor)
     return s;
 }
 
+int64_t id_floor(int64_t epoch_ms)
+{
+    int64_t since = epoch_ms - ID_EPOCH_MS;
+    return since > 0 ? since << (SEQ_BITS + NODE_BITS) : 0;
+}
+
 void id_source_free(struct id_source *s)
 {
     free(s);

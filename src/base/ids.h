@@ -16,6 +16,9 @@ int64_t id_next(struct id_source *s); /* any thread; lock-free */
 int64_t id_take(struct id_source *s, unsigned n);
 int64_t id_last(struct id_source *s);
 
+/* No key made at or after this moment is smaller, unless a clock was set back meanwhile. */
+int64_t id_floor(int64_t epoch_ms);
+
 /* Decimal text, 1..2^63-1; false on anything else. */
 bool id_parse(struct str s, int64_t *ret_id);
 

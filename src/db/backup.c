@@ -114,7 +114,7 @@ static int rebuild_search(struct db_conn *c, const struct table_def *t, struct e
     char sql[256];
     if (!t->fulltext || c->driver->kind != DB_SQLITE)
         return 0;
-    snprintf(sql, sizeof sql, "INSERT INTO \"%s_fts\"(\"%s_fts\") VALUES ('rebuild')", t->name,
+    snprintf(sql, sizeof sql, "INSERT INTO \"%s_words\"(\"%s_words\") VALUES ('rebuild')", t->name,
              t->name);
     return db_exec(c, sql, DB_NOARGS, NULL, e);
 }
@@ -547,8 +547,8 @@ static int check_search(struct db_conn *c, void *arg, struct err *e)
     const struct search_check *x = arg;
     char sql[256];
     snprintf(sql, sizeof sql,
-             "INSERT INTO \"%s_fts\"(\"%s_fts\", rank) VALUES ('integrity-check', 1)", x->t->name,
-             x->t->name);
+             "INSERT INTO \"%s_words\"(\"%s_words\", rank) VALUES ('integrity-check', 1)",
+             x->t->name, x->t->name);
     return db_exec(c, sql, DB_NOARGS, NULL, e);
 }
 

@@ -419,15 +419,26 @@ static void plan_fulltext(struct planner *p, const struct table_def *t)
                              STR_ARG(index), t->name, STR_ARG(column)));
         return;
     }
-    struct str name = arena_printf(p->a, "%s_fts", t->name);
+    /* Where a word stands in a text is never asked for: without that (detail, columnsize) the index
+       is half as large and the beginnings of words are found in half of the time. Its words are
+       seen through a table of their own. */
+    struct str name = arena_printf(p->a, "%s_words", t->name);
+    struct str before = arena_printf(p->a, "%s_fts", t->name);
     if (map_get(&p->have.tables, name))
         return;
+    if (map_get(&p->have.tables, before))
+        add(p, SCHEMA_SAFE, arena_printf(p->a, "drop the index of words before of %s", t->name),
+            arena_printf(p->a, "DROP TABLE \"" STR_FMT "\"", STR_ARG(before)));
     add(p, SCHEMA_SAFE, what,
         arena_printf(p->a,
                      "CREATE VIRTUAL TABLE \"" STR_FMT "\" USING fts5(\"%s\", content=\"%s\","
                      " content_rowid=\"%s\", tokenize='unicode61 remove_diacritics 0',"
-                     " prefix='1 2 3')",
+                     " prefix='1 2 3', detail=none, columnsize=0)",
                      STR_ARG(name), t->fulltext, t->name, t->primary_key));
+    add(p, SCHEMA_SAFE, what,
+        arena_printf(p->a,
+                     "CREATE VIRTUAL TABLE \"%s_terms\" USING fts5vocab(\"%s_words\", instance)",
+                     t->name, t->name));
     if (have)
         add(p, SCHEMA_SLOW, arena_printf(p->a, "index the texts of %s", t->name),
             arena_printf(p->a, "INSERT INTO \"" STR_FMT "\"(\"" STR_FMT "\") VALUES ('rebuild')",

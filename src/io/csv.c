@@ -561,6 +561,23 @@ static void close_up(struct csv_reader *r, struct csv_slice *field)
 
 enum { MORE = 1 }; /* the record is not complete in the buffer */
 
+/* The first quote in [p, end), or NULL. Most fields are shorter than a call of memchr is long. */
+static const char *find_quote(const char *p, const char *end)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
+    for (; end - p >= 8; p += 8) {
+        uint64_t word;
+        memcpy(&word, p, 8);
+        word ^= ones * '"'; /* a quote is a zero byte now; the lowest one found is a true one */
+        uint64_t found = (word - ones) & ~word & high;
+        if (found)
+            return p + (unsigned)__builtin_ctzll(found) / 8;
+    }
+    while (p < end && *p != '"')
+        p++;
+    return p < end ? p : NULL;
+}
+
 /*
  * Scans one record from r->begin. buffer[end] is a sentinel that stops every scan. Returns CSV_OK,
  * MORE or an error; *ret_next is the position behind the record.
@@ -583,7 +600,7 @@ static int scan(struct csv_reader *r, size_t *ret_fields, size_t *ret_next)
         if (*p == '"' && p < end) {
             from = ++p;
             for (;;) {
-                const char *quote = memchr(p, '"', (size_t)(end - p));
+                const char *quote = find_quote(p, end);
                 if (!quote) {
                     if (!r->at_end) {
                         if ((size_t)(end - from) > r->options.max_field)

@@ -4,18 +4,20 @@
  */
 #include "intern.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 
+/* Sixteen bytes: four a cache line, none across two. */
 struct slot {
-    uint64_t key[2]; /* short: the text, padded with zeros; long: hash, 0 */
-    uint32_t len;
+    struct intern_form form;
     uint32_t number; /* + 1; 0 is free */
-    uint64_t unused; /* two slots a cache line, none across two */
 };
 
 struct intern {
+    uint64_t seed; /* nobody can make a file whose keys all meet in one slot */
     struct slot *slot;
     size_t slots; /* power of two */
     char *text;
@@ -46,9 +48,9 @@ static uint64_t mix(uint64_t a, uint64_t b)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-static uint64_t hash_long(const char *text, size_t len)
+static uint64_t hash_long(uint64_t seed, const char *text, size_t len)
 {
-    uint64_t h = len;
+    uint64_t h = seed ^ len;
     while (len > 0) {
         uint64_t part[2] = {0, 0};
         size_t n = len < 16 ? len : 16;
@@ -60,22 +62,38 @@ static uint64_t hash_long(const char *text, size_t len)
     return h;
 }
 
-/* The short forms of a key and its hash. */
-static uint64_t prepare(struct csv_slice k, uint64_t *key)
+/* The last `len` - `from` bytes of a text as a number that has them first: loads that overlap what
+ * went before, no copy of unknown length. */
+static uint32_t tail(struct csv_slice text, size_t from)
 {
-    key[0] = key[1] = 0;
-    if (k.len > 16) {
-        key[0] = hash_long(k.ptr, k.len);
-        return key[0];
+    _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the shift is for little endians");
+    uint32_t last;
+    memcpy(&last, text.ptr + text.len - 4, 4);
+    return (uint32_t)((uint64_t)last >> (8 * (from + 4 - text.len)));
+}
+
+static struct intern_form form_of(const struct intern *t, struct csv_slice text)
+{
+    struct intern_form f = {{0, 0, 0}};
+    if (text.len > INTERN_SHORT) {
+        uint64_t hash = hash_long(t->seed, text.ptr, text.len);
+        memcpy(f.part, &hash, sizeof hash);
+        memcpy((char *)f.part + INTERN_SHORT - 1, "L", 1);
+    } else if (text.len >= 8) {
+        memcpy(f.part, text.ptr, 8);
+        f.part[2] = tail(text, 8);
+    } else if (text.len >= 4) {
+        memcpy(f.part, text.ptr, 4);
+        f.part[1] = tail(text, 4);
+    } else if (text.len > 0) {
+        memcpy(f.part, text.ptr, text.len);
     }
-    if (k.len >= 8) {
-        /* Two loads that may overlap: no copy of unknown length. */
-        memcpy(&key[0], k.ptr, 8);
-        memcpy(&key[1], k.ptr + k.len - 8, 8);
-    } else if (k.len > 0) {
-        memcpy(&key[0], k.ptr, k.len);
-    }
-    return mix(key[0] + k.len, key[1]);
+    return f;
+}
+
+static uint64_t form_hash(const struct intern *t, const struct intern_form *f)
+{
+    return mix((f->part[0] | (uint64_t)f->part[1] << 32) ^ t->seed, f->part[2]);
 }
 
 int intern_new(struct intern **ret_table)
@@ -83,6 +101,10 @@ int intern_new(struct intern **ret_table)
     struct intern *t = calloc(1, sizeof *t);
     if (!t)
         return CSV_ERR_NO_MEMORY;
+    if (getrandom(&t->seed, sizeof t->seed, 0) != (ssize_t)sizeof t->seed) {
+        free(t);
+        return CSV_ERR_NO_MEMORY;
+    }
     t->slots = 1024;
     t->slot = new_slots(t->slots);
     t->room = 256;
@@ -124,11 +146,6 @@ struct csv_slice intern_text(const struct intern *t, uint32_t number)
                               (size_t)(t->offset[number + 1] - t->offset[number])};
 }
 
-static uint64_t slot_hash(const struct slot *s)
-{
-    return s->len > 16 ? s->key[0] : mix(s->key[0] + s->len, s->key[1]);
-}
-
 static int grow_slots(struct intern *t)
 {
     size_t slots = t->slots * 2;
@@ -138,7 +155,7 @@ static int grow_slots(struct intern *t)
     for (size_t i = 0; i < t->slots; i++) {
         if (t->slot[i].number == 0)
             continue;
-        size_t at = (size_t)slot_hash(&t->slot[i]) & (slots - 1);
+        size_t at = (size_t)form_hash(t, &t->slot[i].form) & (slots - 1);
         while (slot[at].number)
             at = (at + 1) & (slots - 1);
         slot[at] = t->slot[i];
@@ -176,43 +193,58 @@ static int add_text(struct intern *t, struct csv_slice k)
     return CSV_OK;
 }
 
-int intern_block(struct intern *t, const struct csv_slice *keys, size_t n, uint32_t *ret_number)
+void intern_ask(const struct intern *t, struct csv_slice text, struct intern_key *ret_key)
 {
-    uint64_t key[INTERN_BLOCK][2];
-    uint64_t hash[INTERN_BLOCK];
+    struct intern_form form = form_of(t, text);
+    uint64_t hash = form_hash(t, &form);
+    __builtin_prefetch(&t->slot[hash & (t->slots - 1)]);
+    *ret_key = (struct intern_key){form, hash, text};
+}
+
+static bool same_text(const struct intern *t, uint32_t number, struct csv_slice text)
+{
+    struct csv_slice have = intern_text(t, number);
+    return have.len == text.len && memcmp(have.ptr, text.ptr, text.len) == 0;
+}
+
+static int add_key(struct intern *t, const struct intern_key *k, struct slot *free_slot)
+{
+    struct csv_slice text = k->text;
+    if (text.len <= INTERN_SHORT)
+        text.ptr = (const char *)k->form.part;
+    int rc = add_text(t, text);
+    if (rc == CSV_OK)
+        *free_slot = (struct slot){k->form, (uint32_t)t->count};
+    return rc;
+}
+
+int intern_block(struct intern *t, const struct intern_key *keys, size_t n, uint32_t *ret_number)
+{
     while ((t->count + n) * 2 > t->slots) {
         int rc = grow_slots(t);
         if (rc)
             return rc;
     }
     for (size_t i = 0; i < n; i++) {
-        hash[i] = prepare(keys[i], key[i]);
-        __builtin_prefetch(&t->slot[hash[i] & (t->slots - 1)]);
-    }
-    for (size_t i = 0; i < n; i++) {
-        size_t at = (size_t)hash[i] & (t->slots - 1);
-        for (;;) {
-            struct slot *s = &t->slot[at];
-            if (s->number == 0) {
-                int rc = add_text(t, keys[i]);
-                if (rc)
-                    return rc;
-                *s = (struct slot){
-                    {key[i][0], key[i][1]}, (uint32_t)keys[i].len, (uint32_t)t->count, 0};
-                ret_number[i] = (uint32_t)t->count - 1;
-                break;
-            }
-            if (s->key[0] == key[i][0] && s->key[1] == key[i][1] && s->len == keys[i].len) {
-                struct csv_slice have = {NULL, 0};
-                if (keys[i].len > 16)
-                    have = intern_text(t, s->number - 1);
-                if (keys[i].len <= 16 || memcmp(have.ptr, keys[i].ptr, keys[i].len) == 0) {
-                    ret_number[i] = s->number - 1;
-                    break;
-                }
-            }
-            at = (at + 1) & (t->slots - 1);
+        const struct intern_key *k = &keys[i];
+        struct slot *s = &t->slot[k->hash & (t->slots - 1)];
+        while (s->number > 0 &&
+               (memcmp(&s->form, &k->form, sizeof s->form) != 0 ||
+                (k->text.len > INTERN_SHORT && !same_text(t, s->number - 1, k->text))))
+            s = s + 1 < t->slot + t->slots ? s + 1 : t->slot;
+        if (s->number == 0) {
+            int rc = add_key(t, k, s);
+            if (rc)
+                return rc;
         }
+        ret_number[i] = s->number - 1;
     }
     return CSV_OK;
+}
+
+int intern_one(struct intern *t, struct csv_slice text, uint32_t *ret_number)
+{
+    struct intern_key key;
+    intern_ask(t, text, &key);
+    return intern_block(t, &key, 1, ret_number);
 }

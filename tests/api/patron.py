@@ -265,7 +265,7 @@ class Server:
             return [f'"{s}"."{r[0]}"' for r in self.sql(
                 f"SELECT table_name FROM information_schema.tables WHERE table_schema = '{s}' ORDER BY 1")]
         return [r[0] for r in self.sql("SELECT name FROM sqlite_master WHERE type = 'table' AND "
-                                       "name NOT LIKE 'sqlite_%' AND name NOT LIKE '%_fts%' ORDER BY 1")]
+                                       "name NOT LIKE 'sqlite_%' AND name NOT LIKE 'search_doc_words%' AND name <> 'search_doc_terms' ORDER BY 1")]
 
     def table(self, name):
         return f'"{self.schema}".{name}' if self.url else name

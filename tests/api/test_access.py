@@ -210,6 +210,8 @@ class Access(Api):
         self.assertEqual(p.all("customers"), [])
         self.problem(a, "PATCH", f"roles/{role}", "validation", 422, "/permissions",
                      body={"permissions": {"customer": {"read": "everything"}}})
+        self.problem(a, "DELETE", f"roles/{role}", "in-use", 409)
+        a.patch(f"users/{p.id}", {"role_id": None})
         a.delete(f"roles/{role}")
 
     def test_live_events(self):

@@ -6,7 +6,9 @@ import urllib.parse
 
 from patron import Api, Server, both
 
-CONTENT = ("SELECT c.ext_id, c.name, c.orders_count, c.revenue, c.next_step, "
+CONTENT = ("SELECT c.ext_id, c.name, c.orders_count, c.revenue, c.next_step, c.next_task, c.next_task_on, "
+           "(SELECT sum(l.amount * l.line_no + l.cost) FROM {order_lines} l JOIN {orders} o ON o.id = l.order_id "
+           "WHERE o.customer_id = c.id), "
            "(SELECT count(*) FROM {contacts} k WHERE k.customer_id = c.id), "
            "(SELECT count(*) FROM {notes} n WHERE n.customer_id = c.id), "
            "(SELECT sum(o.amount * o.ordered_on) FROM {orders} o WHERE o.customer_id = c.id) "
@@ -19,9 +21,17 @@ WRONG_SUMS = ("SELECT count(*) FROM {customers} c WHERE "
               "last_order_on <> (SELECT max(ordered_on) FROM {orders} o WHERE o.customer_id = c.id "
               "AND status = 'confirmed')")
 
+WRONG_LINES = ("SELECT count(*) FROM (SELECT order_id, sum(amount) AS amount, sum(cost) AS cost, sum(quantity) AS q "
+               "FROM {order_lines} GROUP BY order_id) l JOIN {orders} o ON o.id = l.order_id "
+               "WHERE o.amount <> l.amount OR o.cost <> l.cost OR o.units * 10000 <> l.q OR l.cost > l.amount "
+               "AND o.status = 'confirmed'")
+WRONG_STEPS = ("SELECT count(*) FROM {customers} c WHERE coalesce(next_task_on, 0) <> coalesce((SELECT min(due_on) "
+               "FROM {tasks} t WHERE t.customer_id = c.id AND t.status = 'open'), 0)")
+
 
 def ask(server, text):
-    return server.sql(text.format(**{t: server.table(t) for t in ("customers", "contacts", "notes", "orders", "job")}))
+    return server.sql(text.format(**{t: server.table(t) for t in ("customers", "contacts", "notes", "orders", "job",
+                                                            "order_lines", "products", "categories", "tasks")}))
 
 
 class Demo(Api):
@@ -45,6 +55,13 @@ class Demo(Api):
         self.assertGreater(sum(int(r[2]) for r in rows), 900)
         self.assertTrue(ask(self.server, "SELECT count(*) FROM {orders} WHERE status = 'returned' AND amount < 0 "
                                         "AND original_id IS NOT NULL")[0][0] > "0")
+        # orders of the last year have lines, and are what they say
+        self.assertEqual(ask(self.server, WRONG_LINES), [("0",)])
+        self.assertGreater(int(ask(self.server, "SELECT count(*) FROM {order_lines}")[0][0]), 600)
+        self.assertEqual(ask(self.server, "SELECT count(*) FROM {products} p WHERE category_id IS NULL OR category <> "
+                                          "(SELECT name FROM {categories} k WHERE k.id = p.category_id)"), [("0",)])
+        self.assertEqual(ask(self.server, WRONG_STEPS), [("0",)])
+        self.assertGreater(int(ask(self.server, "SELECT count(*) FROM {tasks} WHERE status = 'open'")[0][0]), 3)
         # it is found, valued, and belongs to the people who are there
         name = rows[0][1]
         found = self.admin.get("search?q=" + urllib.parse.quote(name))["items"]

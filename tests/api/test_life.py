@@ -192,6 +192,37 @@ class Upgrade(Api):
         finally:
             other.remove()
 
+    def test_words_are_cut_anew(self):
+        """Search documents of an older program: a job makes them anew, once."""
+        c, s = self.admin, self.server
+        self.addCleanup(self.restart)
+        n = 1200  # more than two chunks
+        for at in range(0, n, 100):
+            c.need(200, "POST", "customers/batch", {"items": [{"name": f"旧文档{i}"} for i in range(at, at + 100)]})
+        k = c.post("customers", {"name": "華東機電"})["id"]
+        gone = c.post("customers", {"name": "华西机电"})["id"]
+        c.delete("customers/" + gone)
+
+        def reindexings():
+            return [j for j in c.get("jobs?limit=50")["items"] if j["kind"] == "reindex"]
+        self.assertEqual(reindexings(), [])  # nothing was there at the first start
+        s.stop()
+        old = f"UPDATE {s.table('search_doc')} SET tokens = 'xcustomer ' WHERE entity = 'customer'"
+        for sql in (old, f"DELETE FROM {s.table('setting')} WHERE name = 'search.version'"):
+            s.sql(sql) if not s.url else psql(s.url, sql)
+        if not s.url:
+            s.sql("INSERT INTO search_doc_words (search_doc_words) VALUES ('rebuild')")
+        s.start(s.port)
+        job = reindexings()[0]
+        c.job(job["id"])
+        self.assertEqual([i["id"] for i in c.get("search?q=huadong")["items"]], [k])
+        self.assertEqual(c.get("search?q=huaxi")["items"], [])
+        self.assertEqual(len(c.get("search?q=jiuwendang&limit=50")["items"]), 50)
+        self.assertEqual(len(c.get("search?q=wend1199&limit=50")["items"]), 0)
+        s.stop()
+        s.start(s.port)
+        self.assertEqual(len(reindexings()), 1)
+
     def test_backup_and_restore(self):
         c = self.admin
         self.addCleanup(self.restart)

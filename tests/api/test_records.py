@@ -393,6 +393,38 @@ class Search(Api):
         self.assertEqual(self.find("公司", "&entity=note"), [])
         self.assertEqual(len(self.find("公", "&entity=customer")) >= 2, True)
 
+    def test_how_names_are_read(self):
+        c, ids = self.admin, {}
+        for name in ("苏州华为技术有限公司", "重庆曾记五金", "華東機電", "绿源农机", "Huaweb Ltd"):
+            ids[name] = c.post("customers", {"name": name})["id"]
+        su, cq, hd, ly, web = ids.values()
+        for q, want in (("huawei", [su]), ("huaw", [su, web]), ("hwjs", [su]), ("HWJSYX", [su]), ("szhwjsyxgs", [su]),
+                        ("huaweijishu", [su]), ("suzhouhuaweijis", [su]), ("jishuyouxian", [su]), ("hua wei", [su]),
+                        ("chongqing", [cq]), ("zengji", [cq]), ("cqzj", [cq]), ("lvyuan", [ly]), ("huadong", [hd]),
+                        ("华东机电", [hd]), ("華東", [hd]), ("蘇州華為", [su])):
+            self.assertEqual(sorted(self.find(q)), sorted(want), q)
+        # what begins with the letters comes before what is only read like them
+        self.assertEqual(self.find("huaw"), [web, su])
+        hit = c.get("search?q=hwjs")["items"][0]
+        self.assertEqual(("苏州华为技术有限公司"[hit["mark"][0]:hit["mark"][1]]), "华为技术")
+        self.assertEqual(c.get("search?q=" + urllib.parse.quote("機電"))["items"][0]["mark"], [2, 4])
+        for i in ids.values():
+            c.delete("customers/" + i)
+        self.assertEqual(self.find("hwjs"), [])
+
+    def test_slips(self):
+        """One slip a word, in whole words, asked for only when nothing is there."""
+        c, ids = self.admin, {}
+        for name in ("Northwind Traders", "杭州宏达轴承厂", "Nordwand Bau"):
+            ids[name] = c.post("customers", {"name": name})["id"]
+        north, hong, _ = ids.values()
+        for q, want in (("northwnd", [north]), ("nortwhind", [north]), ("northwinnd", [north]), ("nurthwind", [north]),
+                        ("northwind tradres", [north]), ("northwin trad", []), ("nrthwnd", []), ("hognda", [hong]),
+                        ("红达轴承", [hong]), ("宏大", [hong]), ("杭州宏达轴城厂", [hong]), ("宏厂轴州", [])):
+            self.assertEqual(self.find(q), want, q)
+        for i in ids.values():
+            c.delete("customers/" + i)
+
     def test_nothing_and_nonsense(self):
         for q in ("", "   ", "'", '"', "(", "a' OR 1=1 --", "*", "AND", "OR", "NEAR(", "x" * 500, "&|!:*", "%", "\\",
                   "公司 *", "锐进)", "NOT 公司"):

@@ -129,7 +129,7 @@ static void roles_from_json(void **state)
     err_init(&e, a);
     json_t *in = json_loads("{\"customer\":{\"read\":\"below\",\"write\":\"own\",\"create\":true}}",
                             0, NULL);
-    assert_int_equal(0, access_from_json(r, in, on, &e));
+    assert_int_equal(0, access_from_json(r, in, a, on, &e));
     json_decref(in);
     assert_int_equal(SCOPE_BELOW, on[ENTITY_CUSTOMER].scope[ACCESS_READ]);
     assert_int_equal(SCOPE_OWN, on[ENTITY_CUSTOMER].scope[ACCESS_WRITE]);
@@ -143,10 +143,59 @@ static void roles_from_json(void **state)
     for (size_t i = 0; i < 4; i++) {
         err_init(&e, a);
         in = json_loads(wrong[i], 0, NULL);
-        assert_int_equal(ERR_VALIDATION, access_from_json(r, in, on, &e));
+        assert_int_equal(ERR_VALIDATION, access_from_json(r, in, a, on, &e));
         json_decref(in);
     }
     arena_free(a);
+}
+
+static void levels_from_json(void **state)
+{
+    (void)state;
+    struct entity_access on[ENTITY_COUNT];
+    struct arena *a = arena_new(0);
+    struct actor who = {.kind = "user"};
+    const struct entity *en = &r->entities[ENTITY_CUSTOMER];
+    struct err e;
+    err_init(&e, a);
+    json_t *in = json_loads("{\"customer\":{\"read\":\"all\",\"fields\":{\"phone\":\"mask\","
+                            "\"city\":\"edit\"}},\"order\":{\"fields\":{\"number\":\"edit\"}}}",
+                            0, NULL);
+    assert_int_equal(0, access_from_json(r, in, a, on, &e));
+    json_decref(in);
+    memcpy(who.on, on, sizeof on);
+    assert_int_equal(LEVEL_MASK, access_level(&who, en, CUSTOMER_PHONE));
+    assert_int_equal(LEVEL_EDIT, access_level(&who, en, CUSTOMER_CITY));
+    assert_int_equal(LEVEL_HIDE, access_level(&who, en, FIELD_DELETED_AT));
+    assert_null(on[ENTITY_ORDER].level); /* nothing is held back: nothing is asked */
+    who.is_admin = true;
+    assert_int_equal(LEVEL_EDIT, access_level(&who, en, CUSTOMER_PHONE));
+    arena_free(a);
+}
+
+static void masks(void **state)
+{
+    (void)state;
+    static const struct {
+        int entity, field;
+        const char *in, *want;
+    } cases[] = {{ENTITY_CUSTOMER, CUSTOMER_PHONE, "13811110000", "\"138****0000\""},
+                 {ENTITY_CUSTOMER, CUSTOMER_PHONE, "+8613811110000", "\"+86138****0000\""},
+                 {ENTITY_CUSTOMER, CUSTOMER_PHONE, "5551234", "\"****34\""},
+                 {ENTITY_CUSTOMER, CUSTOMER_PHONE, "110", "\"****\""},
+                 {ENTITY_CUSTOMER, CUSTOMER_EMAIL, "zhao@example.com", "\"z***@example.com\""},
+                 {ENTITY_CUSTOMER, CUSTOMER_NAME, "赵倩", "\"赵***\""},
+                 {ENTITY_CUSTOMER, CUSTOMER_NAME, "", "\"***\""},
+                 {ENTITY_CUSTOMER, CUSTOMER_CREDIT_LIMIT, "", "\"***\""},
+                 {ENTITY_CUSTOMER, CUSTOMER_NAME, NULL, "null"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct buf out = BUF_INIT(200);
+        struct jw w = jw_new(&out);
+        struct value v = {.null = !cases[i].in, .s = str_of(cases[i].in)};
+        value_mask_json(&r->entities[cases[i].entity].fields[cases[i].field], &v, &w);
+        assert_text(buf_str(&out), cases[i].want);
+        buf_free(&out);
+    }
 }
 
 static void only_administrators_write_people(void **state)
@@ -167,6 +216,8 @@ int main(void)
         cmocka_unit_test(many_departments_become_a_list),
         cmocka_unit_test(predicates),
         cmocka_unit_test(roles_from_json),
+        cmocka_unit_test(levels_from_json),
+        cmocka_unit_test(masks),
         cmocka_unit_test(only_administrators_write_people)};
     return cmocka_run_group_tests_name("core_access", tests, up, down);
 }

@@ -265,14 +265,14 @@ static void interning_numbers_by_first_appearance(void **state)
     struct intern *t;
     assert_int_equal(intern_new(&t), 0);
     char text[64][40];
-    struct csv_slice key[64];
+    struct intern_key key[64];
     uint32_t number[64];
     for (uint32_t round = 0; round < 4000; round++) {
         for (uint32_t i = 0; i < 64; i++) {
             uint32_t id = (round * 64 + i) % 100000;
             /* Lengths around the limits of the short form, and one empty key. */
             int len = snprintf(text[i], sizeof text[i], "%0*u", 6 + (int)(id % 30), id);
-            key[i] = (struct csv_slice){text[i], id == 0 ? 0 : (size_t)len};
+            intern_ask(t, (struct csv_slice){text[i], id == 0 ? 0 : (size_t)len}, &key[i]);
         }
         assert_int_equal(intern_block(t, key, 64, number), 0);
         for (uint32_t i = 0; i < 64; i++)
@@ -283,6 +283,39 @@ static void interning_numbers_by_first_appearance(void **state)
     assert_int_equal(intern_text(t, 0).len, 0);
     assert_int_equal(intern_text(t, 29).len, 35);
     assert_memory_equal(intern_text(t, 77).ptr + intern_text(t, 77).len - 3, "077", 3);
+    intern_free(t);
+}
+
+/* Every length up to twice the short form, each a beginning of the next, given in one block and
+ * taken out of memory that is overwritten at once where that is allowed. */
+static void interning_tells_beginnings_apart(void **state)
+{
+    (void)state;
+    enum { LENGTHS = 2 * INTERN_SHORT + 1 };
+    const char whole[LENGTHS + 1] = "Customer-LLLL-0000000000";
+    struct intern *t;
+    assert_int_equal(intern_new(&t), 0);
+    uint32_t number[LENGTHS];
+    for (int round = 0; round < 2; round++) {
+        struct intern_key key[LENGTHS];
+        for (size_t len = 0; len < LENGTHS; len++) {
+            char text[INTERN_SHORT];
+            struct csv_slice s = {whole, len};
+            if (len <= INTERN_SHORT)
+                s.ptr = memcpy(text, whole, len);
+            intern_ask(t, s, &key[len]);
+            memset(text, 'x', sizeof text);
+        }
+        assert_int_equal(intern_block(t, key, LENGTHS, number), 0);
+        for (uint32_t len = 0; len < LENGTHS; len++) {
+            assert_int_equal(number[len], len);
+            assert_int_equal(intern_text(t, len).len, len);
+            assert_memory_equal(intern_text(t, len).ptr, whole, len);
+        }
+    }
+    uint32_t again;
+    assert_int_equal(intern_one(t, (struct csv_slice){whole, 9}, &again), 0);
+    assert_int_equal(again, 9);
     intern_free(t);
 }
 
@@ -299,6 +332,7 @@ int main(void)
         cmocka_unit_test(a_failing_source_is_reported),
         cmocka_unit_test(noise_is_survived),
         cmocka_unit_test(interning_numbers_by_first_appearance),
+        cmocka_unit_test(interning_tells_beginnings_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -197,7 +197,7 @@ static int64_t found(struct fixture *f, const char *word)
     int64_t n = -1;
     const char *sql =
         f->kind == DB_SQLITE
-            ? "SELECT count(*) FROM contact_fts WHERE contact_fts MATCH $1"
+            ? "SELECT count(*) FROM contact_words WHERE contact_words MATCH $1"
             : "SELECT count(*) FROM contact WHERE tokens_ts @@ to_tsquery('simple', $1)";
     assert_ok(db_reader(f->db, &c, &f->err));
     assert_ok(db_one_i64(c, sql, DB_ARGS(DB_STR(str_of(word))), 0, &n, &f->err));
@@ -220,7 +220,7 @@ static void test_fulltext(void **state)
     assert_ok(
         run_sql(f, "INSERT INTO contact (id, customer_id, tokens) VALUES (6, 1, '公司 café')"));
     if (f->kind == DB_SQLITE)
-        assert_ok(run_sql(f, "INSERT INTO contact_fts (rowid, tokens) VALUES (6, '公司 café')"));
+        assert_ok(run_sql(f, "INSERT INTO contact_words (rowid, tokens) VALUES (6, '公司 café')"));
     assert_int_equal(2, found(f, "公司"));
     assert_int_equal(0, found(f, "cafe"));
     int64_t findings;

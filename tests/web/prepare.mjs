@@ -105,6 +105,67 @@ export async function fillWithSample(api) {
   await importFile(api, 'customer', '客户名录.csv', customersCsv(sample))
   await importFile(api, 'order', '近三年订单.csv', ordersCsv(sample))
   await refreshValues(api)
+  await fillDaily(api)
+}
+/** What hangs on the first customers: contacts, tasks, and an order with lines. */
+export async function fillDaily(api) {
+  const customers = (await api.get('/customers?limit=6&sort=-clv&fields=id,name')).items
+  const tools = (await api.post('/categories', { name: '刀具' })).id
+  const mills = (await api.post('/categories', { name: '铣刀', parent_id: tools })).id
+  const fluids = (await api.post('/categories', { name: '油液' })).id
+  const goods = []
+  for (const [name, code, category_id, unit, list_price, cost] of [
+    ['硬质合金立铣刀 D10', 'TL-1010', mills, '支', '168.00', '97.44'],
+    ['车刀片 CNMG120408', 'TL-2048', tools, '盒', '420.00', '256.20'],
+    ['丝锥 M8', 'TL-4008', tools, '支', '46.00', '25.30'],
+    ['切削液 200 L', 'FL-0200', fluids, '桶', '2380.00', '1713.60'],
+    ['刀具修磨', 'SV-0001', null, '次', '380.00', null],
+  ])
+    goods.push(await api.post('/products', { name, code, category_id, unit, list_price, cost }))
+  const day = n => new Date(Date.now() + n * 864e5).toISOString().slice(0, 10)
+  const [a, b] = customers
+  for (const c of [
+    {
+      name: '李国栋',
+      title: '采购经理',
+      decision_role: 'decider',
+      phone: '13800138001',
+      email: 'li@example.com',
+      is_primary: true,
+    },
+    { name: '张伟', title: '生产总监', decision_role: 'influencer', phone: '13800138002' },
+    { name: '赵丽华', title: '财务', decision_role: 'buyer', phone: '13800138004', do_not_call: true },
+  ])
+    await api.post('/contacts', { ...c, customer_id: a.id })
+  const met = await api.post('/contacts', {
+    name: '王敏',
+    title: '工艺工程师',
+    phone: '13800138003',
+    customer_id: b.id,
+  })
+  await api.post('/affiliations', { contact_id: met.id, customer_id: a.id, role: '技术顾问' })
+  for (const [i, title, due_on, more] of [
+    [0, '刀具年框报价：电话李国栋', day(0), { due_time: '10:30', priority: 'high' }],
+    [0, '寄五轴试刀样品 3 支', day(3)],
+    [0, '安排张伟参观仓库', null],
+    [1, '确认 10 月对账单', day(-3)],
+    [2, '回访：交期投诉', day(-1), { priority: 'high' }],
+    [3, '询价跟进：直线导轨', day(12)],
+    [4, '样品试用结果', day(-9), { status: 'done' }],
+  ])
+    await api.post('/tasks', { title, due_on, customer_id: customers[i].id, ...more })
+  return api.post('/orders', {
+    customer_id: a.id,
+    ordered_on: '2026-11-20',
+    number: 'SO-26-3391',
+    channel: '直销',
+    lines: [
+      { product_id: goods[0].id, quantity: '24', discount: '8' },
+      { product_id: goods[1].id, quantity: '6' },
+      { product_id: goods[3].id, quantity: '2.5', price: '2250.00' },
+      { description: '送货上门', quantity: '1', price: '120.00', unit_cost: '80.00' },
+    ],
+  })
 }
 const csvFile = (name, text) => ({ name, mimeType: 'text/csv', buffer: Buffer.from(text) })
 export const sampleFile = () => csvFile('orders.csv', ordersCsv(makeSample()))
@@ -126,4 +187,49 @@ export const text = (lang, root) => {
     if (typeof raw !== 'string') throw new Error('no text ' + key)
     return raw.replace(/\{(\w+)\}/g, (_, k) => params[k] ?? '')
   }
+}
+
+/** A company of people: a tree of departments, two roles with levels of fields, colleagues in them. */
+export async function staff(api) {
+  const one = { read: 'own', write: 'own', delete: 'none', create: true }
+  const below = {
+    read: 'below',
+    write: 'department',
+    delete: 'none',
+    create: false,
+    fields: { phone: 'mask', email: 'mask', credit_limit: 'hide' },
+  }
+  const department = async (name, parent) =>
+    (await api.post('/departments', parent ? { name, parent_id: parent } : { name })).id
+  const sales = await department('销售部')
+  const east = await department('华东组', sales)
+  const west = await department('西南组', sales)
+  const finance = await department('财务部')
+  const role = async (name, permissions) => (await api.post('/roles', { name, permissions })).id
+  const seller = await role('销售', {
+    customer: one,
+    contact: one,
+    order: one,
+    note: one,
+  })
+  const chief = await role('组长', {
+    customer: below,
+    contact: { ...below, fields: {} },
+    order: { read: 'below' },
+    note: one,
+  })
+  for (const [name, login, department_id, role_id] of [
+    ['陈立', 'chen', east, seller],
+    ['周敏', 'zhou', east, chief],
+    ['何川', 'he', west, seller],
+    ['沈雁', 'shen', finance, chief],
+    ['郑和', 'zheng', finance, null],
+  ])
+    await api.post('/users', { name, login, department_id, role_id })
+  const [away] = (await api.get('/users?login=he&fields=id')).items
+  await api.patch('/users/' + away.id, { active: false })
+  await api.patch('/company', { rates: { USD: 7.12, EUR: 7.8 } })
+  const [chen] = (await api.get('/users?login=chen&fields=id')).items
+  const [best] = (await api.get('/customers?limit=1&sort=-clv&fields=id')).items
+  await api.patch('/customers/' + best.id, { owner_id: chen.id })
 }

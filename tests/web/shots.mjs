@@ -3,7 +3,7 @@
 //   node tests/web/shots.mjs [name…]      only these screens
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { Count, inspect, openBrowser, openServer, root, settle, watchPage } from './lib.mjs'
-import { client, fillWithSample, laterFile, setUp, signIn } from './prepare.mjs'
+import { client, fillWithSample, laterFile, setUp, signIn, staff } from './prepare.mjs'
 
 const out = `${root}/build/shots`
 mkdirSync(out, { recursive: true })
@@ -24,7 +24,9 @@ await watchPage(page, findings)
 page.setDefaultTimeout(15_000)
 const api = client(browser.context, server.url)
 
+let welcome = 'none'
 const first = async () => (await api.get('/customers?limit=1&sort=-clv&fields=id,name')).items[0]
+const lined = async () => (await api.get('/orders?limit=1&fields=id&number=SO-26-3391')).items[0].id
 const screens = [
   {
     name: 'setup',
@@ -50,10 +52,15 @@ const screens = [
       await p.locator('#signin-message', { hasText: /\S/ }).waitFor()
     },
   },
+  { name: 'welcome', when: 'out', path: () => '/welcome#' + welcome },
+  { name: 'welcome-over', when: 'out', path: () => '/welcome#used' },
   { name: 'customers-none', when: 'empty', path: () => '/customers' },
   { name: 'value-none', when: 'empty', path: () => '/value' },
   { name: 'import', when: 'empty', path: () => '/import' },
   { name: 'jobs-none', when: 'empty', path: () => '/jobs' },
+  { name: 'contacts-none', when: 'empty', path: () => '/contacts' },
+  { name: 'products-none', when: 'empty', path: () => '/products' },
+  { name: 'tasks-none', when: 'empty', path: () => '/tasks' },
   { name: 'customers', path: () => '/customers' },
   {
     name: 'customers-chosen',
@@ -117,6 +124,55 @@ const screens = [
     },
   },
   { name: 'orders', path: () => '/orders' },
+  { name: 'order', path: async () => '/orders/' + (await lined()) },
+  {
+    name: 'order-lines',
+    path: async () => '/orders/' + (await lined()),
+    act: async p => {
+      await p.fill('#line-1-discount', '200')
+      await p.locator('.lines .add').click()
+      await p.locator('#line-4-description').pressSequentially('丝锥')
+      await p.locator('.pl li').first().waitFor()
+      await p.keyboard.press('ArrowDown')
+      await p.keyboard.press('Enter')
+      await p.locator('.savebar .pri').click()
+      await p.locator('.savebar .bad').waitFor()
+    },
+    after: async p => {
+      await p.locator('.savebar .btn').first().click()
+      await p.locator('.savebar').waitFor({ state: 'detached' })
+    },
+  },
+  {
+    name: 'order-new',
+    path: async () => '/orders/new?customer=' + (await first()).id,
+    act: async p => {
+      await p.locator('#line-0-description').click()
+      await p.locator('.pl li').first().waitFor()
+    },
+  },
+  { name: 'contacts', path: () => '/contacts' },
+  {
+    name: 'contact',
+    path: () => '/contacts',
+    act: async p => {
+      await p.locator('tbody tr .opens, tbody td.card').first().click()
+      await p.locator('#f-name').waitFor()
+      await p.waitForTimeout(400)
+    },
+  },
+  { name: 'products', path: () => '/products' },
+  {
+    name: 'products-categories',
+    path: () => '/products',
+    wide: true,
+    act: async p => {
+      await p.locator('.acts .btn').first().click()
+      await p.locator('.el-drawer li').first().waitFor()
+      await p.waitForTimeout(400)
+    },
+  },
+  { name: 'tasks', path: () => '/tasks' },
   {
     name: 'import-map',
     path: () => '/import',
@@ -189,6 +245,48 @@ const screens = [
     },
   },
   { name: 'nowhere', path: () => '/no/such/page' },
+  {
+    name: 'customer-why',
+    path: async () => '/customers/' + (await first()).id,
+    act: async p => {
+      await p.locator('.head .act .btn.icon').first().click()
+      await p.locator('.pop dl').waitFor()
+    },
+  },
+  { name: 'account', path: () => '/account' },
+  {
+    name: 'admin-people',
+    path: () => '/admin/people',
+    act: async p => {
+      await p.locator('.tbl .btn.icon').nth(1).click()
+    },
+  },
+  {
+    name: 'admin-people-link',
+    path: () => '/admin/people',
+    act: async p => {
+      await p.locator('.tbl .btn.icon').nth(1).click()
+      await p.locator('.menu button').nth(1).click()
+      await p.locator('.link').waitFor()
+    },
+  },
+  { name: 'admin-departments', path: () => '/admin/departments' },
+  {
+    name: 'admin-roles',
+    path: () => '/admin/roles',
+    act: async p => {
+      await p.locator('.tbl .lnk').first().click()
+      await p.locator('.fields').waitFor()
+    },
+  },
+  { name: 'admin-company', path: () => '/admin/company' },
+  {
+    name: 'admin-audit',
+    path: () => '/admin/audit',
+    act: async p => {
+      await p.locator('.tbl .lnk').first().click()
+    },
+  },
 ]
 
 async function shoot(screen) {
@@ -250,12 +348,15 @@ try {
     await setUp(api, server.setup)
     for (const s of screens.filter(s => s.when === 'empty')) await shoot(s)
     await fillWithSample(api)
+    await staff(api)
   } else {
     await signIn(api)
     for (const s of screens.filter(s => s.when === 'before')) count.skip(s.name, 'the server is set up already')
     for (const s of screens.filter(s => s.when === 'empty')) await shoot(s)
   }
   for (const s of screens.filter(s => !s.when)) await shoot(s)
+  const invited = (await api.get('/users?login=chen&fields=id')).items[0]
+  if (invited) welcome = (await api.post(`/users/${invited.id}/invite`)).token
   await api.call('DELETE', '/session')
   for (const s of screens.filter(s => s.when === 'out')) await shoot(s)
   writeFileSync(

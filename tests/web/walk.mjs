@@ -362,6 +362,82 @@ export async function walk(server, browser, lang, count) {
     await page.locator('.toast .act').click()
     await page.locator('.notes li').first().waitFor()
   })
+  await step('a contact is added to the customer, and called first', async () => {
+    await page.locator('.contacts .adds button').last().click()
+    await page.fill('#f-name', '李国栋')
+    await page.fill('#f-phone', '13800138000')
+    await page.locator('.el-drawer__footer .pri').click()
+    const row = page.locator('.contacts li', { hasText: '李国栋' })
+    await row.waitFor()
+    if (!(await row.textContent()).includes(t('contacts.primary'))) throw new Error('the only contact is not the first')
+    if ((await row.locator('a[href^="tel:"]').getAttribute('href')) !== 'tel:13800138000') throw new Error('no call')
+  })
+  await step('a task becomes the next step, and is ticked off and opened again', async () => {
+    await page.locator('.head .act .icon').click()
+    await page.getByRole('button', { name: t('tasks.create') }).click()
+    await page.fill('#f-title', '寄样品')
+    await page.locator('.el-drawer__footer .pri').click()
+    await page.locator('.facts', { hasText: '寄样品' }).waitFor()
+    await page.locator('.task .cb').first().click()
+    await page.waitForFunction(() => !document.querySelector('.facts')?.textContent.includes('寄样品'))
+    await page.locator('.toast .act').click()
+    await page.locator('.facts', { hasText: '寄样品' }).waitFor()
+    await page.goto(server.url + '/customers')
+    await page.locator('td.w-step', { hasText: '寄样品' }).first().waitFor()
+    await page.goto(server.url + '/tasks')
+    await page.locator('.sec.today .task', { hasText: '寄样品' }).waitFor()
+    await page.fill('#quick-task', '对账')
+    await page.keyboard.press('Enter')
+    await page.locator('.sec.today .task', { hasText: '对账' }).waitFor()
+  })
+  await step('products stand in a tree of categories', async () => {
+    await page.goto(server.url + '/products')
+    await page.locator('.hd .acts .btn').first().click()
+    await page.fill('#new-category', '刀具')
+    await page.keyboard.press('Enter')
+    await page.locator('.el-drawer li input.nm').first().waitFor()
+    await page.locator('.el-drawer li .btn').first().click()
+    await page.fill('#new-category', '丝锥')
+    await page.keyboard.press('Enter')
+    await page.locator('.el-drawer li').nth(1).waitFor()
+    await page.keyboard.press('Escape')
+    await page.locator('.el-drawer').waitFor({ state: 'hidden' })
+    await page.locator('.acts .btn').last().click()
+    await page.fill('#f-name', '丝锥 M8')
+    await page.fill('#f-list_price', '46')
+    await page.fill('#f-cost', '25.30')
+    await page.locator('.el-drawer__footer .pri').click()
+    await page.locator('tbody td', { hasText: '丝锥 M8' }).first().waitFor()
+  })
+  await step('an order is typed line by line, saved, corrected and taken back', async () => {
+    const first = (await api.get('/customers?limit=1&sort=-clv&fields=id')).items[0]
+    await page.goto(server.url + '/orders/new?customer=' + first.id)
+    await page.locator('#line-0-description').pressSequentially('丝锥')
+    await page.locator('.pl li').first().waitFor()
+    await page.keyboard.press('ArrowDown')
+    await page.keyboard.press('Enter')
+    await page.waitForFunction(() => document.activeElement?.id === 'line-0-quantity')
+    await page.keyboard.type('10')
+    await page.keyboard.press('Enter')
+    await page.waitForFunction(() => document.activeElement?.id === 'line-1-description')
+    await page.keyboard.type('FREIGHT')
+    await page.fill('#line-1-price', '12.5')
+    await page.locator('tfoot', { hasText: '472.50' }).waitFor()
+    await page.locator('.savebar .pri').click()
+    await page.waitForURL(/orders\/\d+/)
+    await page.locator('.worth', { hasText: '472.50' }).waitFor()
+    await page.fill('#line-0-discount', '12.5')
+    await page.locator('tfoot', { hasText: '415.00' }).waitFor()
+    await page.keyboard.press(`${mod}+Enter`)
+    await page.locator('.worth', { hasText: '415.00' }).waitFor()
+    await page.locator('.toast .act').click()
+    await page.locator('.worth', { hasText: '472.50' }).waitFor()
+    await page.fill('#line-0-quantity', 'x')
+    await page.locator('.savebar .pri').click()
+    await page.locator('.savebar .bad').waitFor()
+    await page.locator('.savebar .btn').first().click()
+    await page.locator('.savebar').waitFor({ state: 'detached' })
+  })
   await step('a customer is created from the drawer', async () => {
     await page.goto(server.url + '/customers')
     await page.locator('.acts .pri').click()
@@ -440,13 +516,74 @@ export async function walk(server, browser, lang, count) {
     const id = (await api.get('/customers?limit=1&sort=-clv&fields=id')).items[0].id
     const done = (await api.get('/imports?limit=50')).items.find(i => i.state === 'done').id
     await page.setViewportSize({ width: 390, height: 844 })
-    for (const path of ['/customers', '/customers/' + id, '/orders', '/import', '/import/' + done, '/value', '/jobs']) {
+    for (const path of [
+      '/customers',
+      '/customers/' + id,
+      '/orders',
+      '/orders/new',
+      '/contacts',
+      '/products',
+      '/tasks',
+      '/import',
+      '/import/' + done,
+      '/value',
+      '/jobs',
+      '/account',
+      '/admin/people',
+      '/admin/roles',
+      '/admin/audit',
+    ]) {
       await page.goto(server.url + path)
       await settle(page)
       const seen = await page.evaluate(inspect, lang)
       if (seen.length) throw new Error(path + '\n' + seen.join('\n'))
     }
     await page.setViewportSize({ width: 1440, height: 900 })
+  })
+  await step('a role holds back a field; a colleague comes in by a link and sees no more than that', async () => {
+    await page.goto(server.url + '/admin/roles')
+    await page
+      .getByRole('button', { name: t('admin.roles.add') })
+      .first()
+      .click()
+    await page.locator('#role-name').fill('Readers')
+    const row = page.locator('.tbl tbody tr').first()
+    await row.locator('select').first().selectOption('all')
+    await row.locator('.cb').uncheck()
+    await row.locator('.lnk').click()
+    await page.locator('#level-customer-phone').selectOption('mask')
+    await page.locator('footer .pri').click()
+    await page.locator('.toast', { hasText: 'Readers' }).waitFor()
+    await page.goto(server.url + '/admin/people')
+    await page.locator('.bar .pri').click()
+    await page.fill('#f-name', 'Lin')
+    await page.fill('#f-login', 'lin')
+    await page.locator('#f-role_id').click()
+    await page.locator('.el-select-dropdown__item:visible', { hasText: 'Readers' }).click()
+    await page.locator('.el-drawer__footer .pri').click()
+    const link = await page.locator('#invite-link').inputValue()
+    const best = (await api.get('/customers?limit=1&phone[notnull]=1&fields=id,phone')).items[0]
+    await page.goto(link)
+    await page.locator('#welcome-password').fill('walk-in-2026')
+    await page.locator('.go').click()
+    await page.waitForURL('**/customers')
+    await page.goto(server.url + '/customers/' + best.id)
+    await page.locator('.facts', { hasText: '****' }).waitFor()
+    if ((await page.content()).includes(best.phone)) throw new Error('the masked phone is on the page')
+    await page.locator('.head .act .btn.icon').first().click()
+    await page.locator('.pop dl').waitFor()
+    await page.keyboard.press('Escape')
+    await page.goto(server.url + '/admin/people')
+    await page.locator('.state').waitFor()
+    if (await page.locator('.nav a[href="/admin"]').count()) throw new Error('administration is offered')
+    await api.call('DELETE', '/session')
+    await page.goto(server.url + '/sign-in')
+    await page.fill('#login', admin.login)
+    await page.fill('#password', admin.password)
+    await page.locator('.go').click()
+    await page.waitForURL('**/customers')
+    await page.goto(server.url + '/admin/audit')
+    await page.locator('.tbl', { hasText: 'Lin' }).waitFor()
   })
   await step('sign in: a wrong password says how many tries are left', async () => {
     await page.locator('.avatar').click()

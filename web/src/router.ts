@@ -26,6 +26,12 @@ export const router = createRouter({
       meta: { public: true, title: 'signin.title' },
     },
     {
+      path: '/welcome',
+      name: 'welcome',
+      component: () => import('./features/identity/WelcomePage.vue'),
+      meta: { public: true, title: 'welcome.do' },
+    },
+    {
       path: '/',
       component: () => import('./shell/AppShell.vue'),
       redirect: '/customers',
@@ -47,6 +53,36 @@ export const router = createRouter({
           name: 'orders',
           component: () => import('./features/orders/OrdersPage.vue'),
           meta: { title: 'nav.orders' },
+        },
+        {
+          path: 'orders/new',
+          name: 'order-new',
+          component: () => import('./features/orders/OrderPage.vue'),
+          meta: { title: 'orders.create' },
+        },
+        {
+          path: 'orders/:id(\\d+)',
+          name: 'order',
+          component: () => import('./features/orders/OrderPage.vue'),
+          meta: { title: 'nav.orders' },
+        },
+        {
+          path: 'contacts',
+          name: 'contacts',
+          component: () => import('./features/contacts/ContactsPage.vue'),
+          meta: { title: 'nav.contacts' },
+        },
+        {
+          path: 'products',
+          name: 'products',
+          component: () => import('./features/products/ProductsPage.vue'),
+          meta: { title: 'nav.products' },
+        },
+        {
+          path: 'tasks',
+          name: 'tasks',
+          component: () => import('./features/tasks/TasksPage.vue'),
+          meta: { title: 'nav.tasks' },
         },
         {
           path: 'import',
@@ -71,6 +107,51 @@ export const router = createRouter({
           name: 'jobs',
           component: () => import('./features/jobs/JobsPage.vue'),
           meta: { title: 'nav.jobs' },
+        },
+        {
+          path: 'account',
+          name: 'account',
+          component: () => import('./features/identity/AccountPage.vue'),
+          meta: { title: 'account.title' },
+        },
+        {
+          path: 'admin',
+          name: 'admin',
+          component: () => import('./features/admin/AdminPage.vue'),
+          redirect: { name: 'admin-people' },
+          meta: { title: 'admin.title' },
+          children: [
+            {
+              path: 'people',
+              name: 'admin-people',
+              component: () => import('./features/admin/PeoplePage.vue'),
+              meta: { title: 'admin.places.people' },
+            },
+            {
+              path: 'departments',
+              name: 'admin-departments',
+              component: () => import('./features/admin/DepartmentsPage.vue'),
+              meta: { title: 'admin.places.departments' },
+            },
+            {
+              path: 'roles',
+              name: 'admin-roles',
+              component: () => import('./features/admin/RolesPage.vue'),
+              meta: { title: 'admin.places.roles' },
+            },
+            {
+              path: 'company',
+              name: 'admin-company',
+              component: () => import('./features/admin/CompanyPage.vue'),
+              meta: { title: 'admin.places.company' },
+            },
+            {
+              path: 'audit',
+              name: 'admin-audit',
+              component: () => import('./features/admin/AuditPage.vue'),
+              meta: { title: 'admin.places.audit' },
+            },
+          ],
         },
         {
           path: ':rest(.*)*',

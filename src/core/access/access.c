@@ -5,6 +5,24 @@
 static const char *const scope_names[] = {"none", "own", "department", "below", "all"};
 static const char *const action_names[ACCESS_ACTIONS] = {"read", "write", "delete"};
 
+static const char *const level_names[FIELD_LEVELS] = {"hide", "mask", "read", "edit"};
+
+const char *level_name(enum field_level l)
+{
+    return level_names[l];
+}
+
+bool level_from(struct str name, enum field_level *ret_level)
+{
+    for (size_t i = 0; i < FIELD_LEVELS; i++) {
+        if (str_is(name, level_names[i])) {
+            *ret_level = (enum field_level)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 const char *scope_name(enum scope s)
 {
     return scope_names[s];
@@ -24,30 +42,92 @@ bool scope_from(struct str name, enum scope *ret_scope)
 void access_all(struct entity_access *on)
 {
     for (int i = 0; i < ENTITY_COUNT; i++)
-        on[i] = (struct entity_access){{SCOPE_ALL, SCOPE_ALL, SCOPE_ALL}, true};
+        on[i] = (struct entity_access){{SCOPE_ALL, SCOPE_ALL, SCOPE_ALL}, true, NULL};
 }
 
-static int one_entity(const struct entity *en, const json_t *in, struct entity_access *on,
-                      struct err *e)
+const unsigned char *const *access_all_levels(const struct actor *who, struct arena *a)
+{
+    const unsigned char **all = arena_array(a, const unsigned char *, ENTITY_COUNT);
+    for (int i = 0; i < ENTITY_COUNT; i++)
+        all[i] = who->is_admin ? NULL : who->on[i].level;
+    return all;
+}
+
+bool access_level_allowed(const struct entity *en, const struct field *f, enum field_level l)
+{
+    if (f->hidden || l == LEVEL_EDIT)
+        return !f->hidden;
+    if (f->id == FIELD_OWNER_ID && en->owned)
+        return l == LEVEL_READ;
+    if (f->system)
+        return false;
+    return en->owned || f->id != en->title_field || l == LEVEL_READ;
+}
+
+static int bad_level(const struct entity *en, const char *field, const char *code, struct err *e)
+{
+    struct err_item *item = err_item(e, STR("/permissions"), code);
+    err_item_param(e, item, "field", str_of(field));
+    err_item_param(e, item, "value", str_of(en->name));
+    return err_set(e, ERR_VALIDATION, "level of %s.%s", en->name, field);
+}
+
+/* Levels of single fields. What somebody who creates must fill in cannot be held back. */
+static int field_levels(const struct entity *en, const json_t *in, struct arena *a,
+                        struct entity_access *on, struct err *e)
+{
+    const char *name;
+    json_t *v;
+    unsigned char *level = NULL;
+    json_object_foreach((json_t *)in, name, v)
+    {
+        const struct field *f = entity_field(en, str_of(name));
+        enum field_level l = LEVEL_EDIT;
+        if (!f || f->hidden)
+            return bad_level(en, name, "unknown-field", e);
+        if (!json_is_string(v) || !level_from(str_of(json_string_value(v)), &l))
+            return bad_level(en, name, "unknown-option", e);
+        if (!access_level_allowed(en, f, l))
+            return bad_level(en, name, "level-fixed", e);
+        if (on->create && l < LEVEL_EDIT && f->required && f->initial.null)
+            return bad_level(en, name, "level-needed", e);
+        if (l == LEVEL_EDIT)
+            continue;
+        if (!level) {
+            level = arena_array(a, unsigned char, en->nfields);
+            memset(level, LEVEL_EDIT, en->nfields);
+        }
+        level[f->id] = (unsigned char)l;
+    }
+    on->level = level;
+    return 0;
+}
+
+static int one_entity(const struct entity *en, const json_t *in, struct arena *a,
+                      struct entity_access *on, struct err *e)
 {
     struct str pointer = str_of("/permissions");
-    for (int a = 0; a < ACCESS_ACTIONS; a++) {
-        const json_t *v = json_object_get(in, action_names[a]);
+    for (int k = 0; k < ACCESS_ACTIONS; k++) {
+        const json_t *v = json_object_get(in, action_names[k]);
         if (!v)
             continue;
-        if (!json_is_string(v) || !scope_from(str_of(json_string_value(v)), &on->scope[a])) {
+        if (!json_is_string(v) || !scope_from(str_of(json_string_value(v)), &on->scope[k])) {
             struct err_item *item = err_item(e, pointer, "unknown-option");
             err_item_param(e, item, "value", str_of(en->name));
             return err_set(e, ERR_VALIDATION, "scope of %s", en->name);
         }
     }
     on->create = json_is_true(json_object_get(in, "create"));
-    return 0;
+    const json_t *fields = json_object_get(in, "fields");
+    if (fields && !json_is_object(fields))
+        return bad_level(en, "fields", "type-object", e);
+    return field_levels(en, fields, a, on, e);
 }
 
-int access_from_json(const struct registry *r, const json_t *permissions, struct entity_access *on,
-                     struct err *e)
+int access_from_json(const struct registry *r, const json_t *permissions, struct arena *a,
+                     struct entity_access *on, struct err *e)
 {
+    bool named[ENTITY_COUNT] = {false};
     memset(on, 0, sizeof *on * ENTITY_COUNT);
     on[ENTITY_PRODUCT].scope[ACCESS_READ] = SCOPE_ALL;
     on[ENTITY_USER].scope[ACCESS_READ] = SCOPE_ALL;
@@ -62,10 +142,15 @@ int access_from_json(const struct registry *r, const json_t *permissions, struct
             err_item_param(e, item, "field", str_of(name));
             return err_set(e, ERR_VALIDATION, "no entity %s", name);
         }
-        int rc = one_entity(en, in, &on[en->id], e);
+        int rc = one_entity(en, in, a, &on[en->id], e);
         if (rc)
             return rc;
+        named[en->id] = true;
     }
+    /* A role made before this entity was there says what it means by what it is kin to. */
+    for (int i = 0; i < ENTITY_COUNT; i++)
+        if (!named[i] && r->entities[i].rights_of >= 0)
+            on[i] = on[r->entities[i].rights_of];
     return 0;
 }
 

@@ -14,11 +14,12 @@ enum access_action { ACCESS_READ, ACCESS_WRITE, ACCESS_DELETE, ACCESS_ACTIONS };
 struct entity_access {
     enum scope scope[ACCESS_ACTIONS];
     bool create;
+    const unsigned char *level; /* enum field_level by field id; NULL = every field may be edited */
 };
 
 /* Immutable once made; lives in its identity snapshot. */
 struct actor {
-    int64_t user_id, department_id;
+    int64_t user_id, department_id, role_id;
     struct str name, login;
     const char *kind; /* "user", "token", "import", "system" */
     bool is_admin;
@@ -31,18 +32,41 @@ struct actor {
 
 const char *scope_name(enum scope s);
 bool scope_from(struct str name, enum scope *ret_scope);
+const char *level_name(enum field_level l);
+bool level_from(struct str name, enum field_level *ret_level);
 
 /* Fills `on` of a role from its permissions, {"customer":{"read":"own","write":"own",
-   "delete":"none","create":true}}; entities not named get the defaults of a role that names none:
-   owned ones nothing, products and colleagues readable. Errors name the entity. */
-int access_from_json(const struct registry *r, const json_t *permissions, struct entity_access *on,
-                     struct err *e) must_check;
+   "delete":"none","create":true,"fields":{"phone":"mask"}}}; entities not named get the defaults of
+   a role that names none: owned ones nothing, products and colleagues readable. Tables of levels
+   are made in the arena. Errors name the entity. */
+int access_from_json(const struct registry *r, const json_t *permissions, struct arena *a,
+                     struct entity_access *on, struct err *e) must_check;
 /* Everything. */
 void access_all(struct entity_access *on);
 
 /* The record with this owner and department under the actor's scope. */
 bool access_may(const struct actor *who, const struct entity *en, enum access_action action,
                 int64_t owner_id, int64_t department_id);
+
+/* --- fields --------------------------------------------------------------------------------------
+   A field below `edit` is held back everywhere alike: reads and answers to writes, lists, filters,
+   sorting, search, titles, history, undo, imports, live events. */
+
+/* For field_level(); NULL when nothing of the entity is held back. */
+static inline const unsigned char *access_levels(const struct actor *who, const struct entity *en)
+{
+    return who->is_admin ? NULL : who->on[en->id].level;
+}
+static inline enum field_level access_level(const struct actor *who, const struct entity *en,
+                                            int field)
+{
+    return field_level(&en->fields[field], access_levels(who, en));
+}
+/* The tables of all entities by id, for a filter_env. */
+const unsigned char *const *access_all_levels(const struct actor *who, struct arena *a);
+/* A role may set this level on this field: the program's own fields stay as they are, an owner is
+   at least readable, and so is what colleagues, products and the like are called. */
+bool access_level_allowed(const struct entity *en, const struct field *f, enum field_level l);
 
 /* One index-served condition of a visibility; the branches of one entity never overlap. */
 struct access_branch {

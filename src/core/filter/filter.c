@@ -224,8 +224,10 @@ static struct filter *new_leaf(struct reader *r, struct str name, struct str op,
 {
     struct arena *a = r->env->parse.arena;
     const struct field *field = entity_field(r->en, name);
-    if (!field || field->hidden) {
-        reject(r, pointer, "unknown-field", name);
+    const unsigned char *levels = r->env->levels ? r->env->levels[r->en->id] : NULL;
+    enum field_level level = field ? field_level(field, levels) : LEVEL_HIDE;
+    if (level < LEVEL_READ) {
+        reject(r, pointer, level == LEVEL_MASK ? "field-masked" : "unknown-field", name);
         return NULL;
     }
     struct filter *f = arena_new_of(a, struct filter);

@@ -12,11 +12,13 @@ struct filter; /* a tree in an arena; immutable */
 
 struct filter_env {
     struct parse_env parse;
-    int32_t today;    /* in the user's time zone */
-    int64_t midnight; /* ms UTC at which that day began */
+    const unsigned char *const *levels; /* access_all_levels of whoever asks; NULL = all fields */
+    int32_t today;                      /* in the user's time zone */
+    int64_t midnight;                   /* ms UTC at which that day began */
 };
 
-/* Reads a tree for one entity. The hidden fields of the entity are unknown to it. */
+/* Reads a tree for one entity. Fields that are hidden from the person are unknown to it; masked
+   ones are refused, since asking again and again would tell them. */
 int filter_parse(const struct entity *en, const json_t *in, const struct filter_env *env,
                  const struct filter **ret_filter, struct err *e) must_check;
 /* One leaf from a query parameter: field "name", op "contains" (or "eq"), text of the value(s);

@@ -77,8 +77,13 @@ struct page {
 
 /* Which of the page's records of one entity the actor may see; the deleted ones included. */
 static int mark_visible(struct db_conn *c, const struct actor *who, const struct entity *en,
-                        struct arena *a, struct page *p, struct err *e)
+                        const struct history_query *hq, struct arena *a, struct page *p,
+                        struct err *e)
 {
+    /* That something belongs to this customer is the value of a field, too. */
+    if (hq->customer_id && en->customer_field >= 0 &&
+        access_level(who, en, en->customer_field) < LEVEL_READ)
+        return 0;
     struct sql q = sql_new(a);
     size_t asked = 0;
     sql_addf(&q, "SELECT id FROM %s WHERE id IN (", en->table);
@@ -99,15 +104,36 @@ static int mark_visible(struct db_conn *c, const struct actor *who, const struct
     while (rc == 0 && (rc = db_step(rows, e)) > 0) {
         int64_t id = db_i64(rows, 0);
         for (size_t i = 0; i < p->n; i++)
-            p->visible[i] |= p->events[i].record_id == id;
+            p->visible[i] |=
+                p->events[i].record_id == id && strcmp(p->events[i].entity, en->name) == 0;
         rc = 0;
     }
     db_rows_done(rows);
     return rc;
 }
 
-static bool can_undo(const struct history_event *ev)
+bool history_may_undo(const struct actor *who, const struct entity *en, const json_t *changes)
 {
+    const unsigned char *levels = access_levels(who, en);
+    const char *name;
+    json_t *pair;
+    json_object_foreach((json_t *)changes, name, pair)
+    {
+        const struct field *f = levels ? entity_field(en, str_of(name)) : NULL;
+        if (f && !f->read_only && field_level(f, levels) < LEVEL_EDIT)
+            return false;
+    }
+    return true;
+}
+
+static bool can_undo(const struct actor *who, const struct entity *en,
+                     const struct history_event *ev, struct arena *a)
+{
+    json_t *changes = NULL;
+    struct err unread = {0};
+    if (en && access_levels(who, en) && strcmp(ev->kind, "update") == 0 && ev->changes.n &&
+        (json_read(a, ev->changes, &changes, &unread) || !history_may_undo(who, en, changes)))
+        return false;
     static const char *const kinds[] = {"create", "update", "delete", "restore"};
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         if (strcmp(ev->kind, kinds[i]) == 0)
@@ -115,9 +141,24 @@ static bool can_undo(const struct history_event *ev)
     return false;
 }
 
-static void write_changes(const struct entity *en, struct str changes, struct arena *a,
-                          struct jw *w)
+static void write_side(const struct field *f, enum field_level level, const json_t *in,
+                       struct jw *w)
 {
+    if (level == LEVEL_MASK) {
+        struct value v = {.null = json_is_null(in),
+                          .s = str_from(json_string_value(in), json_string_length(in))};
+        value_mask_json(f, &v, w);
+        return;
+    }
+    char *text = json_dumps(in, JSON_ENCODE_ANY | JSON_COMPACT);
+    jw_raw(w, text ? str_of(text) : STR("null"));
+    free(text);
+}
+
+static void write_changes(const struct actor *who, const struct entity *en, struct str changes,
+                          struct arena *a, struct jw *w)
+{
+    const unsigned char *levels = en ? access_levels(who, en) : NULL;
     json_t *root;
     struct err ignored = {0};
     jw_key(w, "changes");
@@ -128,15 +169,17 @@ static void write_changes(const struct entity *en, struct str changes, struct ar
         json_object_foreach(root, name, pair)
         {
             const struct field *f = en ? entity_field(en, str_of(name)) : NULL;
-            if (!f || f->hidden)
+            /* Settings are no fields; nobody but an administrator is shown them. */
+            enum field_level level = f                      ? field_level(f, levels)
+                                     : !en && who->is_admin ? LEVEL_READ
+                                                            : LEVEL_HIDE;
+            if (level == LEVEL_HIDE)
                 continue;
             jw_obj(w);
             jw_kcstr(w, "field", name);
             for (size_t side = 0; side < 2; side++) {
-                char *text = json_dumps(json_array_get(pair, side), JSON_ENCODE_ANY | JSON_COMPACT);
                 jw_key(w, side ? "after" : "before");
-                jw_raw(w, text ? str_of(text) : STR("null"));
-                free(text);
+                write_side(f, level, json_array_get(pair, side), w);
             }
             jw_obj_end(w);
         }
@@ -144,9 +187,26 @@ static void write_changes(const struct entity *en, struct str changes, struct ar
     jw_arr_end(w);
 }
 
-static int write_event(struct db_conn *c, const struct tenant *t, const struct history_event *ev,
-                       int64_t undone_by, struct arena *a, struct jw *w, struct err *e)
+/* What the record was called then, as far as this person may know. */
+static void write_title(const struct actor *who, const struct entity *en, struct str title,
+                        struct jw *w)
 {
+    enum field_level level = en ? access_level(who, en, en->title_field) : LEVEL_EDIT;
+    struct value v = {.null = !title.p || level == LEVEL_HIDE, .s = title};
+    jw_key(w, "title");
+    if (level == LEVEL_MASK)
+        value_mask_json(&en->fields[en->title_field], &v, w);
+    else if (v.null)
+        jw_null(w);
+    else
+        jw_str(w, title);
+}
+
+static int write_event(struct db_conn *c, const struct tenant *t, const struct actor *who,
+                       const struct history_event *ev, int64_t undone_by, struct arena *a,
+                       struct jw *w, struct err *e)
+{
+    const struct entity *en = registry_entity(t->registry, str_of(ev->entity));
     struct db_rows *rows = NULL;
     struct str actor = STR_NULL;
     int rc = db_query(c, "SELECT name FROM users WHERE id = $1", DB_ARGS(DB_I64(ev->actor_id)),
@@ -168,9 +228,9 @@ static int write_event(struct db_conn *c, const struct tenant *t, const struct h
     jw_obj_end(w);
     jw_kcstr(w, "entity", ev->entity);
     jw_kid(w, "record_id", ev->record_id);
-    jw_kstr(w, "title", ev->title);
-    write_changes(registry_entity(t->registry, str_of(ev->entity)), ev->changes, a, w);
-    jw_kbool(w, "undoable", can_undo(ev) && !undone_by);
+    write_title(who, en, ev->title, w);
+    write_changes(who, en, ev->changes, a, w);
+    jw_kbool(w, "undoable", can_undo(who, en, ev, a) && !undone_by);
     jw_kid(w, "undone_by", undone_by);
     jw_kid(w, "undo_of", ev->undo_of);
     jw_obj_end(w);
@@ -237,15 +297,112 @@ int history_list(struct db_conn *c, const struct tenant *t, const struct actor *
     if (rc == 0 && !more)
         rc = add_import(c, q, a, &p, e);
     for (int i = 0; rc == 0 && i < ENTITY_COUNT; i++)
-        rc = mark_visible(c, who, &t->registry->entities[i], a, &p, e);
+        rc = mark_visible(c, who, &t->registry->entities[i], q, a, &p, e);
     jw_obj(w);
     jw_key(w, "items");
     jw_arr(w);
     for (size_t i = 0; rc == 0 && i < p.n; i++)
         if (p.visible[i])
-            rc = write_event(c, t, &p.events[i], p.undone_by[i], a, w, e);
+            rc = write_event(c, t, who, &p.events[i], p.undone_by[i], a, w, e);
     jw_arr_end(w);
     jw_kid(w, "next", more && p.n ? p.events[p.n - 1].id : 0);
+    jw_obj_end(w);
+    return rc;
+}
+
+/* --- audit --------------------------------------------------------------------------------------
+ */
+
+int history_note(struct db_conn *c, struct tenant *t, const struct actor *who, const char *kind,
+                 const char *entity, int64_t record_id, struct str title, struct str changes,
+                 struct err *e)
+{
+    struct history_event ev = {.id = id_next(t->ids),
+                               .at = clock_now_ms(),
+                               .actor_id = who->user_id,
+                               .actor_kind = who->kind,
+                               .kind = kind,
+                               .entity = entity,
+                               .record_id = record_id,
+                               .title = title,
+                               .changes = changes};
+    struct db_rows *rows = NULL;
+    int rc = 0;
+    if (!title.p && record_id) {
+        rc = db_query(c, "SELECT name FROM users WHERE id = $1", DB_ARGS(DB_I64(record_id)), &rows,
+                      e);
+        if (rc == 0 && (rc = db_step(rows, e)) > 0)
+            ev.title = db_str(rows, 0);
+    }
+    /* The name is borrowed from the row, which stands until the event is written. */
+    rc = rc < 0 ? rc : history_add(c, &ev, e);
+    db_rows_done(rows);
+    return rc;
+}
+
+enum { DAY_MS = 86400000 };
+
+static const char *audit_sql(const struct audit_query *aq, struct sql *q)
+{
+    sql_add(q, "SELECT " COLUMNS " FROM history WHERE id < ");
+    sql_arg(q, DB_I64(aq->before ? aq->before : INT64_MAX));
+    const struct {
+        const char *column;
+        int64_t id;
+    } ids[] = {{"actor_id", aq->actor_id}, {"record_id", aq->record_id}};
+    const struct {
+        const char *column;
+        struct str text;
+    } texts[] = {{"entity", aq->entity}, {"kind", aq->kind}};
+    for (size_t i = 0; i < 2; i++) {
+        if (ids[i].id) {
+            sql_addf(q, " AND %s = ", ids[i].column);
+            sql_arg(q, DB_I64(ids[i].id));
+        }
+        if (texts[i].text.n) {
+            sql_addf(q, " AND %s = ", texts[i].column);
+            sql_arg(q, DB_STR(texts[i].text));
+        }
+    }
+    if (aq->from) {
+        /* Keys grow with time, so that the walk ends there; a day of slack for clocks set back. */
+        sql_add(q, " AND id >= ");
+        sql_arg(q, DB_I64(id_floor(aq->from - DAY_MS)));
+        sql_add(q, " AND at >= ");
+        sql_arg(q, DB_I64(aq->from));
+    }
+    if (aq->to) {
+        sql_add(q, " AND at < ");
+        sql_arg(q, DB_I64(aq->to));
+    }
+    sql_addf(q, " ORDER BY id DESC LIMIT %u", aq->limit + 1);
+    return sql_text(q);
+}
+
+int history_audit(struct db_conn *c, const struct tenant *t, const struct actor *who,
+                  const struct audit_query *q, struct arena *a, struct jw *w, struct err *e)
+{
+    struct page p = {.events = arena_array(a, struct history_event, q->limit + 1),
+                     .undone_by = arena_array(a, int64_t, q->limit + 1)};
+    struct sql sql = sql_new(a);
+    struct db_rows *rows = NULL;
+    const char *text = audit_sql(q, &sql);
+    int rc = db_query(c, text, sql.args, sql.nargs, &rows, e);
+    while (rc == 0 && (rc = db_step(rows, e)) > 0) {
+        from_row(rows, a, &p.events[p.n], &p.undone_by[p.n]);
+        p.n++;
+        rc = 0;
+    }
+    db_rows_done(rows);
+    bool more = p.n > q->limit;
+    size_t n = more ? q->limit : p.n;
+    jw_obj(w);
+    jw_key(w, "items");
+    jw_arr(w);
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = write_event(c, t, who, &p.events[i], p.undone_by[i], a, w, e);
+    jw_arr_end(w);
+    jw_kid(w, "next", more ? p.events[n - 1].id : 0);
     jw_obj_end(w);
     return rc;
 }

@@ -16,12 +16,39 @@ struct history_event {
     int64_t undo_of, import_id;
 };
 
+/* In `changes`: the ids of the events that were written along with this one (the lines of an
+   order), and are taken back with it. No field is called so. */
+#define HISTORY_ALONG "$along"
+
 int history_add(struct db_conn *c, const struct history_event *ev, struct err *e) must_check;
 
 /* Reads one event back (texts in the arena). ERR_NOT_FOUND. ret_undone_by is 0 while it stands. */
 int history_get(struct db_conn *c, const struct registry *r, int64_t id, struct arena *a,
                 struct history_event *ret_event, int64_t *ret_undone_by, struct err *e) must_check;
 int history_mark_undone(struct db_conn *c, int64_t id, int64_t by, struct err *e) must_check;
+
+/* Taking a change back writes its fields: a person needs the right to each that is not the
+   program's own. `changes` as in the event, parsed. */
+bool history_may_undo(const struct actor *who, const struct entity *en, const json_t *changes);
+
+/* What is no record's but must be known later: somebody signed in, a password or a setting changed.
+   `entity` is "session" (record_id is the person concerned, whose name is the title when none is
+   given) or "company"; only the audit shows these. changes: JSON or STR_NULL. */
+int history_note(struct db_conn *c, struct tenant *t, const struct actor *who, const char *kind,
+                 const char *entity, int64_t record_id, struct str title, struct str changes,
+                 struct err *e) must_check;
+
+struct audit_query {
+    int64_t actor_id, record_id; /* 0 = any */
+    struct str entity, kind;     /* empty = any */
+    int64_t from, to;            /* epoch ms, [from, to); 0 = open */
+    int64_t before;              /* keyset cursor; 0 = from the newest */
+    unsigned limit;              /* at most 200 */
+};
+/* Everything, for administrators: the same answer as history_list. */
+int history_audit(struct db_conn *c, const struct tenant *t, const struct actor *who,
+                  const struct audit_query *q, struct arena *a, struct jw *w,
+                  struct err *e) must_check;
 
 struct history_query {
     int64_t record_id;   /* either this … */

@@ -98,7 +98,7 @@ void secret_hash(struct str secret, unsigned char out[HASH])
     crypto_generichash(out, HASH, (const unsigned char *)secret.p, secret.n, NULL, 0);
 }
 
-static void make_secret(const char *prefix, char out[SECRET_TEXT])
+void secret_make(const char *prefix, char out[SECRET_TEXT])
 {
     unsigned char bytes[24];
     randombytes_buf(bytes, sizeof bytes);
@@ -153,42 +153,87 @@ static void forget_after_commit(struct db_conn *c, struct tenant *t)
         db_after_commit(c, cache_empty, t->identity);
 }
 
+/* When a secret was used last is kept to some minutes: nobody waits for it, and a lost one does no
+   harm. */
+#define SEEN_MS INT64_C(300000)
+
+struct seen {
+    struct db_job job;
+    struct err err;
+    bool token;
+    int64_t now;
+    unsigned char hash[HASH];
+};
+
+static int write_seen(struct db_conn *c, void *arg, struct err *e)
+{
+    const struct seen *s = arg;
+    return db_exec(c,
+                   s->token ? "UPDATE token SET seen_at = $1 WHERE hash = $2"
+                            : "UPDATE session SET seen_at = $1 WHERE hash = $2",
+                   DB_ARGS(DB_I64(s->now), DB_BYTES(str_from((const char *)s->hash, HASH))), NULL,
+                   e);
+}
+
+static void seen_done(void *arg, int rc, struct err *e)
+{
+    (void)rc;
+    (void)e;
+    free(arg);
+}
+
+static void note_seen(struct tenant *t, const unsigned char *hash, bool token, int64_t seen_at)
+{
+    int64_t now = clock_now_ms();
+    struct seen *s = now - seen_at < SEEN_MS ? NULL : calloc(1, sizeof *s);
+    if (!s)
+        return;
+    *s = (struct seen){.token = token, .now = now};
+    memcpy(s->hash, hash, HASH);
+    s->job = (struct db_job){
+        .lane = DB_INTERACTIVE, .run = write_seen, .done = seen_done, .arg = s, .err = &s->err};
+    struct err busy = {0};
+    if (db_submit(t->db, &s->job, &busy) != 0)
+        free(s);
+}
+
 static int look_up(struct tenant *t, const unsigned char *hash, bool token, struct cached *ret,
                    struct err *e)
 {
     struct db_conn *c = NULL;
     struct db_rows *rows = NULL;
     struct str key = str_from((const char *)hash, HASH);
+    int64_t seen_at = 0;
     int rc = db_reader(t->db, &c, e);
     if (rc == 0)
-        rc = db_query(c,
-                      token ? "SELECT user_id, 0, expires_at FROM token WHERE hash = $1 AND "
-                              "revoked_at IS NULL"
-                            : "SELECT user_id, id, expires_at FROM session WHERE hash = $1",
-                      DB_ARGS(DB_BYTES(key)), &rows, e);
+        rc =
+            db_query(c,
+                     token ? "SELECT user_id, 0, expires_at, seen_at FROM token WHERE hash = $1 "
+                             "AND revoked_at IS NULL"
+                           : "SELECT user_id, id, expires_at, seen_at FROM session WHERE hash = $1",
+                     DB_ARGS(DB_BYTES(key)), &rows, e);
     if (rc == 0 && (rc = db_step(rows, e)) > 0) {
         *ret = (struct cached){.user_id = db_i64(rows, 0),
                                .session_id = db_i64(rows, 1),
                                .expires_at = db_i64(rows, 2),
                                .checked_us = clock_mono_us()};
+        seen_at = db_i64(rows, 3);
         memcpy(ret->hash, hash, HASH);
     }
     db_rows_done(rows);
     db_reader_done(c);
     if (rc == 0 || (rc > 0 && ret->expires_at && ret->expires_at <= clock_now_ms()))
         return err_set(e, ERR_NOT_SIGNED_IN, "unknown or expired");
+    if (rc > 0)
+        note_seen(t, hash, token, seen_at);
     return rc < 0 ? rc : 0;
 }
 
-int identity_enter(struct tenant *t, struct str secret, bool by_cookie, struct pass *ret_pass,
-                   struct err *e)
+static int enter(struct tenant *t, const unsigned char *hash, bool by_cookie, struct pass *ret_pass,
+                 struct err *e)
 {
-    if (secret.n < 20 || secret.n >= SECRET_TEXT)
-        return err_set(e, ERR_NOT_SIGNED_IN, "no secret");
-    unsigned char hash[HASH] = {0};
     struct cached found = {0};
     uint64_t emptied;
-    secret_hash(secret, hash);
     if (!cache_get(t->identity, hash, &found, &emptied)) {
         int rc = look_up(t, hash, !by_cookie, &found, e);
         if (rc)
@@ -200,16 +245,40 @@ int identity_enter(struct tenant *t, struct str secret, bool by_cookie, struct p
     int rc = identity_as_user(t, found.user_id, ret_pass, e);
     if (rc == ERR_NOT_FOUND)
         return err_set(e, ERR_NOT_SIGNED_IN, "the user is not active");
+    if (rc)
+        return rc;
     ret_pass->session_id = found.session_id;
     ret_pass->by_cookie = by_cookie;
-    return rc;
+    memcpy(ret_pass->hash, hash, HASH);
+    return 0;
+}
+
+int identity_enter(struct tenant *t, struct str secret, bool by_cookie, struct pass *ret_pass,
+                   struct err *e)
+{
+    unsigned char hash[HASH] = {0};
+    if (secret.n < 20 || secret.n >= SECRET_TEXT)
+        return err_set(e, ERR_NOT_SIGNED_IN, "no secret");
+    secret_hash(secret, hash);
+    return enter(t, hash, by_cookie, ret_pass, e);
+}
+
+int identity_renew(struct tenant *t, struct pass *p, struct err *e)
+{
+    struct pass now = {0};
+    int rc = enter(t, p->hash, p->by_cookie, &now, e);
+    if (rc)
+        return rc;
+    identity_leave(p);
+    *p = now;
+    return 0;
 }
 
 int session_create(struct db_conn *c, struct tenant *t, int64_t user_id, bool remember,
                    struct str agent, char ret_secret[SECRET_TEXT], struct err *e)
 {
     unsigned char hash[HASH];
-    make_secret("ses_", ret_secret);
+    secret_make("ses_", ret_secret);
     secret_hash(str_of(ret_secret), hash);
     int64_t now = clock_now_ms();
     if (agent.n > 200)
@@ -242,15 +311,45 @@ int session_end_all(struct db_conn *c, struct tenant *t, int64_t user_id, struct
     return db_exec(c, "DELETE FROM session WHERE user_id = $1", DB_ARGS(DB_I64(user_id)), NULL, e);
 }
 
+int session_end_others(struct db_conn *c, struct tenant *t, int64_t user_id, int64_t session_id,
+                       struct err *e)
+{
+    forget_after_commit(c, t);
+    return db_exec(c, "DELETE FROM session WHERE user_id = $1 AND id <> $2",
+                   DB_ARGS(DB_I64(user_id), DB_I64(session_id)), NULL, e);
+}
+
+int session_end_own(struct db_conn *c, struct tenant *t, int64_t user_id, int64_t session_id,
+                    struct err *e)
+{
+    int64_t ended = 0;
+    forget_after_commit(c, t);
+    int rc = db_exec(c, "DELETE FROM session WHERE id = $1 AND user_id = $2",
+                     DB_ARGS(DB_I64(session_id), DB_I64(user_id)), &ended, e);
+    return rc || ended ? rc : err_set(e, ERR_NOT_FOUND, "session %lld", (long long)session_id);
+}
+
+int identity_lock_out(struct db_conn *c, struct tenant *t, int64_t user_id, struct err *e)
+{
+    int rc = session_end_all(c, t, user_id, e);
+    if (rc == 0)
+        rc =
+            db_exec(c, "UPDATE token SET revoked_at = $1 WHERE user_id = $2 AND revoked_at IS NULL",
+                    DB_ARGS(DB_I64(clock_now_ms()), DB_I64(user_id)), NULL, e);
+    if (rc == 0)
+        rc = db_exec(c, "DELETE FROM invite WHERE user_id = $1", DB_ARGS(DB_I64(user_id)), NULL, e);
+    return rc;
+}
+
 int token_create(struct db_conn *c, struct tenant *t, int64_t user_id, struct str name,
                  int64_t expires_at, char ret_secret[SECRET_TEXT], struct err *e)
 {
     unsigned char hash[HASH];
-    make_secret("pat_", ret_secret);
+    secret_make("pat_", ret_secret);
     secret_hash(str_of(ret_secret), hash);
     return db_exec(c,
-                   "INSERT INTO token (id, hash, user_id, name, created_at, expires_at) "
-                   "VALUES ($1, $2, $3, $4, $5, $6)",
+                   "INSERT INTO token (id, hash, user_id, name, created_at, expires_at, seen_at) "
+                   "VALUES ($1, $2, $3, $4, $5, $6, $5)",
                    DB_ARGS(DB_I64(id_next(t->ids)), DB_BYTES(str_from((const char *)hash, HASH)),
                            DB_I64(user_id), DB_STR(name), DB_I64(clock_now_ms()),
                            DB_ID(expires_at)),
@@ -405,7 +504,7 @@ int identity_check(struct tenant *t, struct str login, struct str password, stru
 
 void setup_token_make(struct tenant *t, char ret_token[SECRET_TEXT])
 {
-    make_secret("", ret_token);
+    secret_make("", ret_token);
     pthread_mutex_lock(&t->identity->lock);
     memcpy(t->identity->setup_token, ret_token, SECRET_TEXT);
     pthread_mutex_unlock(&t->identity->lock);

@@ -24,15 +24,21 @@ struct pass {
     struct snapshot *held;
     int64_t session_id; /* 0 for tokens */
     bool by_cookie;
+    unsigned char hash[32]; /* of the secret that opened */
 };
 /* `secret` as it came in the cookie or header. ERR_NOT_SIGNED_IN. May read from the database when
    the secret has not been seen for 30 s. */
 int identity_enter(struct tenant *t, struct str secret, bool by_cookie, struct pass *ret_pass,
                    struct err *e) must_check;
+/* The same person by the same secret, with the rights of this moment; `p` is given back for it.
+   When the secret ended meanwhile: ERR_NOT_SIGNED_IN, and p stays. */
+int identity_renew(struct tenant *t, struct pass *p, struct err *e) must_check;
 void identity_leave(struct pass *p);
 /* The actor of a user for jobs and commands; the same pass to give back. ERR_NOT_FOUND. */
 int identity_as_user(struct tenant *t, int64_t user_id, struct pass *ret_pass,
                      struct err *e) must_check;
+/* All who may sign in, at the moment of the pass. */
+const struct actor *identity_everybody(const struct pass *p, size_t *ret_n);
 /* May do everything; kind "system". */
 const struct actor *identity_system(void);
 
@@ -60,12 +66,34 @@ int session_create(struct db_conn *c, struct tenant *t, int64_t user_id, bool re
 int session_end(struct db_conn *c, struct tenant *t, int64_t session_id, struct err *e) must_check;
 /* All of a user's sessions: after a change of password. */
 int session_end_all(struct db_conn *c, struct tenant *t, int64_t user_id, struct err *e) must_check;
+int session_end_others(struct db_conn *c, struct tenant *t, int64_t user_id, int64_t session_id,
+                       struct err *e) must_check;
+/* ERR_NOT_FOUND when it is not this user's. */
+int session_end_own(struct db_conn *c, struct tenant *t, int64_t user_id, int64_t session_id,
+                    struct err *e) must_check;
+/* Sessions, API tokens and an open invitation: whatever lets this person in, until signing in anew.
+ */
+int identity_lock_out(struct db_conn *c, struct tenant *t, int64_t user_id,
+                      struct err *e) must_check;
 /* "pat_…". expires_at 0 = never. */
 int token_create(struct db_conn *c, struct tenant *t, int64_t user_id, struct str name,
                  int64_t expires_at, char ret_secret[SECRET_TEXT], struct err *e) must_check;
 /* Ends a token of this user (any user's with 0). ERR_NOT_FOUND. */
 int token_revoke(struct db_conn *c, struct tenant *t, int64_t token_id, int64_t user_id,
                  struct err *e) must_check;
+
+/* --- invitations: a link to choose a password, good once and for three days ----------------- */
+
+/* A new one for this person; the one before stops working. ERR_NOT_FOUND for who is gone or locked.
+ */
+int invite_create(struct db_conn *c, struct tenant *t, int64_t user_id, int64_t by,
+                  char ret_secret[SECRET_TEXT], int64_t *ret_expires, struct err *e) must_check;
+/* Whose it is. ERR_INVITE_OVER when it is used, too old, or was never made. */
+int invite_find(struct db_conn *c, struct str secret, int64_t *ret_user_id,
+                struct err *e) must_check;
+/* Uses it up: stores the password and ends all sessions. */
+int invite_use(struct db_conn *c, struct tenant *t, struct str secret, const char *password_hash,
+               int64_t *ret_user_id, struct err *e) must_check;
 
 /* --- first run ----------------------------------------------------------------------------- */
 

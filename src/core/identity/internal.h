@@ -42,5 +42,6 @@ int snapshot_load(struct tenant *t, struct snapshot **ret_snapshot, struct err *
 void snapshot_drop(struct snapshot *s);
 const struct actor *snapshot_find(const struct snapshot *s, int64_t user_id);
 void secret_hash(struct str secret, unsigned char out[HASH]);
+void secret_make(const char *prefix, char out[SECRET_TEXT]);
 
 #endif

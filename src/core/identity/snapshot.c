@@ -43,8 +43,8 @@ static int read_roles(struct loading *l, struct err *e)
         role->id = db_i64(rows, 0);
         /* A role that cannot be read gives nothing, never everything. */
         if (json_read(l->s->arena, db_str(rows, 1), &permissions, &broken) != 0 ||
-            access_from_json(l->t->registry, permissions, role->on, &broken) != 0)
-            rc = access_from_json(l->t->registry, NULL, role->on, e);
+            access_from_json(l->t->registry, permissions, l->s->arena, role->on, &broken) != 0)
+            rc = access_from_json(l->t->registry, NULL, l->s->arena, role->on, e);
         else
             rc = 0;
     }
@@ -77,7 +77,7 @@ static void set_rights(struct loading *l, struct actor *who, int64_t role_id)
         access_all(who->on);
         return;
     }
-    if (access_from_json(l->t->registry, NULL, who->on, &ignored) != 0)
+    if (access_from_json(l->t->registry, NULL, l->s->arena, who->on, &ignored) != 0)
         return;
     for (size_t i = 0; i < l->nroles; i++)
         if (l->roles[i].id == role_id)
@@ -120,6 +120,7 @@ static int read_users(struct loading *l, struct err *e)
         who->name = arena_str(a, db_str(rows, 1));
         who->login = arena_str(a, db_str(rows, 2));
         who->department_id = db_i64(rows, 3);
+        who->role_id = db_i64(rows, 4);
         who->is_admin = db_i64(rows, 5) != 0;
         who->lang = str_is(db_str(rows, 6), "en") ? LANG_EN : LANG_ZH;
         who->kind = "user";
@@ -185,9 +186,38 @@ const struct actor *snapshot_find(const struct snapshot *s, int64_t user_id)
 
 /* --- hooks: what changes who may do what --------------------------------------------------- */
 
+const struct actor *identity_everybody(const struct pass *p, size_t *ret_n)
+{
+    *ret_n = p->held ? p->held->n : 0;
+    return p->held ? p->held->actors : NULL;
+}
+
 static void changed(void *arg)
 {
     identity_changed(arg);
+}
+
+/* Without an administrator nobody could ever put anything right. */
+static int one_administrator(struct write *w, const struct record *before,
+                             const struct record *after, struct err *e)
+{
+    int64_t left = 0;
+    if (!before || !before->v[USER_IS_ADMIN].i)
+        return 0;
+    int rc = db_one_i64(w->c,
+                        "SELECT 1 FROM users WHERE is_admin = 1 AND active = 1 AND "
+                        "deleted_at IS NULL LIMIT 1",
+                        DB_NOARGS, 0, &left, e);
+    if (rc || left)
+        return rc;
+    err_item(e, after->v[USER_IS_ADMIN].i ? STR("/active") : STR("/is_admin"),
+             "last-administrator");
+    return err_set(e, ERR_VALIDATION, "the last administrator");
+}
+
+static bool may_sign_in(const struct record *user)
+{
+    return user->v[USER_ACTIVE].i && user->v[FIELD_DELETED_AT].null;
 }
 
 static int on_people(struct write *w, const struct record *before, struct record *after,
@@ -200,11 +230,44 @@ static int on_people(struct write *w, const struct record *before, struct record
     return 0;
 }
 
+static int on_user(struct write *w, const struct record *before, struct record *after,
+                   struct err *e)
+{
+    int rc = one_administrator(w, before, after, e);
+    /* Whoever comes back later does not come back by an old session. */
+    if (rc == 0 && before && may_sign_in(before) && !may_sign_in(after))
+        rc = identity_lock_out(w->c, w->t, after->v[FIELD_ID].i, e);
+    return rc ? rc : on_people(w, before, after, e);
+}
+
+/* A role or department that people still have is not thrown away under them. */
+static int unused(struct write *w, const struct record *after, const char *sql, struct err *e)
+{
+    int64_t users = 0;
+    if (after->v[FIELD_DELETED_AT].null)
+        return 0;
+    int rc = db_one_i64(w->c, sql, DB_ARGS(DB_I64(after->v[FIELD_ID].i)), 0, &users, e);
+    return rc || !users ? rc : err_set(e, ERR_IN_USE, "%s is in use", after->en->name);
+}
+
+static int on_role(struct write *w, const struct record *before, struct record *after,
+                   struct err *e)
+{
+    int rc = unused(w, after,
+                    "SELECT 1 FROM users WHERE role_id = $1 AND deleted_at IS NULL LIMIT 1", e);
+    return rc ? rc : on_people(w, before, after, e);
+}
+
 /* The closure of the tree, made anew: departments are few and seldom change. */
 static int on_department(struct write *w, const struct record *before, struct record *after,
                          struct err *e)
 {
-    int rc = db_exec(w->c, "DELETE FROM department_tree", DB_NOARGS, NULL, e);
+    int rc = unused(w, after,
+                    "SELECT 1 FROM users WHERE department_id = $1 AND deleted_at IS NULL UNION ALL "
+                    "SELECT 1 FROM departments WHERE parent_id = $1 AND deleted_at IS NULL LIMIT 1",
+                    e);
+    if (rc == 0)
+        rc = db_exec(w->c, "DELETE FROM department_tree", DB_NOARGS, NULL, e);
     if (rc == 0)
         rc = db_exec(w->c,
                      "WITH RECURSIVE up(ancestor, descendant, depth) AS ("
@@ -244,11 +307,14 @@ static int check_role(struct write *w, const struct record *before, struct recor
     if (after->v[ROLE_PERMISSIONS].null)
         return 0;
     int rc = json_read(w->a, after->v[ROLE_PERMISSIONS].s, &permissions, e);
-    return rc ? rc : access_from_json(w->t->registry, permissions, on, e);
+    return rc ? rc : access_from_json(w->t->registry, permissions, w->a, on, e);
 }
 
 const struct record_hook identity_hooks[] = {
-    {ENTITY_DEPARTMENT, HOOK_DERIVE, 0, no_circle},      {ENTITY_ROLE, HOOK_DERIVE, 0, check_role},
-    {ENTITY_USER, HOOK_WRITTEN, 0, on_people},           {ENTITY_ROLE, HOOK_WRITTEN, 0, on_people},
-    {ENTITY_DEPARTMENT, HOOK_WRITTEN, 0, on_department}, {-1, HOOK_DERIVE, 0, NULL},
+    {ENTITY_DEPARTMENT, HOOK_DERIVE, 0, no_circle},
+    {ENTITY_ROLE, HOOK_DERIVE, 0, check_role},
+    {ENTITY_USER, HOOK_WRITTEN, 0, on_user},
+    {ENTITY_ROLE, HOOK_WRITTEN, 0, on_role},
+    {ENTITY_DEPARTMENT, HOOK_WRITTEN, 0, on_department},
+    {-1, HOOK_DERIVE, 0, NULL},
 };

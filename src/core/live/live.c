@@ -46,13 +46,15 @@ void live_on_publish(struct live *l, void (*fn)(void *), void *arg)
 
 void live_publish(struct live *l, const struct live_event *ev)
 {
-    if (ev->data.n > MAX_DATA)
+    if (ev->data.n + ev->bare.n > MAX_DATA)
         return;
-    char *data = malloc(ev->data.n + 1);
+    char *data = malloc(ev->data.n + ev->bare.n + 1);
     if (!data)
         return; /* a hint lost; nothing else */
     memcpy(data, ev->data.p, ev->data.n);
-    data[ev->data.n] = 0;
+    if (ev->bare.n)
+        memcpy(data + ev->data.n, ev->bare.p, ev->bare.n);
+    data[ev->data.n + ev->bare.n] = 0;
     pthread_mutex_lock(&l->lock);
     struct live_event *slot = &l->ring[++l->last % RING];
     free((char *)slot->data.p);
@@ -60,6 +62,7 @@ void live_publish(struct live *l, const struct live_event *ev)
     slot->seq = l->last;
     /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the ring owns data from here on */
     slot->data = str_from(data, ev->data.n);
+    slot->bare = str_from(data + ev->data.n, ev->bare.n);
     pthread_mutex_unlock(&l->lock);
     pthread_mutex_lock(&l->calling);
     if (l->on_publish)
@@ -77,8 +80,8 @@ uint64_t live_last(const struct live *l)
 }
 
 bool live_read(struct live *l, uint64_t *cursor,
-               bool (*sees)(const void *arg, const struct live_event *ev), const void *arg,
-               struct buf *out)
+               enum live_sight (*sees)(const void *arg, const struct live_event *ev),
+               const void *arg, struct buf *out)
 {
     pthread_mutex_lock(&l->lock);
     bool whole = *cursor <= l->last && l->last - *cursor < RING;
@@ -87,10 +90,12 @@ bool live_read(struct live *l, uint64_t *cursor,
     } else {
         for (uint64_t seq = *cursor + 1; seq <= l->last; seq++) {
             const struct live_event *ev = &l->ring[seq % RING];
-            if (sees && !sees(arg, ev))
+            enum live_sight sight = sees ? sees(arg, ev) : LIVE_WHOLE;
+            struct str told = sight == LIVE_BARE ? ev->bare : ev->data;
+            if (sight == LIVE_NOTHING || !told.n)
                 continue;
             buf_printf(out, "id: %llu\nevent: %s\ndata: " STR_FMT "\n\n", (unsigned long long)seq,
-                       ev->kind, STR_ARG(ev->data));
+                       ev->kind, STR_ARG(told));
         }
     }
     *cursor = l->last;

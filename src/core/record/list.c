@@ -32,6 +32,7 @@ struct lister {
     struct access_branch branches[ACCESS_MAX_BRANCHES];
     size_t nbranches;
     bool in_list;
+    const unsigned char *levels;
 };
 
 static struct db_value key_value(const struct field *f, const struct value *v)
@@ -323,6 +324,32 @@ static int write_count(struct lister *l, struct db_conn *c, struct jw *w, struct
 /* --- all together --------------------------------------------------------------------------------
  */
 
+/* What the person may see of what was asked for. */
+static void take_fields(struct lister *l, struct list_query *q)
+{
+    const struct field **asked = q->fields;
+    size_t n = asked ? q->nfields : q->en->nfields;
+    q->fields = arena_array(l->a, const struct field *, n + 1);
+    q->nfields = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct field *f = asked ? asked[i] : &q->en->fields[i];
+        if (field_level(f, l->levels) > LEVEL_HIDE)
+            q->fields[q->nfields++] = f;
+    }
+}
+
+/* The order of records tells as much as the values do. */
+static int check_sort(struct lister *l, struct err *e)
+{
+    for (size_t i = 0; i < l->q->nsort; i++) {
+        if (field_level(l->q->sort[i].field, l->levels) >= LEVEL_READ)
+            continue;
+        err_param(e, "name", STR("sort"));
+        return err_set(e, ERR_BAD_PARAMETER, "sort by %s", l->q->sort[i].field->name);
+    }
+    return 0;
+}
+
 static void prepare(struct lister *l)
 {
     for (size_t i = 0; i < l->q->nsort; i++) {
@@ -348,9 +375,10 @@ static void write_item(struct lister *l, const struct tenant *t, const struct db
         struct value v;
         value_from_row(f, rows, at, &v);
         at += f->ncolumns;
+        enum field_level level = field_level(f, l->levels);
         jw_key(w, f->name);
-        record_value_json(t, f, &v, w);
-        if (l->q->titles && !v.null)
+        record_level_json(t, f, level, &v, w);
+        if (l->q->titles && !v.null && level >= LEVEL_READ)
             titles_want(ti, f, v.i);
     }
     jw_obj_end(w);
@@ -389,16 +417,13 @@ int record_list(struct db_conn *c, const struct tenant *t, const struct actor *w
                 const struct list_query *q, struct arena *a, struct jw *w, struct err *e)
 {
     struct list_query own = *q;
-    if (!own.fields) {
-        own.fields = arena_array(a, const struct field *, q->en->nfields);
-        own.nfields = 0;
-        for (size_t i = 0; i < q->en->nfields; i++)
-            if (!q->en->fields[i].hidden)
-                own.fields[own.nfields++] = &q->en->fields[i];
-    }
-    struct lister l = {.q = &own, .who = who, .a = a};
+    struct lister l = {.q = &own, .who = who, .a = a, .levels = access_levels(who, q->en)};
+    take_fields(&l, &own);
+    int rc = check_sort(&l, e);
+    if (rc)
+        return rc;
     prepare(&l);
-    int rc = read_cursor(&l, e);
+    rc = read_cursor(&l, e);
     if (rc)
         return rc;
     struct titles ti = {.a = a};

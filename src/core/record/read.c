@@ -10,16 +10,28 @@ void record_value_json(const struct tenant *t, const struct field *f, struct val
     value_to_json(f, v, w);
 }
 
-void record_to_json(const struct tenant *t, const struct record *r, struct jw *w)
+void record_level_json(const struct tenant *t, const struct field *f, enum field_level level,
+                       struct value *v, struct jw *w)
 {
+    if (level == LEVEL_MASK)
+        value_mask_json(f, v, w);
+    else
+        record_value_json(t, f, v, w);
+}
+
+void record_to_json(const struct tenant *t, const struct actor *who, const struct record *r,
+                    struct jw *w)
+{
+    const unsigned char *levels = access_levels(who, r->en);
     jw_obj(w);
     for (size_t i = 0; i < r->en->nfields; i++) {
         const struct field *f = &r->en->fields[i];
-        if (f->hidden)
+        enum field_level level = field_level(f, levels);
+        if (level == LEVEL_HIDE)
             continue;
         struct value v = r->v[i];
         jw_key(w, f->name);
-        record_value_json(t, f, &v, w);
+        record_level_json(t, f, level, &v, w);
     }
     jw_obj_end(w);
 }
@@ -71,19 +83,21 @@ int record_get_json(struct db_conn *c, const struct tenant *t, const struct acto
 {
     struct db_rows *rows = NULL;
     struct titles wanted = {.a = a};
+    const unsigned char *levels = access_levels(who, en);
     int rc = point_read(c, who, en, id, false, a, &rows, e);
     if (rc)
         return rc;
     jw_obj(w);
     for (size_t i = 0; i < en->nfields; i++) {
         const struct field *f = &en->fields[i];
-        if (f->hidden)
+        enum field_level level = field_level(f, levels);
+        if (level == LEVEL_HIDE)
             continue;
         struct value v;
         value_from_row(f, rows, f->column, &v);
         jw_key(w, f->name);
-        record_value_json(t, f, &v, w);
-        if (titles && !v.null)
+        record_level_json(t, f, level, &v, w);
+        if (titles && !v.null && level >= LEVEL_READ)
             titles_want(&wanted, f, v.i);
     }
     *ret_version = db_i64(rows, en->fields[FIELD_VERSION].column);
@@ -92,6 +106,15 @@ int record_get_json(struct db_conn *c, const struct tenant *t, const struct acto
         rc = titles_write(&wanted, c, t, who, w, e);
     jw_obj_end(w);
     return rc;
+}
+
+enum live_sight record_event_sight(const struct actor *who, const struct entity *en,
+                                   const struct live_event *ev)
+{
+    if (!access_may(who, en, ACCESS_READ, ev->owner_id, ev->department_id))
+        return LIVE_NOTHING;
+    bool all = en->customer_field < 0 || access_level(who, en, en->customer_field) >= LEVEL_READ;
+    return all ? LIVE_WHOLE : LIVE_BARE;
 }
 
 /* --- titles of linked records --------------------------------------------------------------------
@@ -125,7 +148,10 @@ int titles_write(struct titles *ti, struct db_conn *c, const struct tenant *t,
     for (int en_id = 0; rc == 0 && en_id < ENTITY_COUNT; en_id++) {
         const struct entity *en = &t->registry->entities[en_id];
         const struct field *title = &en->fields[en->title_field];
+        enum field_level level = field_level(title, access_levels(who, en));
         size_t asked = 0;
+        if (level == LEVEL_HIDE)
+            continue;
         struct sql q = sql_new(ti->a);
         sql_addf(&q, "SELECT id, %s FROM %s WHERE id IN (", title->name, en->table);
         for (size_t i = 0; i < ti->n; i++) {
@@ -147,7 +173,9 @@ int titles_write(struct titles *ti, struct db_conn *c, const struct tenant *t,
             struct buf b = {.p = key, .cap = sizeof key, .max = sizeof key};
             buf_add_i64(&b, db_i64(rows, 0));
             jw_key_str(w, buf_str(&b));
-            jw_str(w, db_str(rows, 1));
+            struct value name;
+            value_from_row(title, rows, 1, &name);
+            record_level_json(t, title, level, &name, w);
             rc = 0;
         }
         db_rows_done(rows);

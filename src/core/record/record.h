@@ -15,6 +15,8 @@ struct record {
     struct value *v; /* en->nfields of them, by field id */
 };
 
+struct parts;
+
 /* What one transaction's writes share. */
 struct write {
     struct tenant *t;
@@ -25,9 +27,23 @@ struct write {
     int64_t now;
     int64_t import_id; /* the import that writes, 0 = none */
     int64_t event_id;  /* out: id of the last history event written */
+    const char *at; /* of the fields being read: where they stand in the body, NULL = at its root */
+    bool whole;     /* what is written now goes along with another record's event */
+    struct parts *parts; /* those that came with the record being written */
+    int64_t *along;      /* events written along with the next one, and taken back with it */
+    size_t nalong, along_cap;
 };
 
+/* JSON pointer of a field of the record being written. */
+struct str record_pointer(struct write *w, const char *field);
+/* An event written already belongs to the one that is written next. */
+void record_along(struct write *w, int64_t event);
+/* The parts of kind `entity` that came with the record being written, as they will be; NULL when
+   the body did not name them, which leaves them as they are. */
+const struct record *record_parts(const struct write *w, int entity, size_t *ret_n);
+
 enum hook_phase {
+    HOOK_PARTS,  /* with parts in the body: what follows from them, before anything is asked for */
     HOOK_DERIVE, /* after validation, before anything is written: may change `after` */
     HOOK_WRITTEN /* after the row is written, in the same transaction */
 };
@@ -43,6 +59,11 @@ struct record_hook {
 /* --- writes -------------------------------------------------------------------------------------
    Errors: ERR_VALIDATION with items, ERR_DUPLICATE (item, param id), ERR_NOT_FOUND, ERR_FORBIDDEN,
    ERR_VERSION_CONFLICT (e->current = the record as JSON). if_match < 0 = any version. */
+
+/* Parts (an order's lines) come in the body of their whole under its `part_key`: those with an id
+   are changed, those without are new, those that are not there any more are deleted; all in the
+   order given, and in the version and the history event of the whole. By themselves they are
+   refused: ERR_PART_OF_WHOLE. */
 int record_create(struct write *w, const struct entity *en, const json_t *body,
                   struct record *ret_record, struct err *e) must_check;
 int record_update(struct write *w, const struct entity *en, int64_t id, const json_t *body,
@@ -67,6 +88,11 @@ void record_stamp(const struct entity *en, struct value *v, int64_t id, const st
 int record_insert(struct db_conn *c, const struct entity *en, const struct value *v,
                   struct arena *a, struct err *e) must_check;
 
+/* What the search knows of the living records whose link `field` is `id`, written anew: after their
+   owner or a text that comes from the linked record changed without them. O(records). */
+int record_index_again(struct write *w, const struct entity *en, const char *field, int64_t id,
+                       struct err *e) must_check;
+
 /* --- reads --------------------------------------------------------------------------------------
  */
 
@@ -79,15 +105,20 @@ int record_get(struct db_conn *c, const struct actor *who, const struct entity *
 int record_get_json(struct db_conn *c, const struct tenant *t, const struct actor *who,
                     const struct entity *en, int64_t id, bool titles, struct arena *a, struct jw *w,
                     int64_t *ret_version, struct err *e) must_check;
-/* The object as api.md has it. */
-void record_to_json(const struct tenant *t, const struct record *r, struct jw *w);
+/* The object as api.md has it, with what this person may see of it. */
+void record_to_json(const struct tenant *t, const struct actor *who, const struct record *r,
+                    struct jw *w);
+
+/* What somebody may hear of a record's live event: the customer in it is the value of a field. */
+enum live_sight record_event_sight(const struct actor *who, const struct entity *en,
+                                   const struct live_event *ev);
 
 enum count_mode { COUNT_NONE, COUNT_CAPPED, COUNT_EXACT };
 enum { LIST_MAX_SORT = 3, LIST_MAX = 500, COUNT_CAP = 1001 };
 
 struct list_query {
     const struct entity *en;
-    const struct field **fields; /* NULL = all that are not hidden */
+    const struct field **fields; /* NULL = all; what is hidden from the person is left out */
     size_t nfields;
     const struct filter *filter; /* NULL = none */
     struct {
@@ -101,7 +132,9 @@ struct list_query {
     bool trash, titles;
 };
 
-/* Writes {"items":[…],"next":…,"count":…,"titles":…}. ERR_BAD_PARAMETER (name cursor). */
+/* Writes {"items":[…],"next":…,"count":…,"titles":…}. ERR_BAD_PARAMETER (name cursor, or sort for a
+   field that the person sees not at all or masked). The filter was read with the person's levels.
+ */
 int record_list(struct db_conn *c, const struct tenant *t, const struct actor *who,
                 const struct list_query *q, struct arena *a, struct jw *w,
                 struct err *e) must_check;

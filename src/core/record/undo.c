@@ -1,6 +1,8 @@
 /* Undo: a compensating event through the same pipeline. */
 #include "core/record/internal.h"
 
+#include "base/ids.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,6 +81,24 @@ static int put_back(struct write *w, const json_t *changes, const struct record 
     return 0;
 }
 
+/* What was written along with an event is taken back first, newest first. */
+static int undo_along(struct write *w, const json_t *changes, struct err *e)
+{
+    const json_t *along = json_object_get(changes, HISTORY_ALONG);
+    bool whole = w->whole;
+    int rc = 0;
+    w->whole = true;
+    for (size_t i = json_array_size(along); rc == 0 && i-- > 0;) {
+        const json_t *in = json_array_get(along, i);
+        struct record r;
+        int64_t id = 0;
+        if (id_parse(str_from(json_string_value(in), json_string_length(in)), &id))
+            rc = record_undo(w, id, &r, e);
+    }
+    w->whole = whole;
+    return rc;
+}
+
 static int undo_update(struct write *w, const struct entity *en, const struct history_event *ev,
                        struct record *ret, struct err *e)
 {
@@ -86,7 +106,11 @@ static int undo_update(struct write *w, const struct entity *en, const struct hi
     json_t *changes;
     int rc = json_read(w->a, ev->changes, &changes, e);
     if (rc == 0)
+        rc = undo_along(w, changes, e);
+    if (rc == 0)
         rc = record_load_for_write(w, en, ev->record_id, &now, &after, e);
+    if (rc == 0 && !history_may_undo(w->who, en, changes))
+        rc = err_set(e, ERR_FORBIDDEN, "fields of %s", en->name);
     if (rc == 0)
         rc = put_back(w, changes, &now, &after, e);
     if (rc == 0)

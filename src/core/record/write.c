@@ -7,9 +7,9 @@
 
 /* --- input --------------------------------------------------------------------------------- */
 
-static struct str pointer_of(struct write *w, const char *name)
+struct str record_pointer(struct write *w, const char *field)
 {
-    return arena_printf(w->a, "/%s", name);
+    return arena_printf(w->a, "%s/%s", w->at ? w->at : "", field);
 }
 
 static void describe_limits(const struct field *f, struct err *e, struct err_item *item,
@@ -32,22 +32,26 @@ static int take_input(struct write *w, struct record *r, const json_t *body, str
     struct parse_env env = tenant_parse_env(w->t, w->a);
     const char *name;
     json_t *in;
+    const unsigned char *levels = access_levels(w->who, r->en);
     json_object_foreach((json_t *)body, name, in)
     {
         const struct field *f = entity_field(r->en, str_of(name));
+        enum field_level level = f ? field_level(f, levels) : LEVEL_HIDE;
         const char *code = NULL;
-        if (!f || f->hidden)
+        if (level == LEVEL_HIDE)
             code = "unknown-field";
         else if (f->read_only)
             code = "read-only";
+        else if (level < LEVEL_EDIT)
+            code = "field-not-yours";
         else if (json_is_null(in))
             r->v[f->id] = (struct value){.null = true};
         else
             code = f->type->from_json(f, in, &env, &r->v[f->id]);
         if (!code)
             continue;
-        struct err_item *item = err_item(e, pointer_of(w, name), code);
-        if (f)
+        struct err_item *item = err_item(e, record_pointer(w, name), code);
+        if (f && level > LEVEL_HIDE)
             describe_limits(f, e, item, w->a);
         else
             err_item_param(e, item, "field", str_of(name));
@@ -61,13 +65,36 @@ static void check_required(struct write *w, const struct record *r, struct err *
         const struct field *f = &r->en->fields[i];
         if (!f->required || !r->v[i].null || f->system)
             continue;
-        struct str pointer = pointer_of(w, f->name);
+        struct str pointer = record_pointer(w, f->name);
         bool said = false; /* what could not be read is not missing, too */
         for (const struct err_item *item = e->items; item && !said; item = item->next)
             said = str_eq(item->pointer, pointer);
         if (!said)
             err_item(e, pointer, "required");
     }
+}
+
+/* What stands above a record in its tree may not stand below it, too. */
+static int check_circle(struct write *w, const struct record *r, const struct field *f,
+                        struct err *e)
+{
+    const struct entity *en = r->en;
+    int64_t found = 0;
+    struct sql q = sql_new(w->a);
+    sql_add(&q, "WITH RECURSIVE up(id, depth) AS (SELECT CAST(");
+    sql_arg(&q, DB_I64(r->v[f->id].i));
+    sql_addf(&q,
+             " AS bigint), 0 UNION ALL SELECT t.%s, up.depth + 1 FROM up JOIN %s t ON "
+             "t.id = up.id WHERE t.%s IS NOT NULL AND up.depth < 100) "
+             "SELECT 1 FROM up WHERE id = ",
+             f->name, en->table, f->name);
+    sql_arg(&q, DB_I64(r->v[FIELD_ID].i));
+    sql_add(&q, " LIMIT 1");
+    const char *text = sql_text(&q);
+    int rc = db_one_i64(w->c, text, q.args, q.nargs, 0, &found, e);
+    if (rc == 0 && found)
+        err_item(e, record_pointer(w, f->name), "tree-circle");
+    return rc;
 }
 
 /* A link must point to a living record that the actor may see. */
@@ -91,9 +118,11 @@ static int check_links(struct write *w, const struct record *before, const struc
         const char *text = sql_text(&q);
         rc = db_one_i64(w->c, text, q.args, q.nargs, 0, &found, e);
         if (rc == 0 && !found)
-            err_item(e, pointer_of(w, f->name), "link-not-found");
+            err_item(e, record_pointer(w, f->name), "link-not-found");
         if (rc == 0 && r->v[i].i == r->v[FIELD_ID].i)
-            err_item(e, pointer_of(w, f->name), "link-to-itself");
+            err_item(e, record_pointer(w, f->name), "link-to-itself");
+        else if (rc == 0 && found && before && f->id == r->en->tree)
+            rc = check_circle(w, r, f, e);
     }
     return rc;
 }
@@ -119,7 +148,10 @@ static int check_unique(struct write *w, const struct record *before, const stru
                 return rc;
             continue;
         }
-        struct err_item *item = err_item(e, pointer_of(w, f->name), "duplicate-value");
+        /* Restoring meets values that were not typed by this person. */
+        if (access_level(w->who, r->en, f->id) < LEVEL_READ)
+            return err_set(e, ERR_DUPLICATE, "%s.%s, unseen", r->en->name, f->name);
+        struct err_item *item = err_item(e, record_pointer(w, f->name), "duplicate-value");
         err_item_param(e, item, "value", r->v[i].s);
         /* Which record it is, only to someone who may see it. */
         q = sql_new(w->a);
@@ -248,10 +280,31 @@ static struct str changes_json(struct write *w, const struct record *before,
         record_value_json(w->t, f, &y, &jw);
         jw_arr_end(&jw);
     }
+    if (w->nalong) {
+        jw_key(&jw, HISTORY_ALONG);
+        jw_arr(&jw);
+        for (size_t i = 0; i < w->nalong; i++)
+            jw_id(&jw, w->along[i]);
+        jw_arr_end(&jw);
+        w->nalong = 0;
+    }
     jw_obj_end(&jw);
     struct str text = arena_str(w->a, buf_str(&out));
     buf_free(&out);
     return text;
+}
+
+void record_along(struct write *w, int64_t event)
+{
+    if (w->nalong == w->along_cap) {
+        size_t cap = w->along_cap ? w->along_cap * 2 : 8;
+        int64_t *grown = arena_array(w->a, int64_t, cap);
+        if (w->nalong)
+            memcpy(grown, w->along, w->nalong * sizeof *grown);
+        w->along = grown;
+        w->along_cap = cap;
+    }
+    w->along[w->nalong++] = event;
 }
 
 static struct str title_of(const struct record *r)
@@ -285,11 +338,11 @@ static void tell(struct write *w, const struct record *r, const char *kind)
         .entity = r->en->id,
         .owner_id = owned ? r->v[FIELD_OWNER_ID].i : 0,
         .department_id = owned ? r->v[FIELD_DEPARTMENT_ID].i : 0,
-        .data = arena_printf(a,
-                             "{\"entity\":\"%s\",\"id\":\"%lld\",\"version\":%lld,"
-                             "\"kind\":\"%s\",\"customer_id\":\"%lld\"}",
-                             r->en->name, (long long)r->v[FIELD_ID].i,
-                             (long long)r->v[FIELD_VERSION].i, kind, (long long)customer_of(r))};
+        .bare = arena_printf(
+            a, "{\"entity\":\"%s\",\"id\":\"%lld\",\"version\":%lld,\"kind\":\"%s\"}", r->en->name,
+            (long long)r->v[FIELD_ID].i, (long long)r->v[FIELD_VERSION].i, kind)};
+    p->ev.data = arena_printf(a, STR_FMT ",\"customer_id\":\"%lld\"}", (int)p->ev.bare.n - 1,
+                              p->ev.bare.p, (long long)customer_of(r));
     db_after_commit(w->c, publish, p);
 }
 
@@ -334,8 +387,10 @@ static int forbidden(const struct entity *en, const char *what, struct err *e)
 /* Validation of a record about to be written; before NULL on create. */
 static int settle(struct write *w, const struct record *before, struct record *after, struct err *e)
 {
+    int rc = w->parts ? run_hooks(w, HOOK_PARTS, before, after, e) : 0;
     check_required(w, after, e);
-    int rc = check_links(w, before, after, e);
+    if (rc == 0)
+        rc = check_links(w, before, after, e);
     if (rc == 0 && e->nitems)
         rc = err_set(e, ERR_VALIDATION, "%zu fields of %s", e->nitems, after->en->name);
     if (rc == 0)
@@ -347,10 +402,20 @@ static int settle(struct write *w, const struct record *before, struct record *a
     return rc;
 }
 
-int record_create(struct write *w, const struct entity *en, const json_t *body,
-                  struct record *ret_record, struct err *e)
+static int part_alone(const struct write *w, const struct entity *en, struct err *e)
 {
-    if (!w->who->is_admin && (en->admin_writes || !w->who->on[en->id].create))
+    if (en->part_of < 0 || w->whole)
+        return 0;
+    return err_set(e, ERR_PART_OF_WHOLE, "%s by itself", en->name);
+}
+
+int record_draft(struct write *w, const struct entity *en, const json_t *body,
+                 struct record *ret_record, struct err *e)
+{
+    int rc = part_alone(w, en, e);
+    if (rc)
+        return rc;
+    if (!w->whole && !w->who->is_admin && (en->admin_writes || !w->who->on[en->id].create))
         return forbidden(en, "create", e);
     struct record r = {.en = en, .v = arena_array(w->a, struct value, en->nfields)};
     for (size_t i = 0; i < en->nfields; i++)
@@ -362,18 +427,36 @@ int record_create(struct write *w, const struct entity *en, const json_t *body,
     r.v[FIELD_CREATED_BY] = r.v[FIELD_UPDATED_BY] = me;
     if (en->owned)
         r.v[FIELD_OWNER_ID] = me;
-    int rc = take_input(w, &r, body, e);
+    *ret_record = r;
+    rc = take_input(w, &r, body, e);
+    return rc ? rc : settle(w, NULL, &r, e);
+}
+
+int record_add(struct write *w, struct record *r, struct err *e)
+{
+    int rc = insert_row(w, r, e);
+    if (rc == 0 && w->parts)
+        rc = parts_write(w, r, e);
     if (rc == 0)
-        rc = settle(w, NULL, &r, e);
+        rc = run_hooks(w, HOOK_WRITTEN, NULL, r, e);
     if (rc == 0)
-        rc = insert_row(w, &r, e);
+        rc = search_put(w->c, r->en, r->v, w->a, e);
+    return rc ? rc : note_down(w, NULL, r, "create", e);
+}
+
+int record_create(struct write *w, const struct entity *en, const json_t *body,
+                  struct record *ret_record, struct err *e)
+{
+    struct record r;
+    int rc = parts_read(w, en, 0, body, &body, e);
     if (rc == 0)
-        rc = run_hooks(w, HOOK_WRITTEN, NULL, &r, e);
+        rc = record_draft(w, en, body, &r, e);
     if (rc == 0)
-        rc = search_put(w->c, en, r.v, w->a, e);
-    if (rc == 0)
-        rc = note_down(w, NULL, &r, "create", e);
-    if (rc == 0)
+        rc = record_add(w, &r, e);
+    w->parts = NULL;
+    if (rc)
+        w->nalong = 0; /* another of a batch may follow */
+    else
         *ret_record = r;
     return rc;
 }
@@ -389,7 +472,7 @@ static struct str as_json(struct write *w, const struct record *r)
 {
     struct buf out = BUF_INIT(1 << 20);
     struct jw jw = jw_new(&out);
-    record_to_json(w->t, r, &jw);
+    record_to_json(w->t, w->who, r, &jw);
     struct str text = arena_str(w->a, buf_str(&out));
     buf_free(&out);
     return text;
@@ -400,7 +483,9 @@ static int load(struct write *w, const struct entity *en, int64_t id, bool delet
                 enum access_action action, int64_t if_match, struct record *ret_before,
                 struct err *e)
 {
-    int rc = record_get(w->c, w->who, en, id, deleted, w->a, ret_before, e);
+    int rc = part_alone(w, en, e);
+    if (rc == 0)
+        rc = record_get(w->c, w->who, en, id, deleted, w->a, ret_before, e);
     if (rc)
         return rc;
     const struct value *v = ret_before->v;
@@ -422,7 +507,7 @@ static void touch(struct write *w, struct record *r)
     r->v[FIELD_UPDATED_BY] = (struct value){.null = w->who->user_id == 0, .i = w->who->user_id};
 }
 
-static bool differs(const struct record *a, const struct record *b)
+bool record_differs(const struct record *a, const struct record *b)
 {
     for (size_t i = 0; i < a->en->nfields; i++)
         if (!value_equal(&a->en->fields[i], &a->v[i], &b->v[i]))
@@ -437,12 +522,22 @@ static int finish(struct write *w, const struct record *before, struct record *a
     touch(w, after);
     int rc = update_row(w, before, after, e);
     if (rc == 0)
+        rc = parts_follow(w, before, after, e);
+    if (rc == 0 && w->parts)
+        rc = parts_write(w, after, e);
+    if (rc == 0)
         rc = run_hooks(w, HOOK_WRITTEN, before, after, e);
     bool gone = !after->v[FIELD_DELETED_AT].null;
     if (rc == 0)
         rc = gone ? search_drop(w->c, after->v[FIELD_ID].i, w->a, e)
                   : search_put(w->c, after->en, after->v, w->a, e);
     return rc ? rc : note_down(w, before, after, kind, e);
+}
+
+int record_replace(struct write *w, const struct record *before, struct record *after,
+                   const char *kind, struct err *e)
+{
+    return finish(w, before, after, kind, e);
 }
 
 int record_change(struct write *w, const struct record *before, struct record *after,
@@ -452,21 +547,36 @@ int record_change(struct write *w, const struct record *before, struct record *a
     return rc ? rc : finish(w, before, after, kind, e);
 }
 
+int record_redraft(struct write *w, const struct entity *en, int64_t id, const json_t *body,
+                   struct record *ret_before, struct record *ret_after, struct err *e)
+{
+    int rc = load(w, en, id, false, ACCESS_WRITE, -1, ret_before, e);
+    if (rc)
+        return rc;
+    *ret_after = copy_of(w, ret_before);
+    rc = take_input(w, ret_after, body, e);
+    return rc ? rc : settle(w, ret_before, ret_after, e);
+}
+
 int record_update(struct write *w, const struct entity *en, int64_t id, const json_t *body,
                   int64_t if_match, struct record *ret_record, struct err *e)
 {
     struct record before, after;
     int rc = load(w, en, id, false, ACCESS_WRITE, if_match, &before, e);
+    if (rc == 0)
+        rc = parts_read(w, en, id, body, &body, e);
     if (rc)
         return rc;
     after = copy_of(w, &before);
     rc = take_input(w, &after, body, e);
-    if (rc == 0 && e->nitems == 0 && !differs(&before, &after)) {
+    if (rc == 0 && e->nitems == 0 && !parts_changed(w) && !record_differs(&before, &after)) {
+        w->parts = NULL;
         *ret_record = before;
         return 0;
     }
     if (rc == 0)
         rc = record_change(w, &before, &after, "update", e);
+    w->parts = NULL;
     if (rc == 0)
         *ret_record = after;
     return rc;

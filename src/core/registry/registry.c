@@ -303,6 +303,13 @@ static int load_entity(struct loader *l, const json_t *in, int id, struct entity
         rc = field_by(l, en, in, "customer_field", &en->customer_field);
     if (rc == 0)
         rc = field_by(l, en, in, "prefix_search", &en->prefix_search);
+    if (rc == 0)
+        rc = field_by(l, en, in, "part_link", &en->part_link);
+    if (rc == 0)
+        rc = field_by(l, en, in, "part_place", &en->part_place);
+    if (rc == 0)
+        rc = field_by(l, en, in, "tree", &en->tree);
+    en->part_key = get(l, in, "part_key");
     const json_t *search = json_object_get(in, "search");
     if (rc == 0)
         en->nsearch_title =
@@ -310,6 +317,33 @@ static int load_entity(struct loader *l, const json_t *in, int id, struct entity
     if (rc == 0)
         en->nsearch_body =
             load_names(l, en, json_object_get(search, "body"), en->search_body, 8, &rc);
+    /* The name is a token of the index, which would part it at anything else. */
+    for (const char *p = en->name; rc == 0 && search && *p; p++)
+        if (*p < 'a' || *p > 'z')
+            rc = bad(l, "what is searched has a name of letters alone", en->name);
+    return rc;
+}
+
+static int entity_by(struct loader *l, const struct registry *r, const json_t *in, const char *key,
+                     int *ret_entity)
+{
+    struct str name = json_get_str(in, key);
+    const struct entity *en = name.p ? registry_entity(r, name) : NULL;
+    *ret_entity = en ? en->id : -1;
+    return name.p && !en ? bad(l, "names an unknown entity", key) : 0;
+}
+
+/* A part has the rights of its whole; nobody is given them apart. */
+static int resolve_relations(struct loader *l, const struct registry *r, const json_t *in,
+                             struct entity *en)
+{
+    int rc = entity_by(l, r, in, "part_of", &en->part_of);
+    if (rc == 0)
+        rc = entity_by(l, r, in, "rights_of", &en->rights_of);
+    if (rc == 0 && en->part_of >= 0 && (en->part_link < 0 || en->part_place < 0 || !en->part_key))
+        rc = bad(l, "a part needs its link, its place and its key", en->name);
+    if (en->part_of >= 0)
+        en->rights_of = en->part_of;
     return rc;
 }
 
@@ -441,6 +475,8 @@ static int load_all(struct loader *l, struct registry *r)
         return bad(l, "entities and constants differ in number", "all");
     for (int i = 0; rc == 0 && i < n; i++)
         rc = resolve_links(l, r, roots[i], &entities[i]);
+    for (int i = 0; rc == 0 && i < n; i++)
+        rc = resolve_relations(l, r, roots[i], &entities[i]);
     for (int i = 0; rc == 0 && i < n; i++)
         rc = make_table(l, roots[i], &entities[i]);
     for (int i = 0; rc == 0 && i < n; i++)

@@ -17,6 +17,9 @@ struct text2 {
 
 struct field;
 
+/* The type "decimal": four places, as a whole number of ten-thousandths. */
+enum { DECIMAL_PLACES = 4, DECIMAL_ONE = 10000 };
+
 /* A value of a field in memory. Texts are borrowed from the arena or row they came from. */
 struct value {
     bool null;
@@ -61,6 +64,8 @@ struct field_type {
     const char *(*from_text)(const struct field *f, struct str in, const struct parse_env *env,
                              struct value *ret_value);
     void (*to_json)(const struct field *f, const struct value *v, struct jw *w);
+    /* What is left of a text to whoever sees it masked; other shapes keep nothing and have NULL. */
+    void (*mask)(struct str in, struct buf *out);
 };
 
 struct option {
@@ -87,6 +92,19 @@ struct field {
     unsigned column, ncolumns; /* place in the entity's select list */
 };
 
+/* How much of a field a person has, least first. Masked is shown in part ("138****0000") and, as
+   the missing part could be guessed by asking, neither filtered, sorted nor searched by. */
+enum field_level { LEVEL_HIDE, LEVEL_MASK, LEVEL_READ, LEVEL_EDIT };
+enum { FIELD_LEVELS = 4 };
+
+/* `levels` is a table by field id; NULL, the usual case, holds nothing back. */
+static inline enum field_level field_level(const struct field *f, const unsigned char *levels)
+{
+    if (f->hidden)
+        return LEVEL_HIDE;
+    return levels ? (enum field_level)levels[f->id] : LEVEL_EDIT;
+}
+
 struct entity {
     int id;
     const char *name, *path, *table;
@@ -94,8 +112,14 @@ struct entity {
     const struct field *fields;
     size_t nfields;
     struct map by_name;
-    bool owned;        /* has owner_id, department_id */
-    bool admin_writes; /* only administrators create and change */
+    bool owned;           /* has owner_id, department_id */
+    bool admin_writes;    /* only administrators create and change */
+    int rights_of;        /* entity whose rights count where a role does not name this one, or -1 */
+    int part_of;          /* entity that its records are parts of, written with it, or -1 */
+    int part_link;        /* field that names the whole */
+    int part_place;       /* field that numbers them, from 1 */
+    const char *part_key; /* where the parts stand in the whole's JSON */
+    int tree;             /* link to the record above it, never in a circle, or -1 */
     int title_field;
     int customer_field; /* field that names the customer it belongs to, FIELD_ID for customers, or
                            -1 */
@@ -136,6 +160,9 @@ void value_from_row(const struct field *f, const struct db_rows *rows, unsigned 
 void value_bind(const struct field *f, const struct value *v, struct db_value *out);
 bool value_equal(const struct field *f, const struct value *a, const struct value *b);
 void value_to_json(const struct field *f, const struct value *v, struct jw *w);
+/* A value as somebody sees it who may see it masked: a text, whatever the type; empty stays empty.
+ */
+void value_mask_json(const struct field *f, const struct value *v, struct jw *w);
 /* Copies the texts of v into the arena. */
 struct value value_keep(const struct value *v, struct arena *a);
 

@@ -176,6 +176,51 @@ static void real_to_json(const struct field *f, const struct value *v, struct jw
     jw_f64(w, v->f);
 }
 
+/* Exact decimals: DECIMAL_PLACES of them, kept as a whole number. In JSON a text, since a number of
+   JSON is a double to most who read it. */
+static const char *decimal_from_text(const struct field *f, struct str in,
+                                     const struct parse_env *env, struct value *ret)
+{
+    (void)env;
+    in = str_trim(in);
+    int64_t v = 0;
+    const char *code = in.n ? money_parse(in, DECIMAL_PLACES, &v) : NULL;
+    if (code)
+        return strcmp(code, "too-many-decimals") == 0 ? "decimal-places" : code;
+    if (in.n && f->has_min && v < f->min * DECIMAL_ONE)
+        return "out-of-range";
+    *ret = (struct value){.null = in.n == 0, .i = v};
+    return NULL;
+}
+
+static const char *decimal_from_json(const struct field *f, const json_t *in,
+                                     const struct parse_env *env, struct value *ret)
+{
+    if (json_is_string(in))
+        return decimal_from_text(f, str_from(json_string_value(in), json_string_length(in)), env,
+                                 ret);
+    if (!json_is_number(in))
+        return "number";
+    char *text = json_dumps(in, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+    if (!text)
+        return "number";
+    const char *code = decimal_from_text(f, str_of(text), env, ret);
+    free(text);
+    return code;
+}
+
+static void decimal_to_json(const struct field *f, const struct value *v, struct jw *w)
+{
+    char text[MONEY_TEXT];
+    size_t n = money_format(v->i, DECIMAL_PLACES, text);
+    (void)f;
+    while (text[n - 1] == '0')
+        n--;
+    if (text[n - 1] == '.')
+        n--;
+    jw_str(w, str_from(text, n));
+}
+
 static const char *bool_from_text(const struct field *f, struct str in, const struct parse_env *env,
                                   struct value *ret)
 {
@@ -400,40 +445,78 @@ static void json_to_json(const struct field *f, const struct value *v, struct jw
     jw_raw(w, v->s);
 }
 
+/* --- masks -------------------------------------------------------------------------------------
+ */
+
+static size_t first_character(struct str in)
+{
+    size_t n = in.n ? 1 : 0;
+    while (n && n < in.n && ((unsigned char)in.p[n] & 0xc0) == 0x80)
+        n++;
+    return n;
+}
+
+static void mask_text(struct str in, struct buf *out)
+{
+    buf_add(out, in.p, first_character(in));
+    buf_add_cstr(out, "***");
+}
+
+/* Enough to tell one's own customer on the line, too little to call. */
+static void mask_phone(struct str in, struct buf *out)
+{
+    size_t tail = in.n >= 11 ? 4 : in.n >= 7 ? 2 : 0;
+    size_t head = in.n >= 11 ? in.n - 8 : 0;
+    buf_add(out, in.p, head);
+    buf_add_cstr(out, "****");
+    buf_add(out, in.p + in.n - tail, tail);
+}
+
+static void mask_email(struct str in, struct buf *out)
+{
+    size_t at = str_find(in, '@');
+    mask_text(str_from(in.p, at), out);
+    buf_add(out, in.p + at, in.n - at);
+}
+
 #define OPS_ALL "eq ne in nin null notnull"
 #define OPS_ORDER OPS_ALL " lt lte gt gte between"
 
 static const struct field_type types[] = {
     {"text", SHAPE_TEXT, COL_TEXT, true, true, OPS_ALL " contains starts", text_from_json,
-     text_from_text, text_to_json},
+     text_from_text, text_to_json, mask_text},
     {"longtext", SHAPE_TEXT, COL_TEXT, false, true, "null notnull contains", text_from_json,
-     text_from_text, text_to_json},
+     text_from_text, text_to_json, NULL},
     {"email", SHAPE_TEXT, COL_TEXT, true, true, OPS_ALL " contains starts", text_from_json,
-     email_from_text, text_to_json},
+     email_from_text, text_to_json, mask_email},
     {"phone", SHAPE_TEXT, COL_TEXT, true, true, OPS_ALL " contains starts", text_from_json,
-     phone_from_text, text_to_json},
+     phone_from_text, text_to_json, mask_phone},
     {"url", SHAPE_TEXT, COL_TEXT, true, true, OPS_ALL " contains starts", text_from_json,
-     url_from_text, text_to_json},
-    {"int", SHAPE_INT, COL_INT, true, true, OPS_ORDER, int_from_json, int_from_text, int_to_json},
+     url_from_text, text_to_json, NULL},
+    {"int", SHAPE_INT, COL_INT, true, true, OPS_ORDER, int_from_json, int_from_text, int_to_json,
+     NULL},
+    {"decimal", SHAPE_INT, COL_INT, true, true, OPS_ORDER, decimal_from_json, decimal_from_text,
+     decimal_to_json, NULL},
     {"real", SHAPE_REAL, COL_REAL, true, true, OPS_ORDER, real_from_json, real_from_text,
-     real_to_json},
+     real_to_json, NULL},
     {"percent", SHAPE_REAL, COL_REAL, true, true, OPS_ORDER, real_from_json, real_from_text,
-     real_to_json},
+     real_to_json, NULL},
     {"bool", SHAPE_BOOL, COL_BOOL, true, true, "eq ne null notnull", bool_from_json, bool_from_text,
-     bool_to_json},
+     bool_to_json, NULL},
     {"date", SHAPE_DATE, COL_DATE, true, true,
      OPS_ORDER " last_days next_days today this_month this_year", text_from_json, date_from_text,
-     date_to_json},
+     date_to_json, NULL},
     {"datetime", SHAPE_TIME, COL_TIME, true, false,
      OPS_ORDER " last_days next_days today this_month this_year", int_from_json, int_from_text,
-     int_to_json},
+     int_to_json, NULL},
     {"enum", SHAPE_ENUM, COL_TEXT, true, true, OPS_ALL, text_from_json, enum_from_text,
-     text_to_json},
-    {"link", SHAPE_LINK, COL_ID, true, true, OPS_ALL, text_from_json, link_from_text, link_to_json},
+     text_to_json, NULL},
+    {"link", SHAPE_LINK, COL_ID, true, true, OPS_ALL, text_from_json, link_from_text, link_to_json,
+     NULL},
     {"money", SHAPE_MONEY, COL_INT, true, true, OPS_ORDER, money_from_json, money_from_text,
-     money_to_json},
+     money_to_json, NULL},
     {"json", SHAPE_JSON, COL_JSON, false, false, "null notnull", json_from_json, json_from_text,
-     json_to_json},
+     json_to_json, NULL},
 };
 
 const struct field_type *field_type_find(struct str name)
@@ -538,6 +621,21 @@ void value_to_json(const struct field *f, const struct value *v, struct jw *w)
         jw_null(w);
     else
         f->type->to_json(f, v, w);
+}
+
+void value_mask_json(const struct field *f, const struct value *v, struct jw *w)
+{
+    struct buf out = BUF_INIT(1 << 20);
+    if (v->null) {
+        jw_null(w);
+        return;
+    }
+    if (f->type->mask)
+        f->type->mask(v->s, &out);
+    else
+        buf_add_cstr(&out, "***");
+    jw_str(w, buf_str(&out));
+    buf_free(&out);
 }
 
 struct value value_keep(const struct value *v, struct arena *a)

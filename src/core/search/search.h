@@ -7,15 +7,24 @@
 #include "core/access/access.h"
 #include "core/tenant/tenant.h"
 
+/* What documents are made of; a new number makes all of them anew (upgrade_in_background).
+   2: simplified characters, pinyin. */
+#define SEARCH_VERSION "2"
+
 /* Puts the record's document in place of the one before; values: all fields of the entity. Entities
    without search fields are left out. On SQLite the index follows at the end of the transaction. */
 int search_put(struct db_conn *c, const struct entity *en, const struct value *values,
                struct arena *a, struct err *e) must_check;
+/* The same for a record that may have a document already, though it has never changed. */
+int search_renew(struct db_conn *c, const struct entity *en, const struct value *values,
+                 struct arena *a, struct err *e) must_check;
 int search_drop(struct db_conn *c, int64_t id, struct arena *a, struct err *e) must_check;
 
-/* Writes {"items":[{entity, id, title, subtitle}]}, best first: title begins with the query, then a
-   word of it does, then the rest, newer first. `entity` NULL = all. At most 1,000 candidates are
-   looked at. limit <= 50. */
+/* Writes {"items":[{entity, id, title, subtitle, mark}]}, best first: the title is the query,
+   begins with it, holds it, is read like it from its beginning, from some place on, then the rest,
+   newer first. mark: [from, to) of the title's characters, where they are what was looked for. When
+   nothing is found, once more with a slip in each word. `entity` NULL = all. At most 1,000
+   candidates are looked at. limit <= 50. */
 int search_query(struct db_conn *c, const struct tenant *t, const struct actor *who,
                  struct str query, const struct entity *entity, unsigned limit, struct arena *a,
                  struct jw *w, struct err *e) must_check;

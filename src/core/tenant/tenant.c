@@ -134,6 +134,8 @@ static void set_one(struct company *co, struct str name, struct str value)
         str_to_f64(value, &co->discount);
     else if (str_is(name, "company.rates"))
         read_rates(co, kept);
+    else if (str_is(name, "company.observation_end"))
+        co->observed_until = date_parse(value, &co->observation_end);
     else if (str_is(name, "set_up"))
         co->set_up = true;
 }

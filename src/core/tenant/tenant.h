@@ -23,6 +23,8 @@ struct company {
         int64_t micro; /* base currency for one unit, in millionths */
     } * rates;
     size_t nrates;
+    bool observed_until; /* valuations look back from observation_end, not from the last order */
+    int32_t observation_end;
     bool set_up;
     struct company *older; /* kept until the tenant closes: readers hold plain pointers */
     struct arena *arena;

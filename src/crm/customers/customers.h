@@ -4,6 +4,13 @@
 
 #include "core/record/record.h"
 
+/* Contacts: one of them the first to call, at several customers. */
+extern const struct record_hook contacts_hooks[];
+
+/* A new record that hangs on a customer belongs to whoever looks after that. */
+int customers_give(struct write *w, int64_t customer_id, struct record *after,
+                   struct err *e) must_check;
+
 /* Order sums, owners that go with the customer, returns that are negative. */
 extern const struct record_hook customers_hooks[];
 

@@ -1,28 +1,25 @@
 #include "crm/customers/customers.h"
 
-#include "core/identity/identity.h"
-#include "core/search/search.h"
+int customers_give(struct write *w, int64_t customer_id, struct record *after, struct err *e)
+{
+    struct db_rows *rows = NULL;
+    int rc = db_query(w->c, "SELECT owner_id, department_id FROM customers WHERE id = $1",
+                      DB_ARGS(DB_I64(customer_id)), &rows, e);
+    if (rc == 0 && (rc = db_step(rows, e)) > 0 && !db_is_null(rows, 0)) {
+        after->v[FIELD_OWNER_ID] = (struct value){.i = db_i64(rows, 0)};
+        after->v[FIELD_DEPARTMENT_ID] =
+            (struct value){.null = db_is_null(rows, 1), .i = db_i64(rows, 1)};
+    }
+    db_rows_done(rows);
+    return rc < 0 ? rc : 0;
+}
 
-#include <string.h>
-
-/* An order belongs to whoever looks after the customer, unless said otherwise. */
 static int order_owner(struct write *w, const struct record *before, struct record *after,
                        struct err *e)
 {
-    int64_t owner = 0, department = 0;
     if (before || after->v[ORDER_CUSTOMER_ID].null)
         return 0;
-    struct db_value id = DB_I64(after->v[ORDER_CUSTOMER_ID].i);
-    int rc =
-        db_one_i64(w->c, "SELECT owner_id FROM customers WHERE id = $1", DB_ARGS(id), 0, &owner, e);
-    if (rc == 0)
-        rc = db_one_i64(w->c, "SELECT department_id FROM customers WHERE id = $1", DB_ARGS(id), 0,
-                        &department, e);
-    if (rc || !owner)
-        return rc;
-    after->v[FIELD_OWNER_ID] = (struct value){.i = owner};
-    after->v[FIELD_DEPARTMENT_ID] = (struct value){.null = department == 0, .i = department};
-    return 0;
+    return customers_give(w, after->v[ORDER_CUSTOMER_ID].i, after, e);
 }
 
 /* A return takes money back; an order brings some. */
@@ -65,47 +62,12 @@ static int order_written(struct write *w, const struct record *before, struct re
     return rc || was == now ? rc : customers_resum(w->c, w->t, was, e);
 }
 
-/* What the search knows of a record names its owner, too: written anew for the new one's eyes. */
-static int search_again(struct write *w, const struct entity *en, int64_t customer, struct err *e)
-{
-    struct db_rows *rows = NULL;
-    struct sql q = sql_new(w->a);
-    if (en->nsearch_title + en->nsearch_body == 0)
-        return 0;
-    sql_addf(&q, "SELECT id FROM %s WHERE customer_id = ", en->table);
-    sql_arg(&q, DB_I64(customer));
-    sql_add(&q, " AND deleted_at IS NULL");
-    const char *text = sql_text(&q);
-    size_t n = 0, cap = 64;
-    int64_t *ids = arena_array(w->a, int64_t, cap);
-    int rc = db_query(w->c, text, q.args, q.nargs, &rows, e);
-    while (rc == 0 && (rc = db_step(rows, e)) > 0) {
-        if (n == cap) {
-            int64_t *grown = arena_array(w->a, int64_t, cap * 2);
-            memcpy(grown, ids, cap * sizeof *ids);
-            ids = grown;
-            cap *= 2;
-        }
-        ids[n++] = db_i64(rows, 0);
-        rc = 0;
-    }
-    db_rows_done(rows);
-    for (size_t i = 0; rc == 0 && i < n; i++) {
-        struct record r;
-        rc = record_get(w->c, identity_system(), en, ids[i], false, w->a, &r, e);
-        if (rc == 0)
-            rc = search_drop(w->c, ids[i], w->a, e);
-        if (rc == 0)
-            rc = search_put(w->c, en, r.v, w->a, e);
-    }
-    return rc;
-}
-
-/* Orders, contacts and notes that the old owner had go with the customer to the new one. */
+/* What hangs on a customer and was the old owner's goes with the customer to the new one. */
 static int customer_owner(struct write *w, const struct record *before, struct record *after,
                           struct err *e)
 {
-    static const int followers[] = {ENTITY_ORDER, ENTITY_CONTACT, ENTITY_NOTE};
+    static const int followers[] = {ENTITY_ORDER, ENTITY_CONTACT, ENTITY_AFFILIATION, ENTITY_NOTE,
+                                    ENTITY_TASK};
     if (!before || value_equal(&after->en->fields[FIELD_OWNER_ID], &before->v[FIELD_OWNER_ID],
                                &after->v[FIELD_OWNER_ID]))
         return 0;
@@ -127,9 +89,17 @@ static int customer_owner(struct write *w, const struct record *before, struct r
         const char *text = sql_text(&q);
         rc = db_exec(w->c, text, q.args, q.nargs, NULL, e);
         if (rc == 0)
-            rc = search_again(w, &w->t->registry->entities[followers[i]], after->v[FIELD_ID].i, e);
+            rc = record_index_again(w, &w->t->registry->entities[followers[i]], "customer_id",
+                                    after->v[FIELD_ID].i, e);
     }
-    return rc;
+    if (rc)
+        return rc;
+    return db_exec(w->c,
+                   "UPDATE order_lines SET "
+                   "owner_id = (SELECT o.owner_id FROM orders o WHERE o.id = order_id), "
+                   "department_id = (SELECT o.department_id FROM orders o WHERE o.id = order_id) "
+                   "WHERE order_id IN (SELECT id FROM orders WHERE customer_id = $1)",
+                   DB_ARGS(DB_I64(after->v[FIELD_ID].i)), NULL, e);
 }
 
 /* A customer in the trash takes no orders along, but its sums are out of the totals. */

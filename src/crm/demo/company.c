@@ -1,14 +1,17 @@
-/* What the invented company has: goods, and of each customer contacts, orders and notes. */
+/* What the invented company has: goods, and of each customer contacts, orders, notes and tasks. */
 #include "crm/demo/internal.h"
 
 #include "base/clock.h"
 #include "core/record/record.h"
 #include "crm/customers/customers.h"
+#include "crm/orders/orders.h"
+#include "crm/tasks/tasks.h"
 #include "entities.gen.h"
 
 #include <string.h>
 
-enum { YEARS_DAYS = 3 * 365 };
+/* Orders of the last year have lines; older ones an amount, as if they had been imported. */
+enum { YEARS_DAYS = 3 * 365, LINES_DAYS = 365, MOST_LINES = 5 };
 
 /* Weeks and units of the base currency: the true parameters behind every demo. On average one order
    in seven weeks of 9,000 each while they stay; one in seven leaves after an order. */
@@ -122,6 +125,42 @@ static void give_to(const struct demo_world *w, struct value *v, size_t owner)
         (struct value){.null = !w->departments[owner], .i = w->departments[owner]};
 }
 
+static int write_category(const struct demo_world *w, struct db_conn *c, const struct actor *who,
+                          const char *name, int64_t parent, struct arena *a, int64_t *ret_id,
+                          struct err *e)
+{
+    const struct entity *en = &w->t->registry->entities[ENTITY_CATEGORY];
+    struct value *v = row_of(w, en, who, w->until - YEARS_DAYS, a);
+    v[CATEGORY_NAME] = word(name);
+    v[CATEGORY_PARENT_ID] = (struct value){.null = parent == 0, .i = parent};
+    *ret_id = v[FIELD_ID].i;
+    return record_insert(c, en, v, a, e);
+}
+
+/* The category of this name, written when it is not there, below its group. */
+static int category_of(const struct demo_world *w, struct db_conn *c, const struct actor *who,
+                       const char *name, struct arena *a, int64_t *ret_id, struct err *e)
+{
+    int64_t parent = 0;
+    int rc = db_one_i64(c, "SELECT id FROM categories WHERE name = $1",
+                        DB_ARGS(DB_STR(str_of(name))), 0, ret_id, e);
+    if (rc || *ret_id)
+        return rc;
+    for (size_t i = 0; rc == 0 && i < demo_ngroups; i++)
+        if (strcmp(demo_groups[i][0], name) == 0)
+            rc = category_of(w, c, who, demo_groups[i][1], a, &parent, e);
+    return rc ? rc : write_category(w, c, who, name, parent, a, ret_id, e);
+}
+
+int demo_read_products(struct demo_world *w, struct db_conn *c, struct err *e)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < demo_ngoods; i++)
+        rc = db_one_i64(c, "SELECT id FROM products WHERE code = $1",
+                        DB_ARGS(DB_STR(str_of(demo_goods[i].code))), 0, &w->goods[i], e);
+    return rc;
+}
+
 int demo_write_products(struct demo_world *w, struct db_conn *c, const struct actor *who,
                         struct arena *a, struct err *e)
 {
@@ -129,7 +168,13 @@ int demo_write_products(struct demo_world *w, struct db_conn *c, const struct ac
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < demo_ngoods; i++) {
         const struct demo_good *g = &demo_goods[i];
+        int64_t category = 0;
+        rc = category_of(w, c, who, g->category, a, &category, e);
+        if (rc)
+            return rc;
         struct value *v = row_of(w, en, who, w->until - YEARS_DAYS, a);
+        w->goods[i] = v[FIELD_ID].i;
+        v[PRODUCT_CATEGORY_ID] = whole(category);
         v[PRODUCT_NAME] = word(g->name);
         v[PRODUCT_CODE] = word(g->code);
         v[PRODUCT_CATEGORY] = word(g->category);
@@ -179,9 +224,93 @@ static int write_contacts(const struct demo_world *w, struct db_conn *c, const s
         v[CONTACT_PHONE] =
             text(arena_printf(a, "1%02u%08u", 30 + (unsigned)dice_below(&k->dice, 69),
                               (unsigned)dice_below(&k->dice, 100000000)));
+        v[CONTACT_EMAIL] =
+            text(arena_printf(a, "c%lld@example.com", (long long)v[FIELD_ID].i % 1000000));
         rc = record_insert(c, en, v, a, e);
     }
     return rc;
+}
+
+/* --- lines ---------------------------------------------------------------------------------- */
+
+struct demo_line {
+    const struct demo_good *good;  /* NULL: freight */
+    int64_t quantity, price, cost; /* pieces; minor units of one */
+};
+
+/* Lines that come to exactly the amount: some goods at their list price, the main one at a price
+   that was agreed on, and freight, which takes up what does not divide. */
+static size_t lines_of(const struct demo_world *w, struct dice *d, const struct demo_order *o,
+                       struct demo_line out[MOST_LINES])
+{
+    int64_t rest = o->amount, freight = 60 * w->scale;
+    size_t n = 0, more = (size_t)dice_below(d, 3);
+    unsigned percent = o->good->cost_percent + (unsigned)dice_below(d, 9) - 4;
+    if (o->original >= 0) { /* what came back */
+        out[0] = (struct demo_line){o->good, -1, -o->amount, -o->cost};
+        return 1;
+    }
+    for (size_t i = 0; i < more; i++) {
+        const struct demo_good *good = &demo_goods[dice_below(d, demo_ngoods)];
+        int64_t price = good->price * w->scale, fit = rest / 3 / price;
+        if (good == o->good || fit < 1)
+            continue;
+        int64_t quantity = 1 + (int64_t)dice_below(d, (uint64_t)(fit > 40 ? 40 : fit));
+        out[n++] = (struct demo_line){good, quantity, price, price * good->cost_percent / 100};
+        rest -= quantity * price;
+    }
+    int64_t units = rest / (o->good->price * w->scale);
+    bool sent = units >= 1 && units < 5000 && rest > 4 * freight;
+    int64_t price = sent ? (rest - freight) / units : rest;
+    units = sent ? units : 1;
+    out[n++] = (struct demo_line){o->good, units, price, price * percent / 100};
+    rest -= units * price;
+    if (rest)
+        out[n++] = (struct demo_line){NULL, 1, rest, rest * 4 / 5};
+    return n;
+}
+
+/* The lines of an order, and what they make of it, in its row `order`. */
+static int write_lines(const struct demo_world *w, struct db_conn *c, const struct actor *who,
+                       struct demo_customer *k, const struct demo_order *o, struct value *order,
+                       const struct demo_line *line, size_t n, struct arena *a, struct err *e)
+{
+    const struct entity *en = &w->t->registry->entities[ENTITY_ORDER_LINE];
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        const struct demo_good *good = line[i].good;
+        const char *field;
+        struct value *v = row_of(w, en, who, o->day, a);
+        v[FIELD_OWNER_ID] = order[FIELD_OWNER_ID];
+        v[FIELD_DEPARTMENT_ID] = order[FIELD_DEPARTMENT_ID];
+        v[ORDER_LINE_ORDER_ID] = order[FIELD_ID];
+        v[ORDER_LINE_LINE_NO] = whole((int64_t)i + 1);
+        v[ORDER_LINE_DESCRIPTION] = word(good ? good->name : k->name.foreign ? "Freight" : "运费");
+        v[ORDER_LINE_QUANTITY] = whole(line[i].quantity * DECIMAL_ONE);
+        v[ORDER_LINE_PRICE] = money(w, line[i].price);
+        v[ORDER_LINE_UNIT_COST] = money(w, line[i].cost);
+        if (good) {
+            v[ORDER_LINE_PRODUCT_ID] = whole(w->goods[good - demo_goods]);
+            v[ORDER_LINE_UNIT] = word(good->unit);
+            v[ORDER_LINE_LIST_PRICE] = money(w, good->price * w->scale);
+        }
+        const char *wrong = order_line_compute(v, &field);
+        rc = wrong ? err_set(e, ERR_INTERNAL, "demo: %s of a line: %s", field, wrong)
+                   : record_insert(c, en, v, a, e);
+    }
+    return rc;
+}
+
+static void sum_lines(const struct demo_world *w, const struct demo_line *line, size_t n,
+                      struct value *order)
+{
+    int64_t cost = 0, units = 0;
+    for (size_t i = 0; i < n; i++) {
+        cost += line[i].cost * line[i].quantity;
+        units += line[i].quantity;
+    }
+    order[ORDER_COST] = money(w, cost);
+    order[ORDER_UNITS] = whole(units);
 }
 
 static int write_orders(const struct demo_world *w, struct db_conn *c, const struct actor *who,
@@ -190,6 +319,7 @@ static int write_orders(const struct demo_world *w, struct db_conn *c, const str
 {
     const struct entity *en = &w->t->registry->entities[ENTITY_ORDER];
     int64_t ids[DEMO_MOST_ORDERS];
+    struct dice cut = dice_of(w->seed + 2, (uint64_t)at); /* apart: lines change nothing else */
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < k->norders; i++) {
         const struct demo_order *o = &k->order[i];
@@ -208,9 +338,42 @@ static int write_orders(const struct demo_world *w, struct db_conn *c, const str
             v[ORDER_STATUS] = word("returned");
             v[ORDER_ORIGINAL_ID] = whole(ids[o->original]);
         }
+        struct demo_line line[MOST_LINES];
+        size_t n = o->day > w->until - LINES_DAYS ? lines_of(w, &cut, o, line) : 0;
+        if (n)
+            sum_lines(w, line, n, v);
         rc = record_insert(c, en, v, a, e);
+        if (rc == 0)
+            rc = write_lines(w, c, who, k, o, v, line, n, a, e);
     }
     return rc;
+}
+
+/* Something is planned with those who buy much, and sometimes late. */
+static int write_tasks(const struct demo_world *w, struct db_conn *c, const struct actor *who,
+                       struct demo_customer *k, int64_t at, const struct value *customer,
+                       size_t owner, struct arena *a, struct err *e)
+{
+    const struct entity *en = &w->t->registry->entities[ENTITY_TASK];
+    struct dice d = dice_of(w->seed + 3, (uint64_t)at);
+    size_t n = k->norders >= 14 && dice_chance(&d, 35) ? 1 + dice_below(&d, 3) / 2 : 0;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        bool done = i > 0 && dice_chance(&d, 60);
+        int32_t due = w->until - 4 + (int32_t)dice_below(&d, 30) - (done ? 30 : 0);
+        struct value *v = row_of(w, en, who, w->until - 40, a);
+        give_to(w, v, owner);
+        v[TASK_TITLE] = text(demo_step(&d, k->name.foreign));
+        v[TASK_CUSTOMER_ID] = customer[FIELD_ID];
+        v[TASK_DUE_ON] = whole(due);
+        v[TASK_PRIORITY] = word(dice_chance(&d, 15) ? "high" : "normal");
+        if (done) {
+            v[TASK_STATUS] = word("done");
+            v[TASK_DONE_AT] = whole((due * INT64_C(86400) + 36000) * 1000);
+        }
+        rc = record_insert(c, en, v, a, e);
+    }
+    return rc || n == 0 ? rc : tasks_next(c, customer[FIELD_ID].i, e);
 }
 
 static int write_notes(const struct demo_world *w, struct db_conn *c, const struct actor *who,
@@ -281,5 +444,7 @@ int demo_write_customer(const struct demo_world *w, struct db_conn *c, const str
         rc = write_orders(w, c, who, &k, at, v, owner, a, e);
     if (rc == 0)
         rc = write_notes(w, c, who, &k, v, owner, a, e);
+    if (rc == 0)
+        rc = write_tasks(w, c, who, &k, at, v, owner, a, e);
     return rc ? rc : customers_changed(c, w->t, v[FIELD_ID].i, e);
 }

@@ -99,6 +99,8 @@ static int fill_chunk(struct db_conn *c, void *arg, struct err *e)
     arena_reset(f->a);
     if (f->at == 0)
         rc = demo_write_products(&f->w, c, f->pass.who, f->a, e);
+    else
+        rc = demo_read_products(&f->w, c, e);
     for (f->to = f->at; rc == 0 && f->to < end; f->to++) {
         rc = demo_write_customer(&f->w, c, f->pass.who, f->to, f->a, e);
         arena_reset(f->a);

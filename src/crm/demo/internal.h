@@ -22,6 +22,10 @@ struct demo_good {
 extern const struct demo_good demo_goods[];
 extern const size_t demo_ngoods;
 
+/* Categories stand within these; one that is in none stands for itself. */
+extern const char *const demo_groups[][2];
+extern const size_t demo_ngroups;
+
 /* Names of customer `at`; `industry` is an option of the field. Texts live in the arena. */
 struct demo_name {
     struct str name, city, region, industry;
@@ -53,6 +57,7 @@ struct demo_world {
     int32_t until;
     int64_t scale; /* minor units in one of the base currency */
     struct str currency;
+    int64_t goods[64];  /* ids of demo_goods, once they are written */
     int64_t owners[64]; /* the people who look after customers; none: nobody in particular */
     int64_t departments[64];
     size_t nowners;
@@ -70,7 +75,9 @@ int demo_customer_of(const struct demo_world *w, int64_t at, struct arena *a,
                      struct demo_customer *ret, struct err *e) must_check;
 int demo_write_products(struct demo_world *w, struct db_conn *c, const struct actor *who,
                         struct arena *a, struct err *e) must_check;
-/* The customer with contacts, orders, notes. */
+/* What demo_write_products wrote, found again by a job that goes on. */
+int demo_read_products(struct demo_world *w, struct db_conn *c, struct err *e) must_check;
+/* The customer with contacts, orders and their lines, notes, tasks. */
 int demo_write_customer(const struct demo_world *w, struct db_conn *c, const struct actor *who,
                         int64_t at, struct arena *a, struct err *e) must_check;
 

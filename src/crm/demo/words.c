@@ -31,6 +31,14 @@ const struct demo_good demo_goods[] = {
 };
 const size_t demo_ngoods = sizeof demo_goods / sizeof *demo_goods;
 
+const char *const demo_groups[][2] = {
+    {"刀具 Tools", "耗材 Consumables"},       {"油液 Fluids", "耗材 Consumables"},
+    {"防护 Safety", "耗材 Consumables"},      {"轴承 Bearings", "零部件 Components"},
+    {"传动 Motion", "零部件 Components"},     {"气动 Pneumatics", "零部件 Components"},
+    {"液压 Hydraulics", "零部件 Components"},
+};
+const size_t demo_ngroups = sizeof demo_groups / sizeof *demo_groups;
+
 static const char *const places[][2] = {
     {"上海", "上海"}, {"苏州", "江苏"}, {"无锡", "江苏"}, {"常州", "江苏"}, {"南通", "江苏"},
     {"昆山", "江苏"}, {"南京", "江苏"}, {"扬州", "江苏"}, {"徐州", "江苏"}, {"杭州", "浙江"},

@@ -107,10 +107,11 @@ int import_set_state(struct db_conn *c, int64_t id, const char *state, const cha
     return db_exec(c, text, q.args, q.nargs, NULL, e);
 }
 
-static void write_fields(struct tenant *t, const struct entity *en, struct arena *a, struct jw *w)
+static void write_fields(struct tenant *t, int64_t owner_id, const struct entity *en,
+                         struct arena *a, struct jw *w)
 {
     struct target targets[TARGETS];
-    size_t n = targets_of(t->registry, en, a, targets);
+    size_t n = targets_of(t, owner_id, en, a, targets);
     jw_key(w, "fields");
     jw_arr(w);
     for (size_t i = 0; i < n; i++) {
@@ -191,7 +192,7 @@ int import_show(struct db_conn *c, struct tenant *t, int64_t id, struct arena *a
     jw_kstr(w, "name", db_str(rows, 15));
     jw_obj_end(w);
     if (en)
-        write_fields(t, en, a, w);
+        write_fields(t, db_i64(rows, 14), en, a, w);
     jw_obj_end(w);
     db_rows_done(rows);
     return 0;
@@ -228,7 +229,7 @@ static struct str dump(const json_t *v, struct arena *a)
 static int check_mapping(struct tenant *t, const struct import *im, struct arena *a, struct err *e)
 {
     struct target targets[TARGETS];
-    size_t n = targets_of(t->registry, im->en, a, targets);
+    size_t n = targets_of(t, im->owner_id, im->en, a, targets);
     bool taken[TARGETS] = {false};
     const char *column;
     json_t *v;

@@ -16,8 +16,9 @@ struct target {
     bool required;
 };
 
-/* The targets of an entity, in the order people read them. */
-size_t targets_of(const struct registry *r, const struct entity *en, struct arena *a,
+/* The targets of an entity, in the order people read them: the fields that the import's owner may
+   write, for what is looked up by a field tells its values, too. */
+size_t targets_of(struct tenant *t, int64_t owner_id, const struct entity *en, struct arena *a,
                   struct target out[TARGETS]);
 
 struct import_format {

@@ -8,8 +8,8 @@
 
 const char *const date_format_names[CSV_DATE_FORMATS] = {"YYYY-MM-DD", "DD/MM/YYYY", "MM/DD/YYYY"};
 
-size_t targets_of(const struct registry *r, const struct entity *en, struct arena *a,
-                  struct target out[TARGETS])
+static size_t all_targets(const struct registry *r, const struct entity *en, struct arena *a,
+                          struct target out[TARGETS])
 {
     size_t n = 0;
     const struct entity *customer = &r->entities[ENTITY_CUSTOMER];
@@ -34,6 +34,24 @@ size_t targets_of(const struct registry *r, const struct entity *en, struct aren
     if (orders)
         out[n++] = (struct target){STR("currency"), NULL, false, false};
     return n;
+}
+
+size_t targets_of(struct tenant *t, int64_t owner_id, const struct entity *en, struct arena *a,
+                  struct target out[TARGETS])
+{
+    const struct entity *customer = &t->registry->entities[ENTITY_CUSTOMER];
+    size_t n = all_targets(t->registry, en, a, out), kept = 0;
+    struct pass pass = {0};
+    struct err gone = {0};
+    /* The import of somebody who left is an administrator's. */
+    if (identity_as_user(t, owner_id, &pass, &gone) != 0)
+        return n;
+    for (size_t i = 0; i < n; i++)
+        if (!out[i].field || access_level(pass.who, out[i].of_customer ? customer : en,
+                                          out[i].field->id) == LEVEL_EDIT)
+            out[kept++] = out[i];
+    identity_leave(&pass);
+    return kept;
 }
 
 /* --- reading one row ----------------------------------------------------------------------- */
@@ -220,7 +238,9 @@ static int check_required(struct import_plan *p, const struct target *all, size_
     for (size_t i = 0; p->key_column < 0 && i < n; i++)
         if (all[i].field == p->key_field)
             return missing_column(p, &all[i], e);
-    return 0;
+    /* What would say which customer may be held back from this person. */
+    struct target key = {.name = STR("customer.name"), .field = p->key_field};
+    return p->key_column < 0 ? missing_column(p, &key, e) : 0;
 }
 
 int plan_make(struct tenant *t, const struct import *im, struct arena *a,
@@ -228,7 +248,7 @@ int plan_make(struct tenant *t, const struct import *im, struct arena *a,
 {
     struct import_plan *p = ret_plan;
     struct target all[TARGETS];
-    size_t n = targets_of(t->registry, im->en, a, all);
+    size_t n = targets_of(t, im->owner_id, im->en, a, all);
     *p = (struct import_plan){.t = t, .a = a, .im = im, .env = tenant_parse_env(t, a)};
     p->ncolumns = json_array_size(im->columns);
     const char *key;

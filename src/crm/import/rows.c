@@ -116,7 +116,7 @@ static int check_twice(struct reading *rd, const struct csv_record *rec, struct 
     uint32_t at;
     if (number.n == 0)
         return 0;
-    if (intern_block(rd->numbers, &key, 1, &at) != 0)
+    if (intern_one(rd->numbers, key, &at) != 0)
         return -1;
     if (at < before)
         row->bad[row->nbad++] = (struct cell_note){rd->p->number_column, "duplicate-row"};
@@ -158,7 +158,7 @@ static int take_row(struct reading *rd, const struct csv_record *rec, struct par
     if (row->nbad == 0) {
         struct csv_slice key = as_slice(row->key);
         size_t before = intern_count(out->customers);
-        if (intern_block(out->customers, &key, 1, &customer) != 0 ||
+        if (intern_one(out->customers, key, &customer) != 0 ||
             check_twice(rd, rec, row, customer, before) != 0)
             return -1;
     }

@@ -362,7 +362,7 @@ int import_take(struct tenant *t, const char *file, const struct entity *en, str
     struct target targets[TARGETS];
     int target[MAX_COLUMNS] = {0};
     double confidence[MAX_COLUMNS] = {0};
-    size_t n = targets_of(t->registry, en, a, targets);
+    size_t n = targets_of(t, owner_id, en, a, targets);
     guess(&l, targets, n, target, confidence);
     for (size_t i = 0; i < l.ncolumns; i++)
         if (target[i] >= 0 && targets[target[i]].field &&

@@ -18,6 +18,36 @@ static int may_see_all(struct api_call *c)
     return all ? 0 : err_set(&c->err, ERR_FORBIDDEN, "the value of all customers");
 }
 
+/* The pages of value show these in one form or another, sums of them included. A customer's revenue
+   is a field of its own: an order's amount may be held back and the revenue not. */
+static const struct {
+    int entity, field;
+} shown[] = {{ENTITY_CUSTOMER, CUSTOMER_NAME},
+             {ENTITY_CUSTOMER, CUSTOMER_ORDERS_COUNT},
+             {ENTITY_CUSTOMER, CUSTOMER_REVENUE},
+             {ENTITY_CUSTOMER, CUSTOMER_P_ALIVE},
+             {ENTITY_CUSTOMER, CUSTOMER_EXPECTED_ORDERS},
+             {ENTITY_CUSTOMER, CUSTOMER_EXPECTED_REVENUE},
+             {ENTITY_CUSTOMER, CUSTOMER_CLV},
+             {ENTITY_CUSTOMER, CUSTOMER_CLV_LOW},
+             {ENTITY_CUSTOMER, CUSTOMER_CLV_HIGH},
+             {ENTITY_CUSTOMER, CUSTOMER_ABC},
+             {ENTITY_CUSTOMER, CUSTOMER_RFM},
+             {ENTITY_ORDER, ORDER_ORDERED_ON}};
+
+static int may_see_shown(struct api_call *c)
+{
+    for (size_t i = 0; i < sizeof shown / sizeof shown[0]; i++) {
+        const struct entity *en = &c->t->registry->entities[shown[i].entity];
+        if (access_level(c->who, en, shown[i].field) >= LEVEL_READ)
+            continue;
+        err_param(&c->err, "field", en->fields[shown[i].field].label.in[c->lang]);
+        return err_set(&c->err, ERR_FIELD_HELD_BACK, "%s.%s", en->name,
+                       en->fields[shown[i].field].name);
+    }
+    return 0;
+}
+
 static int check_date(struct api_call *c, const char *name, const char *pointer)
 {
     const json_t *v = json_object_get(c->body, name);
@@ -152,6 +182,8 @@ static int overview(struct api_call *c, struct db_conn *conn, struct jw *w)
     json_t *models = NULL, *findings = NULL;
     int64_t changed = 0;
     int rc = may_see_all(c);
+    if (rc == 0)
+        rc = may_see_shown(c);
     if (rc == 0)
         rc = db_query(
             conn,
@@ -464,7 +496,9 @@ static int customer_value(struct api_call *c, struct jw *w)
     struct db_conn *conn = NULL;
     const struct model *m = NULL;
     struct record seen;
-    int rc = db_reader(c->t->db, &conn, &c->err);
+    int rc = may_see_shown(c);
+    if (rc == 0)
+        rc = db_reader(c->t->db, &conn, &c->err);
     if (rc == 0)
         rc = record_get(conn, c->who, &c->t->registry->entities[ENTITY_CUSTOMER], c->id, false,
                         c->a, &seen, &c->err);

@@ -256,6 +256,8 @@ static int run_value(struct job *j, struct err *e)
                           .wanted = wanted_model(params),
                           .like = -1,
                           .horizon_weeks = horizon ? json_integer_value(horizon) : 52};
+    if (v.as_of == PV_NO_DAY && co->observed_until)
+        v.as_of = co->observation_end;
     struct db_conn *c = NULL;
     struct job_progress p = {"read", 0, 0, 0};
     v.scale = pow(10.0, v.decimals);

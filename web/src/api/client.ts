@@ -37,7 +37,7 @@ function parse(text: string): unknown {
 }
 
 export interface Options {
-  method?: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   body?: unknown
   version?: number
   /** a key of the caller's, to repeat a write without doing it twice */

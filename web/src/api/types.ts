@@ -43,6 +43,7 @@ export interface Field {
   sortable?: boolean
   filterable?: boolean
   importable?: boolean
+  level?: 'mask' | 'read' | 'edit'
 }
 export interface Entity {
   name: string
@@ -50,6 +51,7 @@ export interface Entity {
   label: Label
   label_plural: Label
   title_field: string
+  owned?: boolean
   fields: Field[]
 }
 export interface Metadata {
@@ -111,6 +113,7 @@ export interface Session {
     theme: 'system' | 'light' | 'dark'
     density: 'normal' | 'dense'
     is_admin: boolean
+    time_zone?: string | null
   }
   company: { name: string; currency: string; time_zone: string; discount_rate: number }
   permissions: Record<string, Right>
@@ -121,7 +124,19 @@ export interface Session {
 export interface HistoryEvent {
   id: Id
   at: number
-  kind: 'create' | 'update' | 'delete' | 'restore' | 'undo' | 'import' | 'value'
+  kind:
+    | 'create'
+    | 'update'
+    | 'delete'
+    | 'restore'
+    | 'undo'
+    | 'import'
+    | 'value'
+    | 'sign-in'
+    | 'sign-out'
+    | 'password'
+    | 'invite'
+    | 'token'
   actor: { id: Id; name: string; kind: string } | null
   entity: string
   record_id: Id

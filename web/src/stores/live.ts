@@ -8,6 +8,7 @@ export interface RecordEvent {
   id: string
   version: number
   kind: string
+  customer_id?: string
 }
 type Listeners = {
   record: Set<(e: RecordEvent) => void>

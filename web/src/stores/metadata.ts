@@ -40,8 +40,22 @@ export const useMetadata = defineStore('metadata', () => {
     const o = field(name, f)?.options?.find(x => x.value === value)
     return o ? text(o.label) : String(value ?? '')
   }
+  const masked = (name: string, f: string): boolean => field(name, f)?.level === 'mask'
+  /** What may be asked of a list: the fields of it that this person sees, and an order they may know. */
+  function asked(path: string, fields: string[], sort: string): { fields: string[]; sort: string } {
+    const e = metadata.value?.entities.find(x => '/' + x.path === path)
+    if (!e) return { fields, sort }
+    const known = new Map(e.fields.map(f => [f.name, f]))
+    return {
+      fields: fields.filter(f => known.has(f)),
+      sort: sort
+        .split(',')
+        .filter(s => known.get(s.replace(/^-/, ''))?.sortable)
+        .join(','),
+    }
+  }
   /** The name of a field in a record: a link is held in `<name>_id`. */
   const key = (f: Field): string => (f.type === 'link' && !f.name.endsWith('_id') ? f.name + '_id' : f.name)
 
-  return { metadata, load, entity, field, text, label, option, key }
+  return { metadata, load, entity, field, text, label, option, key, masked, asked }
 })

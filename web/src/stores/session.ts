@@ -19,7 +19,7 @@ export const useSession = defineStore('session', () => {
 
   const lang = computed<Lang>(() => (i18n.global.locale.value === 'en' ? 'en' : 'zh'))
   const currency = computed(() => session.value?.company.currency ?? 'CNY')
-  const zone = computed(() => session.value?.company.time_zone ?? 'UTC')
+  const zone = computed(() => session.value?.user.time_zone || session.value?.company.time_zone || 'UTC')
   const today = computed(() => dayOf(dayNow.value, zone.value))
 
   const system = matchMedia('(prefers-color-scheme: dark)')
@@ -64,8 +64,14 @@ export const useSession = defineStore('session', () => {
     if (settings.density) density.value = settings.density
     if (settings.language) await setLanguage(settings.language)
     if (!session.value) return
-    session.value = { ...session.value, user: { ...session.value.user, ...settings } }
-    await patch<Session>('/session', settings)
+    const before = session.value
+    session.value = { ...before, user: { ...before.user, ...settings } }
+    try {
+      await patch<Session>('/session', settings)
+    } catch (e) {
+      session.value = before
+      throw e
+    }
   }
 
   async function signOut(): Promise<void> {

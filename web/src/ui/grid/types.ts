@@ -1,4 +1,5 @@
-import type { Filter, FilterLeaf } from '@/api/types'
+import type { InjectionKey } from 'vue'
+import type { Filter, FilterLeaf, RecordRow } from '@/api/types'
 
 export type Widget =
   | 'title'
@@ -42,6 +43,12 @@ export interface GridColumn {
   /** a click opens the record */
   opens?: boolean
 }
+
+/** What a row offers for its next step, where the page can do it. */
+export const stepActions: InjectionKey<{
+  add: (row: RecordRow) => void
+  tick: (row: RecordRow) => Promise<void>
+}> = Symbol('steps')
 
 export const isLeaf = (f: Filter): f is FilterLeaf => 'field' in f
 export const allOf = (list: Filter[]): Filter | null =>

@@ -1,6 +1,7 @@
 import { ref, shallowRef, type Ref } from 'vue'
 import { get, query } from '@/api/client'
 import type { Count, Filter, Page, RecordRow } from '@/api/types'
+import { useMetadata } from '@/stores/metadata'
 
 export interface ListQuery {
   path: string
@@ -14,7 +15,12 @@ const FIRST = 100,
   NEXT = 200
 
 /** Records by keyset pages: the next page is fetched while the last one is being read. */
-export function useRecordList(ask: () => ListQuery) {
+export function useRecordList(want: () => ListQuery) {
+  const meta = useMetadata()
+  const ask = (): ListQuery => {
+    const q = want()
+    return { ...q, ...meta.asked(q.path, q.fields, q.sort) }
+  }
   const rows: Ref<RecordRow[]> = shallowRef([])
   const titles = shallowRef<Record<string, string>>({})
   const count = shallowRef<Count | null>(null)

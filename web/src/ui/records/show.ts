@@ -11,6 +11,7 @@ export function useShow(): (entity: string, field: string, value: unknown, title
   return (entity, field, value, titles) => {
     if (value === null || value === undefined || value === '') return t('form.empty')
     const f = meta.field(entity, field)
+    if (f?.level === 'mask') return String(value)
     switch (f?.type) {
       case 'money':
         return fmt.moneyFull(value, (value as { currency?: string }).currency ?? undefined, true)

@@ -1,0 +1,189 @@
+/* An order with lines is what its lines are: its amount, cost and units follow from them, to the
+   last minor unit. An order without lines (most imports) keeps what was typed. */
+#include "crm/orders/orders.h"
+
+/* a × b / divisor, half away from zero. False on overflow. */
+static bool scaled(int64_t a, int64_t b, int64_t divisor, int64_t *ret)
+{
+    __int128 v = (__int128)a * b;
+    v = (v + (v < 0 ? -divisor / 2 : divisor / 2)) / divisor;
+    if (v > INT64_MAX || v < INT64_MIN)
+        return false;
+    *ret = (int64_t)v;
+    return true;
+}
+
+/* Money times b / divisor, in its currency and in the company's. */
+static bool money_scaled(const struct value *in, int64_t b, int64_t divisor, struct value *ret)
+{
+    struct value v = {.s = in->s};
+    if (!scaled(in->i, b, divisor, &v.i) || !scaled(in->base, b, divisor, &v.base))
+        return false;
+    *ret = v;
+    return true;
+}
+
+enum { WHOLE = 100 * DECIMAL_ONE }; /* a hundred per cent */
+
+static const char *unit_price(struct value *v, const char **ret_field)
+{
+    const struct value *list = &v[ORDER_LINE_LIST_PRICE], *off = &v[ORDER_LINE_DISCOUNT];
+    struct value net, *price = &v[ORDER_LINE_PRICE];
+    *ret_field = "price";
+    if (off->null) {
+        if (price->null)
+            *price = *list;
+        return price->null ? "required" : NULL;
+    }
+    *ret_field = "discount";
+    if (off->i > WHOLE)
+        return "out-of-range";
+    *ret_field = "list_price";
+    if (list->null)
+        return "required";
+    if (!money_scaled(list, WHOLE - off->i, WHOLE, &net))
+        return "out-of-range";
+    *ret_field = "price";
+    if (!price->null && (price->i != net.i || !str_eq(price->s, net.s)))
+        return "price-and-discount";
+    *price = net;
+    return NULL;
+}
+
+const char *order_line_compute(struct value *v, const char **ret_field)
+{
+    static const struct {
+        int field;
+        const char *name;
+    } others[] = {{ORDER_LINE_LIST_PRICE, "list_price"}, {ORDER_LINE_UNIT_COST, "unit_cost"}};
+    const struct value *price = &v[ORDER_LINE_PRICE], *cost = &v[ORDER_LINE_UNIT_COST];
+    int64_t quantity = v[ORDER_LINE_QUANTITY].i;
+    const char *code = unit_price(v, ret_field);
+    if (code)
+        return code;
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        *ret_field = others[i].name;
+        if (!v[others[i].field].null && !str_eq(v[others[i].field].s, price->s))
+            return "currency-differs";
+    }
+    *ret_field = "quantity";
+    v[ORDER_LINE_COST] = (struct value){.null = true};
+    if (!money_scaled(price, quantity, DECIMAL_ONE, &v[ORDER_LINE_AMOUNT]) ||
+        (!cost->null && !money_scaled(cost, quantity, DECIMAL_ONE, &v[ORDER_LINE_COST])))
+        return "out-of-range";
+    return NULL;
+}
+
+/* What the product says, where the line says nothing. */
+static int fill_from_product(struct write *w, const struct record *before, struct record *after,
+                             struct err *e)
+{
+    static const int from[][2] = {{PRODUCT_NAME, ORDER_LINE_DESCRIPTION},
+                                  {PRODUCT_UNIT, ORDER_LINE_UNIT},
+                                  {PRODUCT_LIST_PRICE, ORDER_LINE_LIST_PRICE},
+                                  {PRODUCT_COST, ORDER_LINE_UNIT_COST}};
+    const struct value *product = &after->v[ORDER_LINE_PRODUCT_ID];
+    struct record p;
+    if (product->null || (before && before->v[ORDER_LINE_PRODUCT_ID].i == product->i))
+        return 0;
+    int rc = record_get(w->c, w->who, &w->t->registry->entities[ENTITY_PRODUCT], product->i, false,
+                        w->a, &p, e);
+    if (rc)
+        return rc;
+    /* A price that was agreed on stands for itself. */
+    bool agreed = !after->v[ORDER_LINE_PRICE].null;
+    for (size_t i = 0; i < sizeof from / sizeof from[0]; i++) {
+        struct value *to = &after->v[from[i][1]];
+        bool foreign = agreed && after->en->fields[from[i][1]].type->shape == SHAPE_MONEY &&
+                       !str_eq(p.v[from[i][0]].s, after->v[ORDER_LINE_PRICE].s);
+        if (to->null && !foreign)
+            *to = p.v[from[i][0]];
+    }
+    return 0;
+}
+
+static int line_derive(struct write *w, const struct record *before, struct record *after,
+                       struct err *e)
+{
+    const char *field = "description";
+    int rc = fill_from_product(w, before, after, e);
+    if (rc)
+        return rc;
+    const char *code =
+        after->v[ORDER_LINE_DESCRIPTION].null ? "line-empty" : order_line_compute(after->v, &field);
+    if (!code)
+        return 0;
+    err_item(e, record_pointer(w, field), code);
+    return err_set(e, ERR_VALIDATION, "order line: %s", field);
+}
+
+/* --- the order ----------------------------------------------------------------------------- */
+
+static int wrong_line(struct write *w, size_t i, const char *field, const char *code, struct err *e)
+{
+    err_item(e, arena_printf(w->a, "/lines/%zu/%s", i, field), code);
+    return err_set(e, ERR_VALIDATION, "order line %zu", i);
+}
+
+static int order_totals(struct write *w, const struct record *before, struct record *after,
+                        struct err *e)
+{
+    size_t n = 0;
+    const struct record *line = record_parts(w, ENTITY_ORDER_LINE, &n);
+    struct value amount = {0}, cost = {0};
+    int64_t units = 0;
+    bool whole = true;
+    (void)before;
+    if (e->nitems) /* lines that cannot be read add up to nothing; that is no amount left out */
+        after->v[ORDER_AMOUNT] = amount;
+    if (!line || n == 0 || e->nitems)
+        return 0;
+    amount.s = cost.s = line[0].v[ORDER_LINE_AMOUNT].s;
+    for (size_t i = 0; i < n; i++) {
+        const struct value *a = &line[i].v[ORDER_LINE_AMOUNT], *c = &line[i].v[ORDER_LINE_COST];
+        if (!str_eq(a->s, amount.s))
+            return wrong_line(w, i, "price", "currency-differs", e);
+        cost.null |= c->null;
+        whole &= line[i].v[ORDER_LINE_QUANTITY].i % DECIMAL_ONE == 0;
+        if (__builtin_add_overflow(amount.i, a->i, &amount.i) ||
+            __builtin_add_overflow(amount.base, a->base, &amount.base) ||
+            __builtin_add_overflow(cost.i, c->i, &cost.i) ||
+            __builtin_add_overflow(cost.base, c->base, &cost.base) ||
+            __builtin_add_overflow(units, line[i].v[ORDER_LINE_QUANTITY].i / DECIMAL_ONE, &units))
+            return wrong_line(w, i, "quantity", "out-of-range", e);
+    }
+    after->v[ORDER_AMOUNT] = amount;
+    /* Without the cost of one line, no margin is better than a wrong one. */
+    after->v[ORDER_COST] = cost.null ? (struct value){.null = true} : cost;
+    after->v[ORDER_UNITS] = (struct value){.null = !whole, .i = units};
+    return 0;
+}
+
+/* An amount typed over lines would say something else than they do. */
+static int order_typed(struct write *w, const struct record *before, struct record *after,
+                       struct err *e)
+{
+    size_t n = 0;
+    int64_t lines = 0;
+    const struct value *now = &after->v[ORDER_AMOUNT];
+    if (!before || record_parts(w, ENTITY_ORDER_LINE, &n) ||
+        value_equal(&after->en->fields[ORDER_AMOUNT], &before->v[ORDER_AMOUNT], now))
+        return 0;
+    int rc = db_one_i64(w->c,
+                        "SELECT 1 FROM (SELECT count(*) AS n, CAST(sum(amount) AS bigint) AS "
+                        "total, min(amount_currency) AS c FROM order_lines WHERE order_id = $1 AND "
+                        "deleted_at IS NULL) s WHERE n > 0 AND (total <> $2 OR c <> $3)",
+                        DB_ARGS(DB_I64(after->v[FIELD_ID].i), DB_I64(now->i), DB_STR(now->s)), 0,
+                        &lines, e);
+    if (rc || !lines)
+        return rc;
+    err_item(e, STR("/amount"), "amount-from-lines");
+    return err_set(e, ERR_VALIDATION, "amount over lines");
+}
+
+const struct record_hook orders_hooks[] = {
+    {ENTITY_ORDER_LINE, HOOK_DERIVE, 1, line_derive},
+    {ENTITY_ORDER, HOOK_PARTS, 0, order_totals},
+    {ENTITY_ORDER, HOOK_DERIVE, 0, order_typed},
+    {-1, HOOK_DERIVE, 0, NULL},
+};

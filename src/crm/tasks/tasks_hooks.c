@@ -1,0 +1,69 @@
+#include "crm/tasks/tasks.h"
+
+static bool is_time(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (i == 2 ? s.p[i] != ':' : s.p[i] < '0' || s.p[i] > '9')
+            return false;
+    return s.n == 5 && (s.p[0] < '2' || (s.p[0] == '2' && s.p[1] < '4')) && s.p[3] < '6';
+}
+
+static int task_derive(struct write *w, const struct record *before, struct record *after,
+                       struct err *e)
+{
+    const struct value *time = &after->v[TASK_DUE_TIME];
+    const char *code = time->null                   ? NULL
+                       : !is_time(time->s)          ? "time"
+                       : after->v[TASK_DUE_ON].null ? "time-without-day"
+                                                    : NULL;
+    if (code) {
+        err_item(e, record_pointer(w, "due_time"), code);
+        return err_set(e, ERR_VALIDATION, "time of a task");
+    }
+    bool was = before && str_is(before->v[TASK_STATUS].s, "done");
+    bool is = str_is(after->v[TASK_STATUS].s, "done");
+    if (was != is)
+        after->v[TASK_DONE_AT] = (struct value){.null = !is, .i = w->now};
+    return 0;
+}
+
+/* The first by day, then the oldest; what has no day comes last. */
+int tasks_next(struct db_conn *c, int64_t customer_id, struct err *e)
+{
+    struct db_rows *rows = NULL;
+    struct db_value id = DB_NIL, title = DB_NIL, on = DB_NIL;
+    int rc = db_query(c,
+                      "SELECT id, title, due_on FROM tasks WHERE customer_id = $1 AND "
+                      "status = 'open' AND deleted_at IS NULL "
+                      "ORDER BY CASE WHEN due_on IS NULL THEN 1 ELSE 0 END, due_on, id LIMIT 1",
+                      DB_ARGS(DB_I64(customer_id)), &rows, e);
+    bool found = rc == 0 && (rc = db_step(rows, e)) > 0;
+    if (found) {
+        id = DB_I64(db_i64(rows, 0));
+        title = DB_STR(db_str(rows, 1));
+        if (!db_is_null(rows, 2))
+            on = DB_I64(db_i64(rows, 2));
+    }
+    if (rc >= 0)
+        rc = db_exec(c,
+                     "UPDATE customers SET next_task_id = $1, next_task = $2, next_task_on = $3 "
+                     "WHERE id = $4",
+                     DB_ARGS(id, title, on, DB_I64(customer_id)), NULL, e);
+    db_rows_done(rows);
+    return rc;
+}
+
+static int task_written(struct write *w, const struct record *before, struct record *after,
+                        struct err *e)
+{
+    int64_t is = after->v[TASK_CUSTOMER_ID].null ? 0 : after->v[TASK_CUSTOMER_ID].i;
+    int64_t was = before && !before->v[TASK_CUSTOMER_ID].null ? before->v[TASK_CUSTOMER_ID].i : 0;
+    int rc = is ? tasks_next(w->c, is, e) : 0;
+    return rc == 0 && was && was != is ? tasks_next(w->c, was, e) : rc;
+}
+
+const struct record_hook tasks_hooks[] = {
+    {ENTITY_TASK, HOOK_DERIVE, 1, task_derive},
+    {ENTITY_TASK, HOOK_WRITTEN, 1, task_written},
+    {-1, HOOK_DERIVE, 0, NULL},
+};

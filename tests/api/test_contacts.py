@@ -1,0 +1,125 @@
+"""Contacts at several customers, and which one is called first; tasks, and the next one of a customer."""
+import unittest
+
+from patron import Api, both, quote
+
+
+class Contacts(Api):
+    def setUp(self):
+        c = self.admin
+        self.one = c.post("customers", {"name": "One"})["id"]
+        self.two = c.post("customers", {"name": "Two"})["id"]
+        self.contact = c.post("contacts", {"name": "李", "customer_id": self.one})["id"]
+
+    def test_at_several_customers(self):
+        c = self.admin
+        a = c.post("affiliations", {"contact_id": self.contact, "customer_id": self.two, "role": "顾问"})
+        self.assertEqual(c.get(f"affiliations?customer_id={self.two}&fields=contact_id&include=titles")["titles"],
+                         {self.contact: "李"})
+        for customer in (self.one, self.two):
+            self.problem(c, "POST", "affiliations", "validation", 422, "/contact_id",
+                         {"contact_id": self.contact, "customer_id": customer, "role": "x"},
+                         field_code="contact-there-already", text="already")
+        self.problem(c, "PATCH", f"contacts/{self.contact}", "validation", 422, "/customer_id",
+                     {"customer_id": self.two}, field_code="contact-there-already")
+        self.problem(c, "POST", "affiliations", "validation", 422, "/role",
+                     {"contact_id": self.contact, "customer_id": self.two}, field_code="required")
+        said = [(e["entity"], e["kind"]) for e in c.get(f"customers/{self.two}/timeline")["items"]]
+        self.assertIn(("affiliation", "create"), said)
+        c.delete(f"affiliations/{a['id']}")
+        self.assertEqual(c.patch(f"contacts/{self.contact}", {"customer_id": self.two})["customer_id"], self.two)
+
+    def test_the_first_to_call(self):
+        c = self.admin
+        other = c.post("contacts", {"name": "王", "customer_id": self.one})["id"]
+        primary = lambda: {x["name"] for x in c.get(f"contacts?customer_id={self.one}&fields=name,is_primary")["items"]
+                           if x["is_primary"]}
+        c.patch(f"contacts/{self.contact}", {"is_primary": True})
+        a = c.need(200, "PATCH", f"contacts/{other}", {"is_primary": True})
+        self.assertEqual(primary(), {"王"})
+        c.post(f"history/{a.headers['X-Event-Id']}/undo", status=200)
+        self.assertEqual(primary(), {"李"}, "taken back with the event that made it so")
+        c.post("contacts", {"name": "赵", "customer_id": self.one, "is_primary": True})
+        self.assertEqual(primary(), {"赵"})
+        c.post("contacts", {"name": "钱", "customer_id": self.two, "is_primary": True})
+        self.assertEqual(primary(), {"赵"}, "each customer has its own")
+
+    def test_rights_follow_the_customer(self):
+        role = self.admin.post("roles", {"name": "Contacts", "permissions": {
+            "customer": {"read": "own", "write": "own"}, "note": {"read": "own", "write": "own", "create": True},
+            "contact": {"read": "own", "write": "own", "create": True, "delete": "own"}}})["id"]
+        a, b = self.people([{"role": role}, {"role": role}])
+        mine = self.admin.post("customers", {"name": "Mine", "owner_id": a.id})["id"]
+        person = a.post("contacts", {"name": "孙", "customer_id": mine})["id"]
+        link = self.admin.post("affiliations", {"contact_id": person, "customer_id": self.two, "role": "x"})["id"]
+        self.assertEqual(a("GET", f"affiliations/{link}").status, 404, "it belongs to whoever has the customer")
+        self.admin.patch(f"customers/{self.two}", {"owner_id": a.id})
+        self.assertEqual(a.get(f"affiliations/{link}")["role"], "x")
+        self.assertEqual(b("GET", f"affiliations/{link}").status, 404)
+        self.problem(b, "POST", "affiliations", "validation", 422, "/contact_id",
+                     {"contact_id": person, "customer_id": mine, "role": "x"}, field_code="link-not-found")
+        task = a.post("tasks", {"title": "call", "customer_id": mine, "due_on": "2026-05-01"})["id"]
+        self.assertEqual(b("GET", f"tasks/{task}").status, 404, "a role that knows notes knows tasks")
+        self.admin.patch(f"customers/{mine}", {"owner_id": b.id})
+        self.assertEqual(b.get(f"tasks/{task}")["owner_id"], b.id)
+        self.assertEqual(a("GET", f"contacts/{person}").status, 404)
+
+
+class Tasks(Api):
+    def setUp(self):
+        self.customer = self.admin.post("customers", {"name": "T"})["id"]
+
+    def next(self, customer=None):
+        r = self.admin.get(f"customers/{customer or self.customer}")
+        return r["next_task"], r["next_task_on"]
+
+    def test_the_next_one(self):
+        c = self.admin
+        version = c.get(f"customers/{self.customer}")["version"]
+        make = lambda **k: c.need(201, "POST", "tasks", {"customer_id": self.customer, **k})
+        self.assertEqual(self.next(), (None, None))
+        someday = make(title="someday")
+        self.assertEqual(self.next(), ("someday", None))
+        late = make(title="late", due_on="2026-03-01")
+        soon = make(title="soon", due_on="2026-02-01", due_time="09:30")
+        self.assertEqual(self.next(), ("soon", "2026-02-01"))
+        self.assertEqual(c.get(f"customers/{self.customer}")["next_task_id"], soon["id"])
+        done = c.need(200, "PATCH", f"tasks/{soon['id']}", {"status": "done"})
+        self.assertTrue(done["done_at"])
+        self.assertEqual(self.next(), ("late", "2026-03-01"))
+        back = c.post(f"history/{done.headers['X-Event-Id']}/undo", status=200)
+        self.assertEqual((back["status"], back["done_at"]), ("open", None))
+        self.assertEqual(self.next(), ("soon", "2026-02-01"))
+        c.delete(f"tasks/{soon['id']}")
+        other = c.post("customers", {"name": "Other"})["id"]
+        c.patch(f"tasks/{late['id']}", {"customer_id": other})
+        self.assertEqual((self.next(), self.next(other)), (("someday", None), ("late", "2026-03-01")))
+        c.patch(f"tasks/{someday['id']}", {"title": "one day", "customer_id": None})
+        self.assertEqual(self.next(), (None, None))
+        c.post(f"tasks/{soon['id']}/restore", status=200)
+        self.assertEqual(self.next(), ("soon", "2026-02-01"))
+        self.assertEqual(c.get(f"customers/{self.customer}")["version"], version, "no change of the customer's own")
+        due = c.get("customers?fields=name&filter=" + quote({"field": "next_task_on", "op": "lte", "value": "2026-02-15"}))
+        self.assertEqual([r["id"] for r in due["items"]], [self.customer])
+
+    def test_bad_tasks(self):
+        zh, = self.people([{"admin": True, "lang": "zh"}])
+        for body, pointer, code, en, chinese in [
+            ({}, "/title", "required", "empty", "不能为空"),
+            ({"title": "x", "due_on": "2026-01-01", "due_time": "25:00"}, "/due_time", "time", "14:30", "14:30"),
+            ({"title": "x", "due_on": "2026-01-01", "due_time": "9:00"}, "/due_time", "time", "14:30", "14:30"),
+            ({"title": "x", "due_time": "09:00"}, "/due_time", "time-without-day", "day", "日期"),
+            ({"title": "x", "status": "lost"}, "/status", "unknown-option", "", ""),
+            ({"title": "x", "status": None}, "/status", "required", "", ""),
+            ({"title": "x", "customer_id": "5"}, "/customer_id", "link-not-found", "", ""),
+            ({"title": "x", "done_at": 5}, "/done_at", "read-only", "", ""),
+        ]:
+            for client, text in ((self.admin, en), (zh, chinese)):
+                self.problem(client, "POST", "tasks", "validation", 422, pointer, body, field_code=code, text=text)
+
+
+load_tests = None
+both(Contacts, Tasks)
+
+if __name__ == "__main__":
+    unittest.main()
