@@ -52,6 +52,7 @@ enum pv_error {
     PV_ERR_RETURN = -4,    /* "return-not-allowed": amount <= 0 under PV_RETURNS_ERROR */
     PV_ERR_ORDER = -5,     /* "out-of-order": a key-ordered stream went backwards */
     PV_ERR_EMPTY = -6,     /* "empty": no transaction to work with */
+    PV_ERR_STOPPED = -7,   /* "stopped": as was asked for by pv_fit_options.stop */
 };
 
 /* Stable machine string of an error ("ok", "no-memory", ...); never NULL. Static storage. */
@@ -321,6 +322,10 @@ struct pv_fit_options {
     /* May be NULL. Models of regular buyers need it for a loglik that can be compared with those of
      * other models; parameters do not depend on it. */
     const struct pv_gaps *gaps;
+    /* May be NULL. Asked between the steps of pv_fit_model and pv_choose_model; true ends them with
+     * PV_ERR_STOPPED. */
+    bool (*stop)(void *context);
+    void *stop_context;
 };
 
 /*

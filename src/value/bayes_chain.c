@@ -94,9 +94,9 @@ static void find_mode(const struct target *t, double rate, struct pv_shape *ret)
         }
     }
     struct pv_optimum o, other;
-    pv_optim_maximise(&posterior, t, start[first], &o);
+    pv_optim_maximise(&posterior, t, start[first], NULL, &o);
     if (!o.converged || !o.regular) {
-        pv_optim_maximise(&posterior, t, start[starts - 1], &other);
+        pv_optim_maximise(&posterior, t, start[starts - 1], NULL, &other);
         if (isfinite(other.value) && (!isfinite(o.value) || other.value > o.value))
             o = other;
     }

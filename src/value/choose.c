@@ -69,7 +69,7 @@ int pv_choose_model(const struct pv_customer *rows, size_t n, const struct pv_fi
         rc = pv_fit_model(m, cells, options, &c.fit);
         if (rc == 0 && c.fit.usable) {
             c.bic = m->params * log((double)c.fit.customers) - 2.0 * c.fit.loglik;
-            if (holdout_units > 0.0)
+            if (holdout_units > 0.0 && !pv_fit_stopped(options))
                 rc = try_out(rows, n, options, holdout_units, &c);
         }
         ret_candidates[found++] = c;

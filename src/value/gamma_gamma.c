@@ -277,7 +277,7 @@ int pv_fit_gamma_gamma(const struct pv_customer *rows, size_t n,
             }
         }
         struct pv_optimum best;
-        pv_optim_maximise(&pv_model_gamma_gamma, &d, start, &best);
+        pv_optim_maximise(&pv_model_gamma_gamma, &d, start, NULL, &best);
         pv_optim_report(&pv_model_gamma_gamma, &best, &fit);
         pv_spend_judge(&best, &fit);
     }

@@ -63,8 +63,11 @@ struct pv_fit_data {
     size_t stride; /* look at every stride-th cell: for comparing starting points */
     double unit_days;
     int32_t max_day;
-    double *room; /* as many doubles as the model's room() asked for */
+    double *room;                       /* as many doubles as the model's room() asked for */
+    const struct pv_fit_options *asked; /* may be NULL */
 };
+/* Whether the caller wants the fit no more. */
+bool pv_fit_stopped(const struct pv_fit_options *options);
 
 /* One customer's future, given all that is unknown: purchases come at random at `rate` until `life`
  * is over; `last`: leaving is itself a purchase. */
@@ -230,9 +233,10 @@ struct pv_optimum {
     int iterations;
 };
 
-/* Maximises from `start` by trust-region Newton in log parameters within the model's limits. */
+/* Maximises from `start` by trust-region Newton in log parameters within the model's limits.
+ * `asked` (may be NULL) can stop it. */
 void pv_optim_maximise(const struct pv_model *model, const void *data, const double *start,
-                       struct pv_optimum *ret_optimum);
+                       const struct pv_fit_options *asked, struct pv_optimum *ret_optimum);
 /* Copies an optimum into a fit: parameters, covariance, standard errors. */
 void pv_optim_report(const struct pv_model *model, const struct pv_optimum *optimum,
                      struct pv_fit *ret_fit);

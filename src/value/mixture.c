@@ -116,7 +116,7 @@ static void compare(const struct mixture *m, const double *start, double spread_
     two.high[base] = LARGEST;
     two.low[base + 1] = 1e-6;
     two.high[base + 1] = 1e6;
-    pv_optim_maximise(&one, m, start, &single);
+    pv_optim_maximise(&one, m, start, NULL, &single);
     if (!single.converged || !isfinite(single.value))
         return;
     for (int i = 0; i < 6; i++) {
@@ -141,7 +141,7 @@ static void compare(const struct mixture *m, const double *start, double spread_
     }
     for (int i = 0; i < TRIES && isfinite(value[i]); i++) {
         struct pv_optimum o;
-        pv_optim_maximise(&two, m, from[i], &o);
+        pv_optim_maximise(&two, m, from[i], NULL, &o);
         if (isfinite(o.value) && o.value > best.value)
             best = o;
     }

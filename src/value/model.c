@@ -139,7 +139,7 @@ static void choose_starts(const struct pv_model *model, struct pv_fit_data *d, d
     }
     d->stride = d->cells / 4096 + 1;
     for (int s = 0; s < n; s++) {
-        double value = model->eval(model, d, start[s], NULL, NULL);
+        double value = pv_fit_stopped(d->asked) ? NAN : model->eval(model, d, start[s], NULL, NULL);
         if (!isfinite(value))
             continue;
         int at = TRIES;
@@ -249,17 +249,17 @@ static void search(const struct pv_model *model, struct pv_fit_data *d, double r
     double start[TRIES][PV_MAX_PARAMS], span = d->max_day / d->unit_days;
     struct pv_optimum best;
     if (known) {
-        pv_optim_maximise(model, d, known, &best);
+        pv_optim_maximise(model, d, known, d->asked, &best);
         pv_optim_report(model, &best, fit);
         fit->verdict = judge(model, &best, span);
         fit->usable = fit->verdict == PV_VERDICT_OK;
         return;
     }
     choose_starts(model, d, rate, start);
-    pv_optim_maximise(model, d, start[0], &best);
+    pv_optim_maximise(model, d, start[0], d->asked, &best);
     for (int i = 1; i < TRIES && judge(model, &best, span) != PV_VERDICT_OK; i++) {
         struct pv_optimum other;
-        pv_optim_maximise(model, d, start[i], &other);
+        pv_optim_maximise(model, d, start[i], d->asked, &other);
         if (isfinite(other.value) &&
             (!isfinite(best.value) || other.value > best.value + 1e-6 ||
              (judge(model, &other, span) == PV_VERDICT_OK && other.value > best.value - 1e-6)))
@@ -319,12 +319,18 @@ int pv_fit_data_of(const struct pv_model *m, const struct pv_cells *cells, doubl
     return 0;
 }
 
+bool pv_fit_stopped(const struct pv_fit_options *options)
+{
+    return options && options->stop && options->stop(options->stop_context);
+}
+
 static int fit_cells(const struct pv_model *model, const struct pv_cells *cells,
                      const struct pv_fit_options *options, const double *known,
                      struct pv_fit *ret_fit)
 {
     bool by_time = model->kind == PV_KIND_BUYING;
-    struct pv_fit_data d = {.stride = 1, .unit_days = by_time ? options->unit_days : 1.0};
+    struct pv_fit_data d = {
+        .stride = 1, .unit_days = by_time ? options->unit_days : 1.0, .asked = options};
     if (!(options->unit_days > 0.0) || !isfinite(options->unit_days) || !model->starts)
         return PV_ERR_ARGUMENT;
     d.cell = pv_cells_data(cells, &d.cells);
@@ -352,6 +358,8 @@ static int fit_cells(const struct pv_model *model, const struct pv_cells *cells,
             return PV_ERR_NO_MEMORY;
         search(model, &d, purchases / (days / d.unit_days), known, &fit);
         free(d.room);
+        if (pv_fit_stopped(options))
+            return PV_ERR_STOPPED;
         fit.loglik += pv_fit_gaps(model, options);
     }
     *ret_fit = fit;
@@ -570,6 +578,7 @@ const char *pv_error_code(int error)
         [-PV_ERR_RETURN] = "return-not-allowed",
         [-PV_ERR_ORDER] = "out-of-order",
         [-PV_ERR_EMPTY] = "empty",
+        [-PV_ERR_STOPPED] = "stopped",
     };
     if (error > 0 || error < -(int)(sizeof codes / sizeof codes[0]) + 1)
         return "unknown";

@@ -172,7 +172,7 @@ static bool on_the_ridge(const struct pv_model *model, const void *data, const s
 }
 
 void pv_optim_maximise(const struct pv_model *model, const void *data, const double *start,
-                       struct pv_optimum *ret_optimum)
+                       const struct pv_fit_options *asked, struct pv_optimum *ret_optimum)
 {
     int n = model->params;
     struct point at = {0};
@@ -185,7 +185,7 @@ void pv_optim_maximise(const struct pv_model *model, const void *data, const dou
     double radius = 1.0;
     bool converged = false;
     int iteration = 0;
-    while (iteration < ITERATIONS) {
+    while (iteration < ITERATIONS && !pv_fit_stopped(asked)) {
         iteration++;
         int index[PV_MAX_PARAMS];
         double g[PV_MAX_PARAMS];

@@ -34,7 +34,7 @@ static double root_at(struct profile *p, double u)
     double value = exp(u);
     p->held.low[p->index] = p->held.high[p->index] = value;
     p->follow[p->index] = value;
-    pv_optim_maximise(&p->held, &p->data, p->follow, &o);
+    pv_optim_maximise(&p->held, &p->data, p->follow, NULL, &o);
     if (!isfinite(o.value))
         return INFINITY;
     p->outdone = p->outdone || o.value > p->best + BETTER;
@@ -173,7 +173,7 @@ static int tilted_side(struct tilt *s, const double *theta, double best, double 
     memcpy(start, theta, sizeof start);
     s->lambda = first;
     for (int i = 0; i < CLOSER; i++) {
-        pv_optim_maximise(&tilted, s, start, &o);
+        pv_optim_maximise(&tilted, s, start, NULL, &o);
         double here = log_mean(s, o.theta), value = o.value - s->lambda * here;
         if (!isfinite(value) || value > best + BETTER)
             return PV_ERR_ARGUMENT;

@@ -11,7 +11,7 @@
 static double plain_dert(double rx, double a, double bx, double z)
 {
     double total = 0.0, mass = 0.0;
-    const double step = 1.0 / 24.0;
+    const double step = 1.0 / 8.0;
     double lead = lgamma(a + bx) - lgamma(a) - lgamma(bx), lead_u = lgamma(rx);
     for (double q = -44.0 / a; q < 44.0 / bx + 6.0; q += step) {
         double log_p = q < 0.0 ? q - log1p(exp(q)) : -log1p(exp(-q));

@@ -250,6 +250,52 @@ static void codes_are_closed(void **state)
     assert_string_equal(pv_error_code(-99), "unknown");
 }
 
+static bool after_some(void *context)
+{
+    int *left = context;
+    return (*left)-- <= 0;
+}
+
+/* Whenever it is stopped, a fit says so and leaves the caller's alone; asked often enough to
+ * matter. */
+static void a_fit_can_be_stopped(void **state)
+{
+    (void)state;
+    enum { N = 2000 };
+    const struct bg_nbd truth = {0.8, 6.0, 0.8, 2.5};
+    struct pv_customer *rows = world(N, &truth, 300, 90);
+    struct pv_cells *cells;
+    struct pv_fit fit;
+    int stopped = 0;
+    assert_int_equal(pv_cells_new(rows, N, &cells), 0);
+    for (int patience = 0;; patience += 7) {
+        int left = patience;
+        struct pv_fit_options o = week;
+        o.stop = after_some;
+        o.stop_context = &left;
+        memset(&fit, 7, sizeof fit);
+        struct pv_fit before = fit;
+        int rc = pv_fit_model(bg_model(), cells, &o, &fit);
+        if (rc == 0)
+            break;
+        assert_int_equal(rc, PV_ERR_STOPPED);
+        assert_memory_equal(&fit, &before, sizeof fit);
+        stopped++;
+    }
+    assert_true(stopped > 3 && fit.usable);
+    struct pv_candidate candidate[PV_MAX_CANDIDATES];
+    struct pv_fit_options o = week;
+    size_t n;
+    int best, like, left = 100;
+    o.stop = after_some;
+    o.stop_context = &left;
+    assert_int_equal(pv_choose_model(rows, N, &o, 90 / 7.0, candidate, &n, &best, &like),
+                     PV_ERR_STOPPED);
+    assert_string_equal(pv_error_code(PV_ERR_STOPPED), "stopped");
+    pv_cells_free(cells);
+    free(rows);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -261,6 +307,7 @@ int main(void)
         cmocka_unit_test(a_ridge_is_named),
         cmocka_unit_test(spend_verdicts),
         cmocka_unit_test(codes_are_closed),
+        cmocka_unit_test(a_fit_can_be_stopped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

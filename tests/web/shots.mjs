@@ -199,6 +199,23 @@ const screens = [
       for (const b of await p.locator('.tools .btn[aria-pressed]').all()) await b.click()
     },
   },
+  {
+    // valued four times, at the ends of four quarters
+    name: 'customer-trend',
+    path: async () => {
+      const { id } = await first()
+      const { history } = await api.get(`/customers/${id}/value`)
+      for (let days = 270; history.length < 2 && days >= 0; days -= 90) {
+        const day = new Date(Date.parse(history.at(-1).date) - days * 864e5).toISOString().slice(0, 10)
+        const { job_id: job } = await api.post('/value/refresh', {
+          as_of: day,
+          model: 'mbg-nbd',
+        })
+        while (!['done', 'failed'].includes((await api.get('/jobs/' + job)).state)) await page.waitForTimeout(200)
+      }
+      return '/customers/' + id
+    },
+  },
   { name: 'jobs', path: () => '/jobs' },
   {
     name: 'menu',

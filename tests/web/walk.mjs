@@ -121,7 +121,7 @@ export async function walk(server, browser, lang, count) {
     for (const sentence of await page.locator('.read').allTextContents())
       if (sentence.trim().length < 8) throw new Error('a chart without a sentence')
     const panels = await page.locator('.fg').all()
-    if (panels.length !== 5) throw new Error(`5 panels expected, ${panels.length} shown`)
+    if (panels.length !== 8) throw new Error(`8 panels expected, ${panels.length} shown`)
     for (const panel of panels) {
       const tools = panel.locator('.tools button')
       const [picture] = await download(tools.nth(1), 'chart.png')
@@ -134,6 +134,30 @@ export async function walk(server, browser, lang, count) {
       await panel.locator('.bd').waitFor()
     }
     await see(t('value.model'))
+    await see(t('value.compared'))
+  })
+  await step('a segment leads to its customers, and the bridge takes another start', async () => {
+    const row = page.locator('.sg tbody tr', { has: page.locator('a') }).first()
+    const customers = Number(
+      await row
+        .locator('td.num')
+        .first()
+        .evaluate(cell => cell.firstChild.textContent),
+    )
+    const bridge = page.locator('.fg', { hasText: t('bridge.title') })
+    const before = await bridge.locator('.read').textContent()
+    await bridge.locator('.seg button').first().click()
+    await page.waitForFunction(x => !document.body.textContent.includes(x), before.trim())
+    await row.locator('a').click()
+    await page.waitForURL(/customers\?f=/)
+    await page.locator('tbody tr:not(.gap)').first().waitFor()
+    const { count } = await api.get(
+      '/customers?limit=1&count=exact&filter=' +
+        encodeURIComponent(JSON.parse(new URL(page.url()).searchParams.get('f')).map(x => JSON.stringify(x))[0]),
+    )
+    if (count.value !== customers) throw new Error(`${customers} in the segment, ${count.value} in the list`)
+    await page.goBack()
+    await page.locator('.huge').waitFor()
   })
   /** What a menu of downloads hands out, and under which name. */
   async function download(button, item) {
@@ -157,7 +181,13 @@ export async function walk(server, browser, lang, count) {
     (
       await api.get(
         '/orders?fields=number,amount&filter=' +
-          encodeURIComponent(JSON.stringify({ field: 'number', op: 'eq', value: number })),
+          encodeURIComponent(
+            JSON.stringify({
+              field: 'number',
+              op: 'eq',
+              value: number,
+            }),
+          ),
       )
     ).items[0]
   await step('the same file again adds nothing', async () => {
@@ -175,7 +205,11 @@ export async function walk(server, browser, lang, count) {
     await page.locator('.known input[value=skip]:checked').waitFor()
     if (!(await page.locator('.known').textContent()).includes('12')) throw new Error('12 differ')
     await page.locator('.known input[value=update]').check()
-    await page.locator('.ft .con', { hasText: t('imports.and-update', { n: 12 }).split('|').at(-1).trim() }).waitFor()
+    await page
+      .locator('.ft .con', {
+        hasText: t('imports.and-update', { n: 12 }).split('|').at(-1).trim(),
+      })
+      .waitFor()
     await page.locator('.ft .pri').click()
     await see(t('imports.line-updated'))
     if ((await orderOf(number)).amount.amount !== amount) throw new Error('the correction is not there')

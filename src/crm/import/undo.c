@@ -91,6 +91,9 @@ static int drop_customers(struct db_conn *c, void *arg, struct err *e)
         rc = db_exec(c, "DELETE FROM customer_value WHERE customer_id = $1",
                      DB_ARGS(DB_I64(ids[i])), NULL, e);
         if (rc == 0)
+            rc = db_exec(c, "DELETE FROM value_snapshot WHERE customer_id = $1",
+                         DB_ARGS(DB_I64(ids[i])), NULL, e);
+        if (rc == 0)
             rc = db_exec(c, "DELETE FROM change WHERE customer_id = $1", DB_ARGS(DB_I64(ids[i])),
                          NULL, e);
         if (rc == 0)

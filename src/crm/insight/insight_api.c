@@ -59,12 +59,22 @@ static int check_date(struct api_call *c, const char *name, const char *pointer)
                : bad(c, pointer, "date");
 }
 
+/* Of purchases in days; "auto" takes the one that predicts best. */
+static bool is_model(const char *name)
+{
+    const struct pv_model *m = name ? pv_model_find(name) : NULL;
+    return (name && strcmp(name, "auto") == 0) || (m && pv_model_kind(m) == PV_KIND_BUYING);
+}
+
 static int refresh(struct api_call *c, struct write *wr, struct jw *w)
 {
     const json_t *horizon = json_object_get(c->body, "horizon_weeks");
     const json_t *discount = json_object_get(c->body, "discount");
+    const json_t *model = json_object_get(c->body, "model");
     int64_t job = 0;
     int rc = may_see_all(c);
+    if (rc == 0 && model && !json_is_null(model) && !is_model(json_string_value(model)))
+        rc = bad(c, "/model", "unknown-option");
     if (rc == 0 && horizon &&
         (!json_is_integer(horizon) || json_integer_value(horizon) < 1 ||
          json_integer_value(horizon) > 520))
@@ -121,38 +131,66 @@ static void write_models(struct api_call *c, const json_t *models, struct jw *w)
     jw_arr_end(w);
 }
 
-/* Verdicts that ask for caution, as sentences. */
-static void write_warnings(const json_t *models, struct jw *w)
+/* What asks for caution, as a sentence. */
+static void write_warning(struct api_call *c, const char *code, const char *model, struct jw *w)
+{
+    struct str key = arena_printf(c->a, "verdict-%s", code);
+    jw_obj(w);
+    jw_kcstr(w, "code", code);
+    jw_kcstr(w, "model", model);
+    jw_kstr(w, "message", message_text(c->t->messages, c->lang, key.p, NULL, 0, c->a));
+    jw_obj_end(w);
+}
+
+/* Of the models, and of the base itself. */
+static void write_warnings(struct api_call *c, const json_t *models, const json_t *findings,
+                           struct jw *w)
 {
     jw_key(w, "warnings");
     jw_arr(w);
     for (size_t i = 0; i < json_array_size(models); i++) {
         const json_t *m = json_array_get(models, i);
-        struct str verdict = json_get_str(m, "verdict");
-        if (str_is(verdict, "ok"))
-            continue;
-        jw_obj(w);
-        jw_kstr(w, "code", verdict);
-        jw_kstr(w, "model", json_get_str(m, "name"));
-        jw_kstr(w, "message", json_get_str(m, "message"));
-        jw_obj_end(w);
+        const char *verdict = json_string_value(json_object_get(m, "verdict"));
+        if (verdict && strcmp(verdict, "ok") != 0)
+            write_warning(c, verdict, json_string_value(json_object_get(m, "name")), w);
     }
+    for (size_t i = 0; i < json_array_size(findings); i++) {
+        const json_t *found = json_array_get(findings, i);
+        const char *code = json_string_value(json_object_get(found, "code"));
+        if (code)
+            write_warning(c, code, NULL, w);
+    }
+    jw_arr_end(w);
+}
+
+static void write_cautions(struct api_call *c, const struct model *m, struct jw *w)
+{
+    const struct pv_fit *fit[] = {&m->buying, &m->gg};
+    jw_key(w, "warnings");
+    jw_arr(w);
+    for (size_t i = 0; i < 2; i++)
+        if (fit[i]->verdict != PV_VERDICT_OK)
+            write_warning(c, pv_verdict_code(fit[i]->verdict), fit[i]->model, w);
+    for (size_t i = 0; i < m->findings; i++)
+        write_warning(c, pv_verdict_code(m->finding[i]), NULL, w);
     jw_arr_end(w);
 }
 
 static int overview(struct api_call *c, struct db_conn *conn, struct jw *w)
 {
     struct db_rows *rows = NULL;
-    json_t *models = NULL;
+    json_t *models = NULL, *findings = NULL;
     int64_t changed = 0;
     int rc = may_see_all(c);
     if (rc == 0)
         rc = may_see_shown(c);
     if (rc == 0)
-        rc = db_query(conn,
-                      "SELECT overview, models FROM value_run WHERE overview <> '' "
-                      "ORDER BY id DESC LIMIT 1",
-                      DB_NOARGS, &rows, &c->err);
+        rc = db_query(
+            conn,
+            "SELECT overview, models, coalesce(findings, '[]') FROM value_run WHERE overview "
+            "<> '' "
+            "ORDER BY id DESC LIMIT 1",
+            DB_NOARGS, &rows, &c->err);
     if (rc == 0)
         rc = db_step(rows, &c->err);
     if (rc <= 0) {
@@ -161,6 +199,8 @@ static int overview(struct api_call *c, struct db_conn *conn, struct jw *w)
     }
     struct str text = arena_str(c->a, db_str(rows, 0));
     rc = json_read(c->a, arena_str(c->a, db_str(rows, 1)), &models, &c->err);
+    if (rc == 0)
+        rc = json_read(c->a, arena_str(c->a, db_str(rows, 2)), &findings, &c->err);
     db_rows_done(rows);
     if (rc == 0)
         rc = db_one_i64(conn, "SELECT 1 FROM change LIMIT 1", DB_NOARGS, 0, &changed, &c->err);
@@ -173,7 +213,7 @@ static int overview(struct api_call *c, struct db_conn *conn, struct jw *w)
     jw_obj(&tw);
     jw_kbool(&tw, "stale", changed != 0);
     write_models(c, models, &tw);
-    write_warnings(models, &tw);
+    write_warnings(c, models, findings, &tw);
     jw_obj_end(&tw);
     tail.p[0] = ',';
     buf_add_str(w->out, buf_str(&tail));
@@ -367,7 +407,7 @@ static int write_curve(struct api_call *c, struct db_conn *conn, const struct mo
             dates[i] = days[0] + (int32_t)((int64_t)span * i / (CURVE - 1));
         for (int i = 0; i < AHEAD; i++)
             dates[CURVE + i] = r->as_of + (i + 1) * 2 * UNIT_DAYS;
-        if (pv_value_alive_curve(&m->bg, days, n, dates, CURVE + AHEAD, p) == 0) {
+        if (pv_value_alive_curve(&m->buying, days, n, dates, CURVE + AHEAD, p) == 0) {
             for (int i = 0; i < CURVE + AHEAD; i++) {
                 char date[DATE_TEXT];
                 date_format(dates[i], date);
@@ -384,6 +424,35 @@ static int write_curve(struct api_call *c, struct db_conn *conn, const struct mo
     return rc < 0 ? rc : 0;
 }
 
+/* What this customer was worth at earlier valuations, as it was said then. */
+static int write_history(struct api_call *c, struct db_conn *conn, const struct model *m,
+                         struct jw *w)
+{
+    struct db_rows *rows = NULL;
+    int rc = db_query(conn,
+                      "SELECT as_of, p_alive, clv, horizon_amount FROM value_snapshot WHERE "
+                      "customer_id = $1 AND as_of <= $2 ORDER BY as_of",
+                      DB_ARGS(DB_I64(c->id), DB_I64(m->as_of)), &rows, &c->err);
+    jw_key(w, "history");
+    jw_arr(w);
+    while (rc == 0 && (rc = db_step(rows, &c->err)) > 0) {
+        char date[DATE_TEXT];
+        date_format((int32_t)db_i64(rows, 0), date);
+        jw_obj(w);
+        jw_kcstr(w, "date", date);
+        jw_kf64(w, "p_alive", db_is_null(rows, 1) ? NAN : db_f64(rows, 1));
+        jw_amount(w, "clv", db_is_null(rows, 2) ? NAN : (double)db_i64(rows, 2) / m->scale,
+                  m->decimals);
+        jw_amount(w, "horizon", db_is_null(rows, 3) ? NAN : (double)db_i64(rows, 3) / m->scale,
+                  m->decimals);
+        jw_obj_end(w);
+        rc = 0;
+    }
+    jw_arr_end(w);
+    db_rows_done(rows);
+    return rc < 0 ? rc : 0;
+}
+
 static int write_value(struct api_call *c, struct db_conn *conn, const struct model *m,
                        struct jw *w)
 {
@@ -393,7 +462,7 @@ static int write_value(struct api_call *c, struct db_conn *conn, const struct mo
     int rc = read_record(c, conn, m->as_of, &r);
     if (rc == 0 && !m->valuer) {
         /* There are orders enough, but no model that says something true of them. */
-        struct str key = arena_printf(c->a, "verdict-%s", pv_verdict_code(m->bg.verdict));
+        struct str key = arena_printf(c->a, "verdict-%s", pv_verdict_code(m->buying.verdict));
         err_param(&c->err, "why", message_text(c->t->messages, c->lang, key.p, NULL, 0, c->a));
         rc = err_set(&c->err, ERR_VALUE_NOT_TRUSTED, "%s", key.p);
     }
@@ -411,7 +480,13 @@ static int write_value(struct api_call *c, struct db_conn *conn, const struct mo
     rc = write_curve(c, conn, m, &r, w);
     jw_kf64(w, "discount", m->discount);
     jw_key(w, "models");
-    jw_raw(w, STR("[\"bg-nbd\",\"gamma-gamma\"]"));
+    jw_arr(w);
+    jw_cstr(w, m->buying.model);
+    jw_cstr(w, m->gg.model);
+    jw_arr_end(w);
+    write_cautions(c, m, w);
+    if (rc == 0)
+        rc = write_history(c, conn, m, w);
     jw_obj_end(w);
     return rc;
 }

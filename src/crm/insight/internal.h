@@ -3,6 +3,9 @@
 #define PATRON_CRM_INSIGHT_INTERNAL_H
 
 #include "crm/insight/insight.h"
+#include "patron_accounting.h"
+#include "patron_check.h"
+#include "patron_cohorts.h"
 #include "patron_value.h"
 
 enum { SEED = 20261124, UNIT_DAYS = 7 };
@@ -27,32 +30,58 @@ struct valuation {
     double scale; /* minor units in one major */
     double discount;
     int64_t horizon_weeks;
-    struct pv_fit bg, gg, past_bg;
+    const struct pv_model *wanted;  /* NULL: the one that predicts best */
+    struct pv_candidate *candidate; /* all that were tried: candidates, or none */
+    size_t candidates;
+    int like; /* the candidate that cannot be told from the chosen one; -1 */
+    struct pv_fit buying, gg, past_buying;
+    struct pv_finding finding[PV_CHECKS];
     struct pv_equity equity;
     struct pv_holdout holdout;
     bool has_values, has_money, has_holdout;
+    uint8_t *segment; /* enum pv_segment */
+    struct pv_segment_sum segments[256];
     uint64_t customers, orders;
     int64_t revenue;
 };
 
 void valuation_free(struct valuation *v);
 
+/* fit.c: the model, the values, how it would have done, what is wrong with the base. */
+int fit_all(struct valuation *v, struct job *j, struct err *e) must_check;
+int library_error(int rc, struct err *e) must_check;
+struct pv_valuer_options options_of(const struct valuation *v, double horizon);
+
 /* store.c */
 int store_read_orders(struct db_conn *c, struct valuation *v, struct job *j,
                       struct err *e) must_check;
 int store_begin_run(struct db_conn *c, const struct valuation *v, struct str models,
-                    struct err *e) must_check;
+                    struct str findings, struct err *e) must_check;
 int store_end_run(struct db_conn *c, const struct valuation *v, struct str overview,
                   struct err *e) must_check;
 /* Value record and current figures of customer i. */
 int store_value(struct db_conn *c, const struct valuation *v, size_t i, struct err *e) must_check;
+/* Of all customers after `from` up to `to`: what they are worth today is kept by date; dates that
+ * need not be kept are dropped. `keep`: KEPT_DATES dates, see snapshot_dates. */
+int store_snapshots(struct db_conn *c, const struct valuation *v, int64_t from, int64_t to,
+                    const int32_t *keep, struct err *e) must_check;
+/* The dates to keep, v->as_of and that of the last run among them: the eight latest, and the last
+ * of each month for two years. What is left over repeats the first. */
+enum { KEPT_DATES = 32 };
+int snapshot_dates(struct db_conn *c, const struct valuation *v, int32_t ret_keep[KEPT_DATES],
+                   struct err *e) must_check;
 /* The names of some customers, for the map; texts in the arena. */
 int store_names(struct db_conn *c, const int64_t *ids, size_t n, struct arena *a,
                 struct str *ret_names, struct err *e) must_check;
 
 /* overview.c */
-struct str overview_json(const struct valuation *v, const struct str *map_names,
-                         const uint32_t *map, size_t nmap);
+int overview_json(const struct valuation *v, const struct str *map_names, const uint32_t *map,
+                  size_t nmap, struct str *ret, struct err *e) must_check;
+/* trends.c: parts of the overview. */
+void write_cohorts(const struct valuation *v, struct jw *w);
+void write_segments(const struct valuation *v, struct jw *w);
+int write_bridges(const struct valuation *v, struct jw *w, struct err *e) must_check;
+void write_date(struct jw *w, const char *key, int32_t day); /* null without one */
 size_t overview_pick_map(const struct valuation *v, uint32_t out[400]);
 
 /* models.c: fits as JSON, and the valuer kept in memory for the customer pages. */
@@ -64,7 +93,9 @@ struct model {
     double scale, horizon, discount;
     unsigned decimals;
     uint64_t customers;
-    struct pv_fit bg, gg;
+    struct pv_fit buying, gg;
+    enum pv_verdict finding[PV_CHECKS];
+    size_t findings;
     struct pv_valuer *valuer; /* NULL when no model is usable */
 };
 /* Borrowed until model_done. ERR_NO_VALUE_YET. On a worker: may read all value records. */

@@ -169,7 +169,7 @@ static int build(struct db_conn *c, struct tenant *t, struct model *m, json_t *m
     struct pv_customer *base = NULL;
     size_t n = 0;
     const struct currency *currency = currency_find(tenant_company(t)->currency);
-    fit_from_json(json_array_get(models, 0), "bg-nbd", &m->bg);
+    fit_from_json(json_array_get(models, 0), "bg-nbd", &m->buying);
     fit_from_json(json_array_get(models, 1), "gamma-gamma", &m->gg);
     m->decimals = currency ? currency->decimals : 2;
     m->scale = pow(10.0, m->decimals);
@@ -182,8 +182,8 @@ static int build(struct db_conn *c, struct tenant *t, struct model *m, json_t *m
                                   .horizon = m->horizon,
                                   .discount = m->discount,
                                   .seed = SEED};
-    if (m->bg.usable &&
-        pv_valuer_new(&m->bg, m->gg.usable ? &m->gg : NULL, &o, base, n, &m->valuer) != 0)
+    if (m->buying.usable &&
+        pv_valuer_new(&m->buying, m->gg.usable ? &m->gg : NULL, &o, base, n, &m->valuer) != 0)
         rc = err_set(e, ERR_NOMEM, "models");
     free(base);
     return rc;
@@ -193,22 +193,31 @@ static int latest(struct db_conn *c, struct model *m, struct arena *a, json_t **
                   struct err *e)
 {
     struct db_rows *rows = NULL;
+    json_t *findings = NULL;
     int rc = db_query(c,
-                      "SELECT id, as_of, horizon_weeks, discount, models FROM value_run WHERE "
+                      "SELECT id, as_of, horizon_weeks, discount, models, "
+                      "coalesce(findings, '[]') FROM value_run WHERE "
                       "overview <> '' ORDER BY id DESC LIMIT 1",
                       DB_NOARGS, &rows, e);
-    struct str models = STR_NULL;
+    struct str models = STR_NULL, found = STR_NULL;
     if (rc == 0 && (rc = db_step(rows, e)) > 0) {
         *m = (struct model){.run_id = db_i64(rows, 0),
                             .as_of = (int32_t)db_i64(rows, 1),
                             .horizon = (double)db_i64(rows, 2),
                             .discount = db_f64(rows, 3)};
         models = arena_str(a, db_str(rows, 4));
+        found = arena_str(a, db_str(rows, 5));
     }
     db_rows_done(rows);
     if (rc == 0)
         return err_set(e, ERR_NO_VALUE_YET, "no valuation yet");
-    return rc < 0 ? rc : json_read(a, models, ret_models, e);
+    rc = rc < 0 ? rc : json_read(a, models, ret_models, e);
+    if (rc == 0)
+        rc = json_read(a, found, &findings, e);
+    for (size_t i = 0; rc == 0 && i < json_array_size(findings) && i < PV_CHECKS; i++)
+        m->finding[m->findings++] = (enum pv_verdict)json_integer_value(
+            json_object_get(json_array_get(findings, i), "verdict_no"));
+    return rc;
 }
 
 int model_get(struct tenant *t, const struct model **ret_model, struct err *e)

@@ -7,7 +7,7 @@
 
 enum { CURVE = 100, MAP = 400 };
 
-static void write_date(struct jw *w, const char *key, int32_t day)
+void write_date(struct jw *w, const char *key, int32_t day)
 {
     char text[DATE_TEXT];
     jw_key(w, key);
@@ -258,8 +258,8 @@ static void write_tracking(const struct valuation *v, struct jw *w)
     }
     size_t n = (size_t)(v->as_of - h.first_day + 1) / UNIT_DAYS;
     struct pv_track *track = calloc(n + 1, sizeof *track);
-    if (!track || pv_track_periods(v->history, &v->past_bg, h.first_day, UNIT_DAYS, v->calibrate_to,
-                                   n, track) != 0) {
+    if (!track || pv_track_periods(v->history, &v->past_buying, h.first_day, UNIT_DAYS,
+                                   v->calibrate_to, n, track) != 0) {
         free(track);
         jw_null(w);
         return;
@@ -315,8 +315,43 @@ static void write_holdout(const struct valuation *v, struct jw *w)
     jw_obj_end(w);
 }
 
-struct str overview_json(const struct valuation *v, const struct str *map_names,
-                         const uint32_t *map, size_t nmap)
+/* --- which model, and why ------------------------------------------------------------------ */
+
+static void write_candidate(const struct valuation *v, const struct pv_candidate *c, struct jw *w)
+{
+    const struct pv_holdout *h = &c->holdout;
+    bool tried = h->customers > 0;
+    jw_obj(w);
+    jw_kcstr(w, "name", c->fit.model);
+    jw_kcstr(w, "verdict", pv_verdict_code(c->fit.verdict));
+    jw_kbool(w, "usable", c->fit.usable);
+    jw_kbool(w, "chosen", pv_model_find(c->fit.model) == pv_model_find(v->buying.model));
+    jw_kf64(w, "loglik", c->fit.loglik);
+    jw_kf64(w, "bic", c->bic);
+    jw_kf64(w, "error", tried && h->actual > 0 ? (h->predicted - h->actual) / h->actual : NAN);
+    jw_kf64(w, "mae", tried ? h->mae : NAN);
+    jw_kf64(w, "rmse", tried ? h->rmse : NAN);
+    jw_kf64(w, "coverage80", tried ? h->coverage80 : NAN);
+    jw_obj_end(w);
+}
+
+static void write_choice(const struct valuation *v, struct jw *w)
+{
+    jw_key(w, "choice");
+    jw_obj(w);
+    jw_kcstr(w, "how", v->wanted ? "given" : v->has_holdout ? "holdout" : "bic");
+    jw_kcstr(w, "like", v->like >= 0 ? v->candidate[v->like].fit.model : NULL);
+    write_date(w, "calibrate_to", v->calibrate_to);
+    jw_key(w, "models");
+    jw_arr(w);
+    for (size_t i = 0; i < v->candidates; i++)
+        write_candidate(v, &v->candidate[i], w);
+    jw_arr_end(w);
+    jw_obj_end(w);
+}
+
+int overview_json(const struct valuation *v, const struct str *map_names, const uint32_t *map,
+                  size_t nmap, struct str *ret, struct err *e)
 {
     struct buf out = BUF_INIT(8 << 20);
     struct jw w = jw_new(&out);
@@ -338,8 +373,13 @@ struct str overview_json(const struct valuation *v, const struct str *map_names,
     write_map(v, map_names, map, nmap, &w);
     write_tracking(v, &w);
     write_holdout(v, &w);
+    write_choice(v, &w);
+    write_cohorts(v, &w);
+    write_segments(v, &w);
+    int rc = write_bridges(v, &w, e);
     jw_obj_end(&w);
-    struct str text = arena_str(v->a, buf_str(&out));
+    if (rc == 0)
+        *ret = arena_str(v->a, buf_str(&out));
     buf_free(&out);
-    return text;
+    return rc;
 }

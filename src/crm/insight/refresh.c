@@ -1,4 +1,4 @@
-/* The job "value": read, fit, value, store. */
+/* The job "value": read, fit, value, rank, store. */
 #include "crm/insight/internal.h"
 
 #define LOG_MODULE "insight"
@@ -22,88 +22,8 @@ void valuation_free(struct valuation *v)
     free(v->rfm);
     free(v->grades);
     free(v->rank);
-}
-
-static int library_error(int rc, struct err *e)
-{
-    if (rc == 0)
-        return 0;
-    return err_set(e, rc == PV_ERR_NO_MEMORY ? ERR_NOMEM : ERR_INTERNAL, "value: %s",
-                   pv_error_code(rc));
-}
-
-/* The last third of the history, in whole weeks, is kept back to test on; histories under 26 weeks
-   are too short to give a third away. */
-static void choose_calibration(struct valuation *v, const struct pv_history_view *h)
-{
-    int32_t span = v->as_of - h->first_day;
-    if (v->calibrate_to == PV_NO_DAY && span >= 26 * UNIT_DAYS)
-        v->calibrate_to = v->as_of - span / 3 / UNIT_DAYS * UNIT_DAYS;
-    if (v->calibrate_to != PV_NO_DAY &&
-        (v->calibrate_to <= h->first_day || v->calibrate_to >= v->as_of))
-        v->calibrate_to = PV_NO_DAY;
-}
-
-static int fit(const struct valuation *v, const struct pv_customer *rows, struct pv_fit *bg,
-               struct pv_fit *gg)
-{
-    struct pv_fit_options o = {.unit_days = UNIT_DAYS, .money_scale = v->scale};
-    struct pv_cells *cells = NULL;
-    int rc = pv_cells_new(rows, v->n, &cells);
-    if (rc == 0)
-        rc = pv_fit_model(pv_model_find("bg-nbd"), cells, &o, bg);
-    pv_cells_free(cells);
-    return rc || !gg ? rc : pv_fit_gamma_gamma(rows, v->n, &o, gg);
-}
-
-static struct pv_valuer_options options_of(const struct valuation *v, double horizon)
-{
-    return (struct pv_valuer_options){.unit_days = UNIT_DAYS,
-                                      .money_scale = v->scale,
-                                      .horizon = horizon,
-                                      .discount = v->discount,
-                                      .seed = SEED};
-}
-
-/* How the model would have done: fitted to the first part, tried on the rest. */
-static int try_out(struct valuation *v)
-{
-    struct pv_valuer *valuer = NULL;
-    if (v->calibrate_to == PV_NO_DAY)
-        return 0;
-    v->past = malloc((v->n + 1) * sizeof *v->past);
-    int rc =
-        v->past ? pv_summarise(v->history, v->calibrate_to, v->as_of, v->past) : PV_ERR_NO_MEMORY;
-    if (rc == 0)
-        rc = fit(v, v->past, &v->past_bg, NULL);
-    if (rc || !v->past_bg.usable)
-        return rc;
-    struct pv_valuer_options o = options_of(v, (double)(v->as_of - v->calibrate_to) / UNIT_DAYS);
-    rc = pv_valuer_new(&v->past_bg, NULL, &o, v->past, v->n, &valuer);
-    if (rc == 0)
-        rc = pv_value_holdout(valuer, v->past, v->n, &v->holdout);
-    v->has_holdout = rc == 0;
-    pv_valuer_free(valuer);
-    return rc;
-}
-
-static int value_all(struct valuation *v)
-{
-    struct pv_valuer *valuer = NULL;
-    int rc = fit(v, v->rows, &v->bg, &v->gg);
-    if (rc || !v->bg.usable)
-        return rc;
-    struct pv_valuer_options o = options_of(v, (double)v->horizon_weeks);
-    rc = pv_valuer_new(&v->bg, v->gg.usable ? &v->gg : NULL, &o, v->rows, v->n, &valuer);
-    v->values = malloc((v->n + 1) * sizeof *v->values);
-    if (rc == 0)
-        rc = v->values ? pv_value_customers(valuer, v->rows, v->n, v->values) : PV_ERR_NO_MEMORY;
-    if (rc == 0)
-        rc = pv_value_equity(valuer, v->rows, v->n, &v->equity);
-    pv_valuer_free(valuer);
-    v->has_values = rc == 0;
-    v->has_money = rc == 0 && v->gg.usable;
-    return rc;
+    free(v->segment);
+    free(v->candidate);
 }
 
 struct ranked {
@@ -128,7 +48,8 @@ static int grade(struct valuation *v)
     v->rfm = calloc(v->n + 1, sizeof *v->rfm);
     v->grades = calloc(v->n + 1, 1);
     v->rank = calloc(v->n + 1, sizeof *v->rank);
-    int rc = worth && ranked && v->rfm && v->grades && v->rank ? 0 : PV_ERR_NO_MEMORY;
+    v->segment = calloc(v->n + 1, 1);
+    int rc = worth && ranked && v->rfm && v->grades && v->rank && v->segment ? 0 : PV_ERR_NO_MEMORY;
     for (size_t i = 0; rc == 0 && i < v->n; i++) {
         const struct pv_customer *r = &v->rows[i];
         worth[i] = r->T < 0 ? 0 : v->has_money ? v->values[i].clv : (double)r->revenue;
@@ -141,6 +62,8 @@ static int grade(struct valuation *v)
     }
     if (rc == 0)
         rc = pv_rfm_scores(v->rows, v->n, v->rfm, NULL);
+    if (rc == 0)
+        rc = pv_rfm_segments(&pv_segment_usual, v->rfm, v->rows, v->n, v->segment, v->segments);
     if (rc == 0)
         rc = pv_abc_grades(worth, v->n, 0.80, 0.95, v->grades);
     if (rc == 0 && live)
@@ -162,7 +85,6 @@ static int compute(struct valuation *v, struct job *j, struct err *e)
     }
     if (v->as_of == PV_NO_DAY)
         v->as_of = h.last_day; /* values have a date: that of the last order, not of the clock */
-    choose_calibration(v, &h);
     v->rows = malloc((v->n + 1) * sizeof *v->rows);
     if (!v->rows)
         return err_set(e, ERR_NOMEM, "valuation");
@@ -170,9 +92,7 @@ static int compute(struct valuation *v, struct job *j, struct err *e)
     if (rc == 0)
         rc = library_error(pv_summarise(v->history, v->as_of, PV_NO_DAY, v->rows), e);
     if (rc == 0)
-        rc = library_error(value_all(v), e);
-    if (rc == 0)
-        rc = library_error(try_out(v), e);
+        rc = fit_all(v, j, e);
     return rc ? rc : library_error(grade(v), e);
 }
 
@@ -180,14 +100,16 @@ static int compute(struct valuation *v, struct job *j, struct err *e)
 
 struct chunk {
     struct valuation *v;
-    struct str models;
+    struct str models, findings;
     size_t from, to;
+    int32_t keep[KEPT_DATES];
 };
 
 static int begin_run(struct db_conn *c, void *arg, struct err *e)
 {
     struct chunk *ch = arg;
-    return store_begin_run(c, ch->v, ch->models, e);
+    int rc = snapshot_dates(c, ch->v, ch->keep, e);
+    return rc ? rc : store_begin_run(c, ch->v, ch->models, ch->findings, e);
 }
 
 static int store_chunk(struct db_conn *c, void *arg, struct err *e)
@@ -200,7 +122,12 @@ static int store_chunk(struct db_conn *c, void *arg, struct err *e)
         if ((ch->to & 15) == 15 && db_should_yield(c))
             end = ch->to + 1;
     }
-    return rc;
+    if (rc)
+        return rc;
+    /* Ids between those of the living belong to the trash, and are thinned with them. */
+    const int64_t *ids = ch->v->ids;
+    return store_snapshots(c, ch->v, ch->from ? ids[ch->from - 1] : 0,
+                           ch->to == ch->v->n ? INT64_MAX : ids[ch->to - 1], ch->keep, e);
 }
 
 struct ending {
@@ -230,8 +157,31 @@ static struct str models_json(const struct valuation *v)
     struct jw w = jw_new(&out);
     enum lang lang = tenant_company(v->t)->lang;
     jw_arr(&w);
-    fit_to_json(&v->bg, v->t, lang, v->a, true, &w);
+    fit_to_json(&v->buying, v->t, lang, v->a, true, &w);
     fit_to_json(&v->gg, v->t, lang, v->a, true, &w);
+    jw_arr_end(&w);
+    struct str text = arena_str(v->a, buf_str(&out));
+    buf_free(&out);
+    return text;
+}
+
+static struct str findings_json(const struct valuation *v)
+{
+    struct buf out = BUF_INIT(1 << 20);
+    struct jw w = jw_new(&out);
+    jw_arr(&w);
+    for (size_t i = 0; i < PV_CHECKS; i++) {
+        const struct pv_finding *f = &v->finding[i];
+        if (!f->found)
+            continue;
+        jw_obj(&w);
+        jw_kcstr(&w, "code", pv_verdict_code(f->verdict));
+        jw_ki64(&w, "verdict_no", f->verdict);
+        jw_kf64(&w, "share", f->share);
+        jw_kf64(&w, "effect", f->effect);
+        jw_kf64(&w, "p_value", f->p_value);
+        jw_obj_end(&w);
+    }
     jw_arr_end(&w);
     struct str text = arena_str(v->a, buf_str(&out));
     buf_free(&out);
@@ -251,14 +201,12 @@ static int make_overview(struct valuation *v, struct str *ret, struct err *e)
     if (rc == 0)
         rc = store_names(c, ids, n, v->a, names, e);
     db_reader_done(c);
-    if (rc == 0)
-        *ret = overview_json(v, names, map, n);
-    return rc;
+    return rc ? rc : overview_json(v, names, map, n, ret, e);
 }
 
 static int store_all(struct valuation *v, struct job *j, struct err *e)
 {
-    struct chunk ch = {.v = v, .models = models_json(v)};
+    struct chunk ch = {.v = v, .models = models_json(v), .findings = findings_json(v)};
     struct ending end = {.v = v};
     char date[DATE_TEXT];
     int rc = db_transact(v->t->db, DB_BULK, begin_run, &ch, e);
@@ -283,6 +231,13 @@ static int32_t date_param(const json_t *params, const char *key)
     return date_parse(json_get_str(params, key), &day) ? day : PV_NO_DAY;
 }
 
+/* "auto", or nothing: the one that predicts best. */
+static const struct pv_model *wanted_model(const json_t *params)
+{
+    const char *name = json_string_value(json_object_get(params, "model"));
+    return name ? pv_model_find(name) : NULL;
+}
+
 static int run_value(struct job *j, struct err *e)
 {
     struct tenant *t = job_tenant(j);
@@ -298,6 +253,8 @@ static int run_value(struct job *j, struct err *e)
                           .calibrate_to = date_param(params, "calibrate_to"),
                           .decimals = currency ? currency->decimals : 2,
                           .discount = discount ? json_number_value(discount) : co->discount,
+                          .wanted = wanted_model(params),
+                          .like = -1,
                           .horizon_weeks = horizon ? json_integer_value(horizon) : 52};
     if (v.as_of == PV_NO_DAY && co->observed_until)
         v.as_of = co->observation_end;

@@ -77,15 +77,17 @@ int store_read_orders(struct db_conn *c, struct valuation *v, struct job *j, str
     return rc;
 }
 
-int store_begin_run(struct db_conn *c, const struct valuation *v, struct str models, struct err *e)
+int store_begin_run(struct db_conn *c, const struct valuation *v, struct str models,
+                    struct str findings, struct err *e)
 {
     return db_exec(
         c,
         "INSERT INTO value_run (id, as_of, fitted_at, horizon_weeks, discount, currency, "
-        "overview, models, history_seq) VALUES ($1, $2, $3, $4, $5, $6, '', $7, $8)",
+        "overview, models, findings, history_seq) VALUES ($1, $2, $3, $4, $5, $6, '', $7, $8, $9)",
         DB_ARGS(DB_I64(v->run_id), DB_I64(v->as_of), DB_I64(clock_now_ms()),
                 DB_I64(v->horizon_weeks), DB_F64(v->discount),
-                DB_STR(tenant_company(v->t)->currency), DB_STR(models), DB_I64(v->change_seq)),
+                DB_STR(tenant_company(v->t)->currency), DB_STR(models), DB_STR(findings),
+                DB_I64(v->change_seq)),
         NULL, e);
 }
 
@@ -168,7 +170,7 @@ int store_value(struct db_conn *c, const struct valuation *v, size_t i, struct e
         return db_exec(c,
                        "UPDATE customers SET p_alive = NULL, expected_orders = NULL, "
                        "expected_revenue = NULL, clv = NULL, clv_low = NULL, clv_high = NULL, "
-                       "abc = NULL, rfm = NULL, valued_on = NULL WHERE id = $1 AND "
+                       "abc = NULL, rfm = NULL, segment = NULL, valued_on = NULL WHERE id = $1 AND "
                        "valued_on IS NOT NULL",
                        DB_ARGS(DB_I64(v->ids[i])), NULL, e);
     const struct pv_rfm *s = &v->rfm[i];
@@ -181,15 +183,94 @@ int store_value(struct db_conn *c, const struct valuation *v, size_t i, struct e
     return db_exec(
         c,
         "UPDATE customers SET p_alive = $1, expected_orders = $2, expected_revenue = $3, "
-        "clv = $4, clv_low = $5, clv_high = $6, abc = $7, rfm = $8, valued_on = $9 "
-        "WHERE id = $10",
+        "clv = $4, clv_low = $5, clv_high = $6, abc = $7, rfm = $8, segment = $9, valued_on = $10 "
+        "WHERE id = $11",
         DB_ARGS(
             p ? real(p->p_alive) : DB_NIL, p ? real(p->expected_orders) : DB_NIL,
             p ? minor(p->expected_money, v->scale) : DB_NIL, p ? minor(p->clv, v->scale) : DB_NIL,
             p ? minor(p->clv_range.low80, v->scale) : DB_NIL,
             p ? minor(p->clv_range.high80, v->scale) : DB_NIL, DB_STR(str_from(&v->grades[i], 1)),
-            DB_STR(rfm), DB_I64(v->as_of), DB_I64(v->ids[i])),
+            DB_STR(rfm), DB_STR(str_of(pv_segment_code((enum pv_segment)v->segment[i]))),
+            DB_I64(v->as_of), DB_I64(v->ids[i])),
         NULL, e);
+}
+
+/* --- values by date ------------------------------------------------------------------------ */
+
+/* Year and month of a day as one number. */
+static int32_t month_of(int32_t day)
+{
+    char text[DATE_TEXT];
+    date_format(day, text);
+    return (int32_t)(strtol(text, NULL, 10) * 12 + strtol(text + 5, NULL, 10));
+}
+
+enum { LATEST_DATES = 8 };
+
+int snapshot_dates(struct db_conn *c, const struct valuation *v, int32_t keep[KEPT_DATES],
+                   struct err *e)
+{
+    struct db_rows *rows = NULL;
+    int32_t month = 0;
+    size_t n = 1, seen = 1;
+    keep[0] = v->as_of;
+    int rc = db_query(c,
+                      "SELECT DISTINCT as_of FROM value_run WHERE overview <> '' AND as_of <> $1 "
+                      "ORDER BY as_of DESC",
+                      DB_ARGS(DB_I64(v->as_of)), &rows, e);
+    while (rc == 0 && n < KEPT_DATES && (rc = db_step(rows, e)) > 0) {
+        int32_t day = (int32_t)db_i64(rows, 0), its = month_of(day);
+        if (seen++ < LATEST_DATES || its != month)
+            keep[n++] = day;
+        month = its;
+        rc = 0;
+    }
+    db_rows_done(rows);
+    for (; n < KEPT_DATES; n++)
+        keep[n] = v->as_of;
+    return rc < 0 ? rc : 0;
+}
+
+/* What pages read of the run before stays until this one is whole: customer_value has two dates. */
+static int drop_old_values(struct db_conn *c, const struct valuation *v, int64_t from, int64_t to,
+                           struct err *e)
+{
+    int64_t last = v->as_of;
+    int rc =
+        db_one_i64(c, "SELECT as_of FROM value_run WHERE overview <> '' ORDER BY id DESC LIMIT 1",
+                   DB_NOARGS, v->as_of, &last, e);
+    if (rc == 0)
+        rc = db_exec(c,
+                     "DELETE FROM customer_value WHERE customer_id > $1 AND customer_id <= $2 AND "
+                     "as_of <> $3 AND as_of <> $4",
+                     DB_ARGS(DB_I64(from), DB_I64(to), DB_I64(v->as_of), DB_I64(last)), NULL, e);
+    return rc;
+}
+
+int store_snapshots(struct db_conn *c, const struct valuation *v, int64_t from, int64_t to,
+                    const int32_t *keep, struct err *e)
+{
+    struct db_value arg[2 + KEPT_DATES] = {DB_I64(from), DB_I64(to)};
+    for (size_t i = 0; i < KEPT_DATES; i++)
+        arg[2 + i] = DB_I64(keep[i]);
+    /* Dates of an older program, which kept whole records, come along before those go. */
+    int rc = db_exec(c,
+                     "INSERT INTO value_snapshot (customer_id, as_of, p_alive, clv, "
+                     "horizon_amount) SELECT customer_id, as_of, p_alive, clv, horizon_amount FROM "
+                     "customer_value v WHERE customer_id > $1 AND customer_id <= $2 AND (as_of = "
+                     "$3 OR NOT EXISTS (SELECT 1 FROM value_snapshot s WHERE s.customer_id = "
+                     "v.customer_id AND s.as_of = v.as_of)) ON CONFLICT (customer_id, as_of) DO "
+                     "UPDATE SET p_alive = excluded.p_alive, clv = excluded.clv, "
+                     "horizon_amount = excluded.horizon_amount",
+                     DB_ARGS(DB_I64(from), DB_I64(to), DB_I64(v->as_of)), NULL, e);
+    if (rc == 0)
+        rc = db_exec(c,
+                     "DELETE FROM value_snapshot WHERE customer_id > $1 AND customer_id <= $2 AND "
+                     "as_of NOT IN ($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, "
+                     "$17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, "
+                     "$32, $33, $34)",
+                     arg, sizeof arg / sizeof arg[0], NULL, e);
+    return rc ? rc : drop_old_values(c, v, from, to, e);
 }
 
 int store_names(struct db_conn *c, const int64_t *ids, size_t n, struct arena *a,

@@ -274,6 +274,49 @@ export interface ModelFit {
   verdict: string
   message?: string | null
 }
+export interface Cohorts {
+  by: 'month' | 'quarter' | 'year'
+  last_complete: boolean
+  rows: { from: string; customers: number; active: number[]; revenue: string[] }[]
+}
+export interface Segment {
+  code: string
+  customers: number
+  revenue: string
+  clv: string | null
+}
+interface BridgeSide {
+  date: string
+  equity: string
+  customers: number
+  not_counted: string
+}
+export interface Bridge {
+  days: number
+  before: BridgeSide
+  after: BridgeSide
+  steps: { code: string; amount: string; customers: number }[]
+}
+export interface Choice {
+  how: 'holdout' | 'bic' | 'given'
+  like: string | null
+  calibrate_to: string | null
+  models: {
+    name: string
+    verdict: string
+    usable: boolean
+    chosen: boolean
+    bic: number | null
+    error: number | null
+    rmse: number | null
+    coverage80: number | null
+  }[]
+}
+export interface Warning {
+  code: string
+  model: string | null
+  message: string
+}
 export interface Overview {
   as_of: string
   fitted_at: number
@@ -320,7 +363,12 @@ export interface Overview {
     coverage80: number
     coverage95: number
   } | null
-  warnings: { code: string; message: string }[]
+  warnings: Warning[]
+  /** missing in what an older program computed */
+  choice?: Choice
+  cohorts?: Cohorts | null
+  segments?: Segment[]
+  bridges?: Bridge[]
 }
 export interface CustomerValue {
   as_of: string
@@ -343,4 +391,6 @@ export interface CustomerValue {
   ledger: { code: string; value: string }[]
   p_alive_curve: { date: string; p: number }[]
   models: string[]
+  warnings: Warning[]
+  history: { date: string; p_alive: number | null; clv: string | null; horizon: string | null }[]
 }

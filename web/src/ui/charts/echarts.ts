@@ -1,4 +1,4 @@
-import { HeatmapChart, LineChart, ScatterChart } from 'echarts/charts'
+import { BarChart, HeatmapChart, LineChart, ScatterChart } from 'echarts/charts'
 import {
   AriaComponent,
   GraphicComponent,
@@ -13,6 +13,7 @@ import { LabelLayout } from 'echarts/features'
 import { CanvasRenderer } from 'echarts/renderers'
 
 core.use([
+  BarChart,
   LineChart,
   ScatterChart,
   HeatmapChart,
