@@ -91,8 +91,8 @@ static int fill(struct db_conn *c, void *arg, struct err *e)
         rc = db_exec(c, "UPDATE customer SET parent_id = $1, contact_id = 5 WHERE vip = 1",
                      DB_ARGS(DB_I64((int64_t)77 << 40 | 77)), NULL, e);
     if (rc == 0 && db_kind(db_of(c)) == DB_SQLITE)
-        rc = db_exec(c, "INSERT INTO contact_words (contact_words) VALUES ('rebuild')", DB_NOARGS, NULL,
-                     e);
+        rc = db_exec(c, "INSERT INTO contact_words (contact_words) VALUES ('rebuild')", DB_NOARGS,
+                     NULL, e);
     return rc;
 }
 
