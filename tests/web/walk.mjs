@@ -373,7 +373,7 @@ export async function walk(server, browser, lang, count) {
     if ((await row.locator('a[href^="tel:"]').getAttribute('href')) !== 'tel:13800138000') throw new Error('no call')
   })
   await step('a task becomes the next step, and is ticked off and opened again', async () => {
-    await page.locator('.head .act .icon').click()
+    await page.locator('.head .act .icon[aria-label="' + t('customer.more') + '"]').click()
     await page.getByRole('button', { name: t('tasks.create') }).click()
     await page.fill('#f-title', '寄样品')
     await page.locator('.el-drawer__footer .pri').click()
@@ -456,6 +456,20 @@ export async function walk(server, browser, lang, count) {
     await page.locator('.it', { hasText: '宁波甬江泵阀' }).waitFor()
     await page.keyboard.press('Enter')
     await page.waitForURL(/customers\/\d+/)
+  })
+  await step('the palette knows how names are read, what was open, and what can be done', async () => {
+    await page.keyboard.press(`${mod}+k`)
+    await page.locator('.it', { hasText: '宁波甬江泵阀' }).waitFor() // open a moment ago
+    await page.keyboard.type('yjbf')
+    await page.locator('.it u', { hasText: '甬江泵阀' }).waitFor()
+    await page.keyboard.press(`${mod}+a`)
+    await page.keyboard.type('xjkh')
+    await page.locator('.it.on', { hasText: t('customers.create') }).waitFor()
+    await page.waitForFunction(() => document.querySelector('#search-list p.none'))
+    await page.keyboard.press('Enter')
+    await page.locator('.el-drawer', { hasText: t('customers.create') }).waitFor()
+    await page.keyboard.press('Escape')
+    await page.waitForFunction(() => !location.search.includes('new='))
   })
   await step('customers are deleted together and brought back by undo', async () => {
     await page.goto(server.url + '/customers')

@@ -152,6 +152,8 @@ export interface SearchHit {
   id: Id
   title: string
   subtitle?: string | null
+  /** [from, to) of the title's characters that match */
+  mark?: [number, number]
 }
 
 export type JobState = 'queued' | 'running' | 'done' | 'failed' | 'cancelled'
