@@ -117,7 +117,7 @@ int pv_bg_dert(const struct pv_model *m, const double *p, double x, const double
     double bought = floor(x / regular), phase = x - regular * bought;
     double chances = bought + m->first_chances;
     for (int k = -1; k < (ret_slope ? PARAMS : 0) && rc == 0; k++) {
-        double q[PARAMS] = {p[R], p[ALPHA], p[A], p[B]}, moved;
+        double q[PARAMS] = {p[R], p[ALPHA], p[A], p[B]}, moved = NAN;
         if (k >= 0)
             q[k] *= exp(PV_STEP);
         struct asked asked = {.regular = regular,

@@ -550,7 +550,7 @@ static void work_customer(const struct pv_valuer *v, const struct pv_customer *r
     memset(w, 0, sizeof *w);
     struct pv_value *r = &w->value;
     const struct pv_group *g = &o->mixed;
-    double alive_slope[PV_MAX_PARAMS];
+    double alive_slope[PV_MAX_PARAMS] = {0};
     double alive = p_alive(v, row, table, v->options.points ? NULL : alive_slope);
     if (v->options.points) {
         work_points(v, row, alive, g->mean, g->dert, r);

@@ -447,7 +447,7 @@ int record_add(struct write *w, struct record *r, struct err *e)
 int record_create(struct write *w, const struct entity *en, const json_t *body,
                   struct record *ret_record, struct err *e)
 {
-    struct record r;
+    struct record r = {.en = en};
     int rc = parts_read(w, en, 0, body, &body, e);
     if (rc == 0)
         rc = record_draft(w, en, body, &r, e);

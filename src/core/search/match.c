@@ -143,13 +143,13 @@ static void add_slips(struct match *m, struct str word)
         made[i + 1] = word.p[i];
         way_of_one(m, str_from(made, n), false);
     }
-    for (char c = 'a'; c <= 'z'; c++) {
+    for (const char *c = "abcdefghijklmnopqrstuvwxyz"; *c; c++) {
         for (size_t i = 0; i <= n; i++) { /* one too few; a wrong one */
             memcpy(made, word.p, i);
-            made[i] = c;
+            made[i] = *c;
             memcpy(made + i + 1, word.p + i, n - i);
             way_of_one(m, str_from(made, n + 1), false);
-            if (i == n || word.p[i] == c)
+            if (i == n || word.p[i] == *c)
                 continue;
             memcpy(made + i + 1, word.p + i + 1, n - i - 1);
             way_of_one(m, str_from(made, n), false);

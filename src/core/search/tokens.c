@@ -94,7 +94,7 @@ static enum kind kind_of(int32_t c)
 bool tokens_next_word(struct str *folded, struct str *ret_word, bool *ret_chinese)
 {
     enum kind kind = NEITHER;
-    struct str before = *folded, word = *folded;
+    struct str before, word = *folded;
     int32_t c;
     while ((before = *folded, c = tokens_next_char(folded)) != 0) {
         enum kind now = kind_of(c);
