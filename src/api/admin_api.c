@@ -9,15 +9,6 @@
 
 /* --- tokens -------------------------------------------------------------------------------- */
 
-static void write_time(struct jw *w, const char *key, const struct db_rows *rows, unsigned col)
-{
-    jw_key(w, key);
-    if (db_is_null(rows, col))
-        jw_null(w);
-    else
-        jw_i64(w, db_i64(rows, col));
-}
-
 static int tokens_list(struct api_call *c, struct db_conn *conn, struct jw *w)
 {
     struct db_rows *rows = NULL;
@@ -33,9 +24,9 @@ static int tokens_list(struct api_call *c, struct db_conn *conn, struct jw *w)
         jw_obj(w);
         jw_kid(w, "id", db_i64(rows, 0));
         jw_kstr(w, "name", db_str(rows, 1));
-        write_time(w, "created_at", rows, 2);
-        write_time(w, "expires_at", rows, 3);
-        write_time(w, "seen_at", rows, 4);
+        api_time(w, "created_at", rows, 2);
+        api_time(w, "expires_at", rows, 3);
+        api_time(w, "seen_at", rows, 4);
         jw_obj_end(w);
         rc = 0;
     }

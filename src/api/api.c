@@ -258,6 +258,15 @@ int api_param_i64(struct api_call *c, const char *name, int64_t absent, int64_t 
     return 0;
 }
 
+void api_time(struct jw *w, const char *key, const struct db_rows *rows, unsigned col)
+{
+    jw_key(w, key);
+    if (db_is_null(rows, col))
+        jw_null(w);
+    else
+        jw_i64(w, db_i64(rows, col));
+}
+
 int api_body_str(struct api_call *c, const char *name, bool required, struct str *ret_value)
 {
     const json_t *v = json_object_get(c->body, name);

@@ -98,6 +98,8 @@ int api_param_i64(struct api_call *c, const char *name, int64_t absent, int64_t 
 int api_bad_param(struct api_call *c, const char *name);
 /* 202 and the number of the job; an error `rc` is passed on. */
 int api_job_started(struct api_call *c, int rc, int64_t job, struct jw *w) must_check;
+/* A time of a row, or null. */
+void api_time(struct jw *w, const char *key, const struct db_rows *rows, unsigned col);
 /* A member of the body: ERR_VALIDATION with pointer when it has another type. */
 int api_body_str(struct api_call *c, const char *name, bool required,
                  struct str *ret_value) must_check;

@@ -158,15 +158,6 @@ static int sign_out_user(struct api_call *c, struct write *wr, struct jw *w)
                              &c->err);
 }
 
-static void time_or_null(struct jw *w, const char *key, const struct db_rows *rows, unsigned col)
-{
-    jw_key(w, key);
-    if (db_is_null(rows, col))
-        jw_null(w);
-    else
-        jw_i64(w, db_i64(rows, col));
-}
-
 /* What the list of colleagues says beside their records: who can get in, and was there when. */
 static int people_list(struct api_call *c, struct db_conn *conn, struct jw *w)
 {
@@ -186,11 +177,11 @@ static int people_list(struct api_call *c, struct db_conn *conn, struct jw *w)
     while (rc == 0 && (rc = db_step(rows, &c->err)) > 0) {
         jw_obj(w);
         jw_kid(w, "id", db_i64(rows, 0));
-        time_or_null(w, "seen_at", rows, 1);
+        api_time(w, "seen_at", rows, 1);
         jw_ki64(w, "sessions", db_i64(rows, 2));
         jw_ki64(w, "tokens", db_i64(rows, 3));
         jw_kbool(w, "password", db_i64(rows, 4) != 0);
-        time_or_null(w, "invited_until", rows, 5);
+        api_time(w, "invited_until", rows, 5);
         jw_obj_end(w);
         rc = 0;
     }

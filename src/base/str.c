@@ -144,6 +144,14 @@ bool str_utf8_ok(struct str s, size_t *ret_offset)
     return true;
 }
 
+bool str_is_ascii(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] >= 0x80)
+            return false;
+    return true;
+}
+
 size_t str_utf8_len(struct str s)
 {
     size_t n = 0;

@@ -37,6 +37,7 @@ bool str_to_f64(struct str s, double *ret_value);
  *ret_offset is the first offending byte when false. O(n). */
 bool str_utf8_ok(struct str s, size_t *ret_offset);
 /* Number of code points of well-formed UTF-8. */
+bool str_is_ascii(struct str s);
 size_t str_utf8_len(struct str s);
 
 uint64_t str_hash(struct str s); /* FNV-1a with a final mix; not for hostile keys in big tables */

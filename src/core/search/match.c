@@ -157,14 +157,6 @@ static void add_slips(struct match *m, struct str word)
     }
 }
 
-static bool ascii(struct str word)
-{
-    for (size_t i = 0; i < word.n; i++)
-        if ((unsigned char)word.p[i] >= 0x80)
-            return false;
-    return true;
-}
-
 /* --- Chinese -------------------------------------------------------------------------------- */
 
 static size_t characters(struct str run, struct str *ret_part)
@@ -222,7 +214,7 @@ struct match *match_new(struct str folded, enum match_kind kind, struct arena *a
         else if (chinese)
             add_chinese(m, part, n);
         else if (kind == MATCH_LOOSE && word.n >= LOOSE_LEAST && word.n <= LOOSE_MOST &&
-                 ascii(word))
+                 str_is_ascii(word))
             add_slips(m, word);
         else
             add_word(m, tokens_cut_word(word), last);

@@ -31,11 +31,6 @@ static int by_rank(const void *x, const void *y)
     return a->at < b->at ? 1 : a->at > b->at ? -1 : 0;
 }
 
-static size_t count_chars(struct str text)
-{
-    return str_utf8_len(text);
-}
-
 static void rank(struct candidate *cand, struct str query)
 {
     struct buf folded = BUF_INIT(4096);
@@ -45,13 +40,13 @@ static void rank(struct candidate *cand, struct str query)
     cand->rank = ELSEWHERE;
     if (at) {
         cand->rank = at > t.p ? INSIDE : t.n > query.n ? BEGINS : SAME;
-        cand->from = count_chars(str_from(t.p, (size_t)(at - t.p)));
-        cand->to = cand->from + count_chars(query);
+        cand->from = str_utf8_len(str_from(t.p, (size_t)(at - t.p)));
+        cand->to = cand->from + str_utf8_len(query);
     } else if (pinyin_find(t, query, &cand->from, &cand->to)) {
         cand->rank = cand->from ? READ_INSIDE : READ_BEGINS;
     }
     /* Folding may make one character of two: then the places are those of another text. */
-    if (cand->rank == ELSEWHERE || count_chars(t) != count_chars(cand->title))
+    if (cand->rank == ELSEWHERE || str_utf8_len(t) != str_utf8_len(cand->title))
         cand->from = cand->to = 0;
     buf_free(&folded);
 }

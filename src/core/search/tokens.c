@@ -112,14 +112,6 @@ bool tokens_next_word(struct str *folded, struct str *ret_word, bool *ret_chines
     return kind != NEITHER;
 }
 
-static bool plain_ascii(struct str text)
-{
-    for (size_t i = 0; i < text.n; i++)
-        if ((unsigned char)text.p[i] >= 0x80)
-            return false;
-    return true;
-}
-
 /* Most names, numbers and addresses outside China are ASCII and need none of Unicode's tables. */
 static void ascii_tokens(struct str text, struct buf *out)
 {
@@ -163,7 +155,7 @@ static size_t chinese_tokens(struct str run, size_t most, struct buf *out)
 void tokens_of(struct str text, struct buf *out)
 {
     text = cut(text);
-    if (plain_ascii(text)) {
+    if (str_is_ascii(text)) {
         ascii_tokens(text, out);
         return;
     }
