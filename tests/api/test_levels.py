@@ -157,6 +157,17 @@ class Levels(Api):
         self.problem(self.admin, "PATCH", f"roles/{self.role}", "validation", 422, "/permissions",
                      {"permissions": {"customer": {"fields": []}}})
 
+    def test_what_tells_of_a_field_follows_it(self):
+        a = self.admin
+        of = a.post("roles", {"name": "worthless", "permissions": role({"customer": {"clv": "hide", "p_alive": "mask"}})})["id"]
+        [p] = self.people([{"role": of}])
+        levels = {f["name"]: f.get("level") for e in p.get("metadata")["entities"] if e["name"] == "customer"
+                  for f in e["fields"]}
+        for field in ("clv", "clv_low", "clv_high", "clv_change", "at_risk"):
+            self.assertNotIn(field, levels)
+            self.assertEqual(p("GET", "customers?sort=" + field).status, 400, field)
+        self.assertEqual((levels["p_alive"], levels["p_alive_change"], levels["revenue"]), ("mask", "mask", "edit"))
+
     def test_a_level_counts_from_the_next_request(self):
         id = self.admin.post("roles", {"name": "passing", "permissions": role({})})["id"]
         [q] = self.people([{"role": id}])

@@ -1,7 +1,12 @@
 """The valuation: which model, what its figures are, what is kept of them, who may see it. The truth is the library itself,
 asked on the same file through `patron value`."""
+import csv
+import datetime
+import itertools
 import json
+import math
 import os
+import statistics
 import subprocess
 import tempfile
 import unittest
@@ -63,6 +68,51 @@ class Value(Import):
         customer = self.admin.get("customers?limit=1&sort=-clv")["items"][0]
         value = self.admin.get(f"customers/{customer['id']}/value")
         self.assertEqual(value["models"], [want["chosen"], "gamma-gamma"])
+
+    def test_1b_how_customers_stand_against_a_month_before(self):
+        """The fields that the day is planned by: silence, what is usual, and what changed within thirty days."""
+        end = datetime.date.fromisoformat(type(self).last)
+        before = end - datetime.timedelta(days=30)
+        model = os.path.join(self.dir.name, "model.json")
+        o = self.admin.get("value/overview")
+        program("fit", self.file, "--model", o["models"][0]["name"], "--save", model)
+        now, then = ({c["customer_id"]: c for c in csv.DictReader(
+            program("predict", self.file, "--using", model, "--until", str(day), "--discount", str(o["discount"]))
+            .splitlines())} for day in (end, before))
+        days = {}
+        with open(self.file, encoding="utf-8") as f:
+            for row in csv.DictReader(f):
+                day = datetime.date.fromisoformat(row["date"])
+                days.setdefault(row["customer_id"], set()).add(day)
+        fields = "ext_id,clv,clv_change,p_alive,p_alive_change,at_risk,usual_days,silence_share,abc,abc_before"
+        rows = self.admin.get("customers?limit=500&fields=" + fields)["items"]
+        self.assertEqual(len(rows), 400)
+        fell = new = 0
+        for r in rows:
+            key = r["ext_id"]
+            self.near(r["p_alive"], now[key]["p_alive"], 6, key)
+            gaps = sorted((b - a).days for a, b in itertools.pairwise(sorted(days[key])))
+            self.assertEqual(r["usual_days"], None if not gaps else math.floor(statistics.median(gaps) + .5), key)
+            self.assertEqual(r["silence_share"] is None, not gaps)
+            self.assertTrue(not gaps or 0 <= r["silence_share"] <= 1)
+            self.near(r["at_risk"]["amount"], float(r["clv"]["amount"]) * (1 - r["p_alive"]), 2, key)
+            if min(days[key]) > before:
+                self.assertEqual((r["clv_change"], r["p_alive_change"], r["abc_before"]), (None, None, None), key)
+                new += 1
+                continue
+            self.near(r["p_alive_change"], float(now[key]["p_alive"]) - float(then[key]["p_alive"]), 5, key)
+            fell += r["abc_before"] < r["abc"]
+            self.near(r["clv_change"]["amount"], float(now[key]["clv"]) - float(then[key]["clv"]), 1, key)
+        self.assertGreater(fell, 0)
+        # what the home page asks for
+        asleep = quote({"and": [{"field": "silence_share", "op": "lte", "value": .1}, {"field": "p_alive", "op": "gte", "value": .1}]})
+        got = self.admin.get(f"customers?limit=500&sort=-clv&fields=silence_share,p_alive&filter={asleep}")["items"]
+        self.assertEqual(len(got), sum(r["silence_share"] is not None and r["silence_share"] <= .1 and r["p_alive"] >= .1
+                                       for r in rows))
+        self.assertGreater(len(got), 0)
+        worst = self.admin.get("customers?limit=5&sort=-at_risk&fields=at_risk")["items"]
+        self.assertEqual([float(r["at_risk"]["amount"]) for r in worst],
+                         sorted((float(r["at_risk"]["amount"]) for r in rows), reverse=True)[:5])
 
     def test_2_cohorts(self):
         got, want = self.admin.get("value/overview")["cohorts"], program("cohort", self.file, "--by", "quarter", "--json")

@@ -54,6 +54,7 @@ const screens = [
   },
   { name: 'welcome', when: 'out', path: () => '/welcome#' + welcome },
   { name: 'welcome-over', when: 'out', path: () => '/welcome#used' },
+  { name: 'home-none', when: 'empty', path: () => '/' },
   { name: 'customers-none', when: 'empty', path: () => '/customers' },
   { name: 'value-none', when: 'empty', path: () => '/value' },
   { name: 'import', when: 'empty', path: () => '/import' },
@@ -61,6 +62,8 @@ const screens = [
   { name: 'contacts-none', when: 'empty', path: () => '/contacts' },
   { name: 'products-none', when: 'empty', path: () => '/products' },
   { name: 'tasks-none', when: 'empty', path: () => '/tasks' },
+  { name: 'home', path: () => '/?of=mine' },
+  { name: 'home-all', path: () => '/?of=all' },
   { name: 'customers', path: () => '/customers' },
   {
     name: 'customers-chosen',

@@ -34,8 +34,13 @@ export const router = createRouter({
     {
       path: '/',
       component: () => import('./shell/AppShell.vue'),
-      redirect: '/customers',
       children: [
+        {
+          path: '',
+          name: 'home',
+          component: () => import('./features/home/HomePage.vue'),
+          meta: { title: 'nav.home' },
+        },
         {
           path: 'customers',
           name: 'customers',

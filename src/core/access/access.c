@@ -72,6 +72,19 @@ static int bad_level(const struct entity *en, const char *field, const char *cod
     return err_set(e, ERR_VALIDATION, "level of %s.%s", en->name, field);
 }
 
+/* Who may not see a value may not see what it can be told from. */
+static void follow_levels(const struct entity *en, unsigned char *level)
+{
+    for (size_t i = 0; i < en->nfields; i++) {
+        const struct field *f = &en->fields[i];
+        for (size_t k = 0; k < sizeof f->level_of / sizeof f->level_of[0]; k++) {
+            int of = f->level_of[k];
+            if (of >= 0 && level[of] < level[i])
+                level[i] = level[of];
+        }
+    }
+}
+
 /* Levels of single fields. What somebody who creates must fill in cannot be held back. */
 static int field_levels(const struct entity *en, const json_t *in, struct arena *a,
                         struct entity_access *on, struct err *e)
@@ -99,6 +112,8 @@ static int field_levels(const struct entity *en, const json_t *in, struct arena 
         }
         level[f->id] = (unsigned char)l;
     }
+    if (level)
+        follow_levels(en, level);
     on->level = level;
     return 0;
 }

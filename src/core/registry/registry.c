@@ -129,9 +129,30 @@ static void add_system_fields(struct loader *l, struct field *fields, size_t n)
         f->read_only = i != FIELD_OWNER_ID;
         f->hidden = i == FIELD_DELETED_AT || i == FIELD_DELETED_BY;
         f->target = -1;
+        f->level_of[0] = f->level_of[1] = -1;
         f->initial = (struct value){.null = true};
         (void)l;
     }
+}
+
+/* Fields before it in the file, so that what they follow is known when it is its turn. */
+static int load_level_of(struct loader *l, const struct entity *en, const json_t *in,
+                         struct field *f)
+{
+    const json_t *list = json_object_get(in, "level_of");
+    const size_t most = sizeof f->level_of / sizeof f->level_of[0], n = json_array_size(list);
+    if (n > most)
+        return bad(l, "level_of names too many fields", f->name);
+    for (size_t i = 0; i < most; i++)
+        f->level_of[i] = -1;
+    for (size_t i = 0; i < n; i++) {
+        const char *name = json_string_value(json_array_get(list, i));
+        const struct field *of = name ? entity_field(en, str_of(name)) : NULL;
+        if (!of)
+            return bad(l, "level_of names no field above it", f->name);
+        f->level_of[i] = of->id;
+    }
+    return 0;
 }
 
 static size_t load_names(struct loader *l, const struct entity *en, const json_t *list, int *out,
@@ -292,8 +313,11 @@ static int load_entity(struct loader *l, const json_t *in, int id, struct entity
     en->fields = fields;
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < en->nfields; i++) {
-        if (i >= first)
-            rc = load_field(l, json_array_get(list, i - first), (int)i, &fields[i]);
+        const json_t *own = i < first ? NULL : json_array_get(list, i - first);
+        if (own)
+            rc = load_field(l, own, (int)i, &fields[i]);
+        if (rc == 0 && own)
+            rc = load_level_of(l, en, own, &fields[i]);
         if (rc == 0 && map_put(&en->by_name, str_of(fields[i].name), &fields[i]))
             rc = bad(l, "stands twice", fields[i].name);
     }

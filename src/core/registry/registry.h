@@ -87,6 +87,7 @@ struct field {
     const struct option *options;
     size_t noptions;
     struct value initial; /* default of a new record; null if none */
+    int level_of[2];      /* fields this one tells of: it is held back where they are; -1 ends */
     const struct str *aliases;
     size_t naliases;
     unsigned column, ncolumns; /* place in the entity's select list */

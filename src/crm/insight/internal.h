@@ -10,6 +10,19 @@
 
 enum { SEED = 20261124, UNIT_DAYS = 7 };
 
+/* Customers that bring this share of all value together are graded A; up to the second, B. */
+static const double GRADE_A = 0.80, GRADE_B = 0.95;
+
+/* How a customer stood a month before, and what silence is usual for it. */
+struct standing {
+    int32_t usual_days;    /* the middle one of its gaps; -1: fewer than two orders */
+    double silence_share;  /* pv_rhythm's `usual`; NaN without gaps */
+    double p_alive_before; /* NaN: was no customer then */
+    double clv_before;     /* major units */
+    char grade_before;     /* 0: none */
+};
+enum { STANDING_DAYS = 30 };
+
 /* One valuation in memory. Arrays have n entries, one per living customer, sorted by id. */
 struct valuation {
     struct tenant *t;
@@ -39,6 +52,7 @@ struct valuation {
     struct pv_equity equity;
     struct pv_holdout holdout;
     bool has_values, has_money, has_holdout;
+    struct standing *standing;
     uint8_t *segment; /* enum pv_segment */
     struct pv_segment_sum segments[256];
     uint64_t customers, orders;
@@ -83,6 +97,12 @@ void write_segments(const struct valuation *v, struct jw *w);
 int write_bridges(const struct valuation *v, struct jw *w, struct err *e) must_check;
 void write_date(struct jw *w, const char *key, int32_t day); /* null without one */
 size_t overview_pick_map(const struct valuation *v, uint32_t out[400]);
+
+/* standing.c: v->standing. */
+int standing_of_all(struct valuation *v) must_check;
+/* Everybody as they stood on a day, by the model of today: what changes is the customers. */
+int value_on(const struct valuation *v, int32_t day, struct pv_customer *ret_rows,
+             struct pv_value *ret_values) must_check;
 
 /* models.c: fits as JSON, and the valuer kept in memory for the customer pages. */
 void fit_to_json(const struct pv_fit *f, const struct tenant *t, enum lang lang, struct arena *a,

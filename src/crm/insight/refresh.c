@@ -23,6 +23,7 @@ void valuation_free(struct valuation *v)
     free(v->grades);
     free(v->rank);
     free(v->segment);
+    free(v->standing);
     free(v->candidate);
 }
 
@@ -65,7 +66,7 @@ static int grade(struct valuation *v)
     if (rc == 0)
         rc = pv_rfm_segments(&pv_segment_usual, v->rfm, v->rows, v->n, v->segment, v->segments);
     if (rc == 0)
-        rc = pv_abc_grades(worth, v->n, 0.80, 0.95, v->grades);
+        rc = pv_abc_grades(worth, v->n, GRADE_A, GRADE_B, v->grades);
     if (rc == 0 && live)
         qsort(ranked, live, sizeof *ranked, by_worth);
     for (size_t i = 0; rc == 0 && i < live; i++)
@@ -93,7 +94,9 @@ static int compute(struct valuation *v, struct job *j, struct err *e)
         rc = library_error(pv_summarise(v->history, v->as_of, PV_NO_DAY, v->rows), e);
     if (rc == 0)
         rc = fit_all(v, j, e);
-    return rc ? rc : library_error(grade(v), e);
+    if (rc == 0)
+        rc = library_error(grade(v), e);
+    return rc ? rc : library_error(standing_of_all(v), e);
 }
 
 /* --- storing ------------------------------------------------------------------------------- */

@@ -117,20 +117,21 @@ static struct db_value whole(double x)
     return isfinite(x) ? DB_I64((int64_t)llround(x)) : DB_NIL;
 }
 
+static const struct pv_value no_value = {.p_alive = NAN,
+                                         .expected_orders = NAN,
+                                         .expected_spend = NAN,
+                                         .expected_money = NAN,
+                                         .clv = NAN,
+                                         .clv_median = NAN,
+                                         .orders = {NAN, NAN, NAN, NAN},
+                                         .money = {NAN, NAN, NAN, NAN},
+                                         .clv_range = {NAN, NAN, NAN, NAN}};
+
 static int store_record(struct db_conn *c, const struct valuation *v, size_t i, struct str rfm,
                         struct err *e)
 {
     const struct pv_customer *r = &v->rows[i];
-    static const struct pv_value nothing = {.p_alive = NAN,
-                                            .expected_orders = NAN,
-                                            .expected_spend = NAN,
-                                            .expected_money = NAN,
-                                            .clv = NAN,
-                                            .clv_median = NAN,
-                                            .orders = {NAN, NAN, NAN, NAN},
-                                            .money = {NAN, NAN, NAN, NAN},
-                                            .clv_range = {NAN, NAN, NAN, NAN}};
-    const struct pv_value *p = v->has_values ? &v->values[i] : &nothing;
+    const struct pv_value *p = v->has_values ? &v->values[i] : &no_value;
     return db_exec(
         c,
         "INSERT INTO customer_value (customer_id, as_of, run_id, x, t_x, age, orders, revenue, "
@@ -164,34 +165,50 @@ static int store_record(struct db_conn *c, const struct valuation *v, size_t i, 
         NULL, e);
 }
 
+/* What the customer itself shows of its value, in the order of the statement below. */
+static const char now_sql[] =
+    "UPDATE customers SET p_alive = $1, expected_orders = $2, expected_revenue = $3, clv = $4, "
+    "clv_low = $5, clv_high = $6, abc = $7, rfm = $8, segment = $9, valued_on = $10, "
+    "at_risk = $11, clv_change = $12, p_alive_change = $13, abc_before = $14, usual_days = $15, "
+    "silence_share = $16 WHERE id = $17";
+
+/* No order yet: nothing to say, and nothing old to leave standing. */
+static int store_nothing(struct db_conn *c, int64_t id, struct err *e)
+{
+    return db_exec(c,
+                   "UPDATE customers SET p_alive = NULL, expected_orders = NULL, "
+                   "expected_revenue = NULL, clv = NULL, clv_low = NULL, clv_high = NULL, "
+                   "abc = NULL, rfm = NULL, segment = NULL, valued_on = NULL, at_risk = NULL, "
+                   "clv_change = NULL, p_alive_change = NULL, abc_before = NULL, "
+                   "usual_days = NULL, silence_share = NULL WHERE id = $1 AND "
+                   "valued_on IS NOT NULL",
+                   DB_ARGS(DB_I64(id)), NULL, e);
+}
+
 int store_value(struct db_conn *c, const struct valuation *v, size_t i, struct err *e)
 {
-    if (v->rows[i].T < 0) /* no order yet: nothing to say, and nothing old to leave standing */
-        return db_exec(c,
-                       "UPDATE customers SET p_alive = NULL, expected_orders = NULL, "
-                       "expected_revenue = NULL, clv = NULL, clv_low = NULL, clv_high = NULL, "
-                       "abc = NULL, rfm = NULL, segment = NULL, valued_on = NULL WHERE id = $1 AND "
-                       "valued_on IS NOT NULL",
-                       DB_ARGS(DB_I64(v->ids[i])), NULL, e);
+    if (v->rows[i].T < 0)
+        return store_nothing(c, v->ids[i], e);
     const struct pv_rfm *s = &v->rfm[i];
     char digits[3] = {(char)('0' + s->r), (char)('0' + s->f), (char)('0' + s->m)};
     struct str rfm = str_from(digits, 3);
     int rc = store_record(c, v, i, rfm, e);
     if (rc)
         return rc;
-    const struct pv_value *p = v->has_values ? &v->values[i] : NULL;
+    const struct pv_value *p = v->has_values ? &v->values[i] : &no_value;
+    const struct standing *was = &v->standing[i];
+    double clv = v->has_money ? p->clv : NAN;
     return db_exec(
-        c,
-        "UPDATE customers SET p_alive = $1, expected_orders = $2, expected_revenue = $3, "
-        "clv = $4, clv_low = $5, clv_high = $6, abc = $7, rfm = $8, segment = $9, valued_on = $10 "
-        "WHERE id = $11",
-        DB_ARGS(
-            p ? real(p->p_alive) : DB_NIL, p ? real(p->expected_orders) : DB_NIL,
-            p ? minor(p->expected_money, v->scale) : DB_NIL, p ? minor(p->clv, v->scale) : DB_NIL,
-            p ? minor(p->clv_range.low80, v->scale) : DB_NIL,
-            p ? minor(p->clv_range.high80, v->scale) : DB_NIL, DB_STR(str_from(&v->grades[i], 1)),
-            DB_STR(rfm), DB_STR(str_of(pv_segment_code((enum pv_segment)v->segment[i]))),
-            DB_I64(v->as_of), DB_I64(v->ids[i])),
+        c, now_sql,
+        DB_ARGS(real(p->p_alive), real(p->expected_orders), minor(p->expected_money, v->scale),
+                minor(p->clv, v->scale), minor(p->clv_range.low80, v->scale),
+                minor(p->clv_range.high80, v->scale), DB_STR(str_from(&v->grades[i], 1)),
+                DB_STR(rfm), DB_STR(str_of(pv_segment_code((enum pv_segment)v->segment[i]))),
+                DB_I64(v->as_of), minor(clv * (1.0 - p->p_alive), v->scale),
+                minor(clv - was->clv_before, v->scale), real(p->p_alive - was->p_alive_before),
+                was->grade_before ? DB_STR(str_from(&was->grade_before, 1)) : DB_NIL,
+                was->usual_days >= 0 ? DB_I64(was->usual_days) : DB_NIL, real(was->silence_share),
+                DB_I64(v->ids[i])),
         NULL, e);
 }
 

@@ -119,22 +119,13 @@ static int count_side(const struct valuation *v, const struct pv_customer *rows,
     return 0;
 }
 
-/* Everybody as they stood on a day, by the model of today: what changes is the customers. */
 static int past_side(const struct valuation *v, int32_t day, struct side *s)
 {
     struct pv_customer *rows = malloc((v->n + 1) * sizeof *rows);
     struct pv_value *values = malloc((v->n + 1) * sizeof *values);
-    struct pv_valuer_options o = options_of(v, (double)v->horizon_weeks);
-    struct pv_valuer *valuer = NULL;
-    o.points = true;
-    int rc = rows && values ? pv_summarise(v->history, day, PV_NO_DAY, rows) : PV_ERR_NO_MEMORY;
-    if (rc == 0)
-        rc = pv_valuer_new(&v->buying, &v->gg, &o, rows, v->n, &valuer);
-    if (rc == 0)
-        rc = pv_value_customers(valuer, rows, v->n, values);
+    int rc = rows && values ? value_on(v, day, rows, values) : PV_ERR_NO_MEMORY;
     if (rc == 0)
         rc = count_side(v, rows, values, s);
-    pv_valuer_free(valuer);
     free(rows);
     free(values);
     return rc;

@@ -16,6 +16,7 @@ export interface Offer {
 }
 
 const sounds: Record<string, string> = {
+  home: 'jinri jr shouye sy home today',
   customers: 'kehu kh customers',
   contacts: 'lianxiren lxr contacts people',
   tasks: 'daiban db renwu rw tasks',

@@ -192,6 +192,16 @@ export function dayHead(day: string, lang: Lang, today: string): string {
   return lang === 'zh' ? `${date(day, lang, today)} 周${weekdays.zh[w]}` : `${weekdays.en[w]} ${date(day, lang, today)}`
 }
 
+/** `11月20日星期五` / `Friday, 20 November`. */
+export function longDay(day: string, lang: Lang): string {
+  return new Intl.DateTimeFormat(lang === 'zh' ? 'zh-CN' : 'en-GB', {
+    timeZone: 'UTC',
+    weekday: 'long',
+    month: 'long',
+    day: 'numeric',
+  }).format(dayNumber(day) * DAY)
+}
+
 export function clock(time: number, zone = 'UTC'): string {
   return new Intl.DateTimeFormat('en-GB', { timeZone: zone, hour: '2-digit', minute: '2-digit', hour12: false }).format(
     time,

@@ -1,5 +1,6 @@
 /** Simple stroke icons on a 16 grid, drawn for Patron. */
 export const icons = {
+  home: '<path d="M2.200 7.500 8 2.500l5.800 5M3.800 6.500v7h3v-4h2.400v4h3v-7"/>',
   customers:
     '<circle cx="6" cy="5.500" r="2.400"/><path d="M1.500 13c.5-2.700 2.300-3.900 4.500-3.900s4 1.200 4.500 3.900M10.500 3.300a2.400 2.400 0 0 1 0 4.500M12 9.600c1.400.5 2.300 1.600 2.600 3.400"/>',
   person:

@@ -3,18 +3,20 @@ import { newKey, request } from '@/api/client'
 import type { RecordRow } from '@/api/types'
 import { useToast } from '@/stores/toast'
 import { saveRecord, undoEvents } from '@/ui/records/save'
-import { useProblemText } from '@/ui/use'
+import { useFormat, useProblemText } from '@/ui/use'
 
 export interface TaskWrites {
   tick: (task: RecordRow) => Promise<void>
+  move: (task: RecordRow, on: string) => Promise<void>
   add: (body: Record<string, unknown>) => Promise<boolean>
 }
 
-/** Ticking off and adding, each with its way back; `changed` is called after what was written, and after the undo. */
+/** Ticking off, putting off and adding, each with its way back; `changed` is called after what was written, and after the undo. */
 export function useTaskWrites(changed: () => void): TaskWrites {
   const { t } = useI18n()
   const toast = useToast()
   const say = useProblemText()
+  const fmt = useFormat()
 
   function offer(text: string, event: string | null): void {
     const run = async (): Promise<void> => {
@@ -38,6 +40,16 @@ export function useTaskWrites(changed: () => void): TaskWrites {
     }
     changed()
   }
+  async function move(task: RecordRow, on: string): Promise<void> {
+    const title = String(task.title ?? '')
+    try {
+      const saved = await saveRecord('/tasks', 'task', task, { due_on: on }, title)
+      if (saved) offer(t('tasks.moved', { title, when: fmt.date(on) }), saved.event)
+    } catch (e) {
+      toast.warn(say(e))
+    }
+    changed()
+  }
   async function add(body: Record<string, unknown>): Promise<boolean> {
     try {
       const a = await request<RecordRow>('/tasks', { method: 'POST', body, key: newKey() })
@@ -49,7 +61,7 @@ export function useTaskWrites(changed: () => void): TaskWrites {
       return false
     }
   }
-  return { tick, add }
+  return { tick, move, add }
 }
 
 export const taskForm = ['title', 'customer_id', 'due_on', 'due_time', 'priority', 'owner_id', 'description']
