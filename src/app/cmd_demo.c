@@ -9,19 +9,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { DATA, DB, CUSTOMERS, SEED, UNTIL, NOPTIONS };
+enum { DATA, DB, CUSTOMERS, SEED, UNTIL, LEAN, NOPTIONS };
 
-static const struct option_def options[NOPTIONS] = {[DATA] = {"--data", false},
-                                                    [DB] = {"--db", false},
-                                                    [CUSTOMERS] = {"--customers", false},
-                                                    [SEED] = {"--seed", false},
-                                                    [UNTIL] = {"--until", false}};
+static const struct option_def options[NOPTIONS] = {
+    [DATA] = {"--data", false}, [DB] = {"--db", false},       [CUSTOMERS] = {"--customers", false},
+    [SEED] = {"--seed", false}, [UNTIL] = {"--until", false}, [LEAN] = {"--lean", true}};
 
 struct task {
     struct tenant *t;
-    int64_t customers, job;
-    uint64_t seed;
-    int32_t until;
+    struct demo_wish wish;
+    int64_t job;
 };
 
 static bool whole(const char *option, const char *text, int64_t *ret)
@@ -40,12 +37,12 @@ static bool whole(const char *option, const char *text, int64_t *ret)
 static bool read_task(const struct args *in, struct task *k)
 {
     int64_t seed = 1;
-    if (in->values[CUSTOMERS] && !whole("--customers", in->values[CUSTOMERS], &k->customers))
+    if (in->values[CUSTOMERS] && !whole("--customers", in->values[CUSTOMERS], &k->wish.customers))
         return false;
     if (in->values[SEED] && !whole("--seed", in->values[SEED], &seed))
         return false;
-    k->seed = (uint64_t)seed;
-    if (!in->values[UNTIL] || date_parse(str_of(in->values[UNTIL]), &k->until))
+    k->wish.seed = (uint64_t)seed;
+    if (!in->values[UNTIL] || date_parse(str_of(in->values[UNTIL]), &k->wish.until))
         return true;
     fprintf(stderr, "patron: --until wants a day as 2026-01-31, not '%s'\n", in->values[UNTIL]);
     return false;
@@ -54,20 +51,22 @@ static bool read_task(const struct args *in, struct task *k)
 static int submit(struct db_conn *c, void *arg, struct err *e)
 {
     struct task *k = arg;
-    return demo_submit(c, k->t, k->customers, k->seed, k->until, 0, &k->job, e);
+    return demo_submit(c, k->t, &k->wish, 0, &k->job, e);
 }
 
 int cmd_demo(int argc, char **argv)
 {
     struct args in;
     struct err e;
-    struct task k = {.customers = DEMO_CUSTOMERS, .until = tz_date(NULL, clock_now_ms())};
+    struct task k = {
+        .wish = {.customers = DEMO_CUSTOMERS, .seed = 1, .until = tz_date(NULL, clock_now_ms())}};
     if (!args_read(options, NOPTIONS, argc, argv, &in) || !read_task(&in, &k))
         return 2;
     if (in.nwords) {
-        fprintf(stderr, "usage: patron demo --data DIR [--customers N] [--seed S]\n");
+        fprintf(stderr, "usage: patron demo --data DIR [--customers N] [--seed S] [--lean]\n");
         return 2;
     }
+    k.wish.lean = in.values[LEAN] != NULL;
     k.t = app_open(in.values[DATA], in.values[DB]);
     if (!k.t)
         return 1;
@@ -79,7 +78,7 @@ int cmd_demo(int argc, char **argv)
     if (rc == 0)
         rc = jobs_run_queued(k.t, app_jobs, &e); /* the valuation that it leaves behind */
     if (rc == 0)
-        printf("%lld customers; patron serve --data %s shows them\n", (long long)k.customers,
+        printf("%lld customers; patron serve --data %s shows them\n", (long long)k.wish.customers,
                in.values[DATA]);
     else
         app_say_error(k.t->messages, rc, &e);

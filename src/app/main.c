@@ -36,9 +36,10 @@ static const struct command commands[] = {
      "  --dry-run           validate all rows and write nothing\n"
      "  --rejected FILE     the rejected rows with their reasons\n"},
     {"demo", cmd_demo, "fill an empty data directory with an invented company",
-     "patron demo --data DIR [--db URL] [--customers 5000] [--seed 1] [--until YYYY-MM-DD]\n\n"
+     "patron demo --data DIR [--db URL] [--customers 5000] [--seed 1] [--until YYYY-MM-DD] [--lean]\n\n"
      "  A dealer in industrial supplies and three years of its business: customers, contacts,\n"
-     "  products, orders, notes. The same seed and day give the same company.\n"},
+     "  products, orders, notes. The same seed and day give the same company.\n\n"
+     "  --lean   customers and orders of the last year alone, to try a million of them\n"},
     {"backup", cmd_backup, "write all data into one file",
      "patron backup FILE --data DIR [--db URL]\n"},
     {"restore", cmd_restore, "fill an empty data directory from a backup",

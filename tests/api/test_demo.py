@@ -90,6 +90,15 @@ class Demo(Api):
             self.assertEqual(third.run("demo", "--customers", "300", "--seed", "8", "--until", iso).returncode, 0)
             self.assertNotEqual(ask(third, CONTENT), ask(other, CONTENT))
             third.remove()
+            lean = Server("sqlite")
+            r = lean.run("demo", "--customers", "300", "--seed", "7", "--until", iso, "--lean")
+            self.assertEqual(r.returncode, 0, r.stderr)
+            self.assertEqual(ask(lean, WRONG_SUMS), [("0",)])
+            self.assertEqual(ask(lean, "SELECT (SELECT count(*) FROM {customers}), (SELECT count(*) FROM {contacts}), "
+                                       "(SELECT count(*) FROM {order_lines}), (SELECT count(*) FROM {tasks})"),
+                             [("300", "0", "0", "0")])
+            self.assertEqual(ask(lean, f"SELECT count(*) FROM {{orders}} WHERE ordered_on <= {until} - 365"), [("0",)])
+            lean.remove()
         finally:
             other.remove()
 

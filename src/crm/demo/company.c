@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* Orders of the last year have lines; older ones an amount, as if they had been imported. */
-enum { YEARS_DAYS = 3 * 365, LINES_DAYS = 365, MOST_LINES = 5 };
+enum { YEARS_DAYS = 3 * 365, LEAN_DAYS = 365, LINES_DAYS = 365, MOST_LINES = 5 };
 
 /* Weeks and units of the base currency: the true parameters behind every demo. On average one order
    in seven weeks of 9,000 each while they stay; one in seven leaves after an order. */
@@ -72,8 +72,9 @@ int demo_customer_of(const struct demo_world *w, int64_t at, struct arena *a,
     k->name = demo_name_of(&k->dice, at, a);
     /* Customers come ever faster: of three years the last one brings a good half more than the
        first. The larger of two draws has such a slope. */
-    uint64_t x = dice_below(&k->dice, YEARS_DAYS), y = dice_below(&k->dice, 2 * YEARS_DAYS);
-    int32_t first = w->until - YEARS_DAYS + 1 + (int32_t)(y < YEARS_DAYS && y > x ? y : x);
+    uint64_t span = w->lean ? LEAN_DAYS : YEARS_DAYS;
+    uint64_t x = dice_below(&k->dice, span), y = dice_below(&k->dice, 2 * span);
+    int32_t first = w->until - (int32_t)span + 1 + (int32_t)(y < span && y > x ? y : x);
     if (pv_simulate_start(&world, (uint64_t)at, first, &one) != 0)
         return err_set(e, ERR_INTERNAL, "the demo's model");
     while (k->norders < DEMO_MOST_ORDERS && pv_simulate_next(&world, &one, &day, &amount))
@@ -339,7 +340,8 @@ static int write_orders(const struct demo_world *w, struct db_conn *c, const str
             v[ORDER_ORIGINAL_ID] = whole(ids[o->original]);
         }
         struct demo_line line[MOST_LINES];
-        size_t n = o->day > w->until - LINES_DAYS ? lines_of(w, &cut, o, line) : 0;
+        bool cut_up = !w->lean && o->day > w->until - LINES_DAYS;
+        size_t n = cut_up ? lines_of(w, &cut, o, line) : 0;
         if (n)
             sum_lines(w, line, n, v);
         rc = record_insert(c, en, v, a, e);
@@ -438,13 +440,13 @@ int demo_write_customer(const struct demo_world *w, struct db_conn *c, const str
     size_t owner = w->nowners ? dice_below(&whose, w->nowners) : 0;
     const struct value *v = customer_row(w, who, at, &k, owner, a);
     rc = record_insert(c, &w->t->registry->entities[ENTITY_CUSTOMER], v, a, e);
-    if (rc == 0)
+    if (rc == 0 && !w->lean)
         rc = write_contacts(w, c, who, &k, v, owner, a, e);
     if (rc == 0)
         rc = write_orders(w, c, who, &k, at, v, owner, a, e);
-    if (rc == 0)
+    if (rc == 0 && !w->lean)
         rc = write_notes(w, c, who, &k, v, owner, a, e);
-    if (rc == 0)
+    if (rc == 0 && !w->lean)
         rc = write_tasks(w, c, who, &k, at, v, owner, a, e);
     return rc ? rc : customers_changed(c, w->t, v[FIELD_ID].i, e);
 }

@@ -14,10 +14,15 @@ enum { DEMO_CUSTOMERS = 5000, DEMO_MOST = 2000000 };
 extern const struct endpoint demo_endpoints[];
 extern const struct job_kind demo_jobs[];
 
-/* Inside a transaction: the job that fills the tenant, up to day `until`. ERR_STATE_CONFLICT when
-   there are customers or products already, ERR_VALIDATION for a number of customers that is not in
-   1 .. DEMO_MOST. */
-int demo_submit(struct db_conn *c, struct tenant *t, int64_t customers, uint64_t seed,
-                int32_t until, int64_t owner_id, int64_t *ret_job, struct err *e) must_check;
+struct demo_wish {
+    int64_t customers; /* 1 .. DEMO_MOST */
+    uint64_t seed;
+    int32_t until; /* the last day of its business */
+    bool lean;     /* customers and orders of the last year alone: a million of them for benches */
+};
+/* Inside a transaction: the job that fills the tenant. ERR_STATE_CONFLICT when there are customers
+   or products already, ERR_VALIDATION for a number of customers out of range. */
+int demo_submit(struct db_conn *c, struct tenant *t, const struct demo_wish *wish, int64_t owner_id,
+                int64_t *ret_job, struct err *e) must_check;
 
 #endif

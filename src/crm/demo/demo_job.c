@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CHUNK = 500 };
+enum { CHUNK = 2000 };
 
 struct filling {
     struct job *j;
@@ -18,13 +18,13 @@ struct filling {
     int64_t at, to, customers;
 };
 
-int demo_submit(struct db_conn *c, struct tenant *t, int64_t customers, uint64_t seed,
-                int32_t until, int64_t owner_id, int64_t *ret_job, struct err *e)
+int demo_submit(struct db_conn *c, struct tenant *t, const struct demo_wish *wish, int64_t owner_id,
+                int64_t *ret_job, struct err *e)
 {
     int64_t there = 0;
-    if (customers < 1 || customers > DEMO_MOST) {
+    if (wish->customers < 1 || wish->customers > DEMO_MOST) {
         (void)err_item(e, STR("/customers"), "out-of-range");
-        return err_set(e, ERR_VALIDATION, "%lld customers", (long long)customers);
+        return err_set(e, ERR_VALIDATION, "%lld customers", (long long)wish->customers);
     }
     int rc = db_one_i64(c,
                         "SELECT 1 FROM (SELECT 1 FROM customers LIMIT 1) x UNION ALL "
@@ -37,8 +37,10 @@ int demo_submit(struct db_conn *c, struct tenant *t, int64_t customers, uint64_t
     if (there)
         return err_set(e, ERR_STATE_CONFLICT, "there are customers or products already");
     char params[160];
-    snprintf(params, sizeof params, "{\"customers\":%lld,\"seed\":\"%llu\",\"until\":%d}",
-             (long long)customers, (unsigned long long)seed, until);
+    snprintf(params, sizeof params,
+             "{\"customers\":%lld,\"seed\":\"%llu\",\"until\":%d,\"lean\":%s}",
+             (long long)wish->customers, (unsigned long long)wish->seed, wish->until,
+             wish->lean ? "true" : "false");
     return job_submit(c, t, "demo", STR(""), str_of(params), owner_id, ret_job, e);
 }
 
@@ -73,6 +75,7 @@ static int open_filling(struct filling *f, struct err *e)
     f->customers = json_integer_value(json_object_get(view.params, "customers"));
     f->w.seed = strtoull(json_get_str(view.params, "seed").p, NULL, 10);
     f->w.until = (int32_t)json_integer_value(json_object_get(view.params, "until"));
+    f->w.lean = json_is_true(json_object_get(view.params, "lean"));
     f->w.currency = company->currency.n ? company->currency : STR("CNY");
     const struct currency *currency = currency_find(f->w.currency);
     f->w.scale = 1;
@@ -153,9 +156,10 @@ static int start(struct api_call *c, struct write *wr, struct jw *w)
         (void)err_item(&c->err, bad ? STR("/customers") : STR("/seed"), "number");
         return err_set(&c->err, ERR_VALIDATION, "a whole number is wanted");
     }
-    int rc = demo_submit(wr->c, c->t, n ? json_integer_value(n) : DEMO_CUSTOMERS,
-                         seed ? (uint64_t)json_integer_value(seed) : 1, today, c->who->user_id,
-                         &job, &c->err);
+    struct demo_wish wish = {.customers = n ? json_integer_value(n) : DEMO_CUSTOMERS,
+                             .seed = seed ? (uint64_t)json_integer_value(seed) : 1,
+                             .until = today};
+    int rc = demo_submit(wr->c, c->t, &wish, c->who->user_id, &job, &c->err);
     return api_job_started(c, rc, job, w);
 }
 

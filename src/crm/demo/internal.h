@@ -55,6 +55,7 @@ struct demo_world {
     struct tenant *t;
     uint64_t seed;
     int32_t until;
+    bool lean;     /* of the last year, customers and orders alone: a million of them for benches */
     int64_t scale; /* minor units in one of the base currency */
     struct str currency;
     int64_t goods[64];  /* ids of demo_goods, once they are written */
