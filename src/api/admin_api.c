@@ -123,6 +123,15 @@ static int check_end(struct api_call *c, const json_t *v, struct str *ret)
     return json_is_null(v) || date_parse(*ret, &day) ? 0 : wrong(c, "observation_end", "date");
 }
 
+static int check_fiscal_month(struct api_call *c, const json_t *v, struct str *ret)
+{
+    json_int_t month = json_integer_value(v);
+    if (!json_is_integer(v) || month < 1 || month > 12)
+        return wrong(c, "fiscal_month", "out-of-range");
+    *ret = arena_printf(c->a, "%d", (int)month);
+    return 0;
+}
+
 static int check_discount(struct api_call *c, const json_t *v, struct str *ret)
 {
     if (!json_is_number(v) || !(json_number_value(v) > 0) || json_number_value(v) > 1)
@@ -159,6 +168,7 @@ static const struct {
 } settings[] = {{"name", "company.name", check_name},
                 {"time_zone", "company.time_zone", check_zone},
                 {"language", "company.language", check_language},
+                {"fiscal_month", "company.fiscal_month", check_fiscal_month},
                 {"observation_end", "company.observation_end", check_end},
                 {"discount_rate", "company.discount_rate", check_discount},
                 {"rates", "company.rates", check_rates}};
@@ -180,6 +190,7 @@ static void write_company(struct api_call *c, struct jw *w)
     jw_kstr(w, "time_zone", co->time_zone);
     jw_kcstr(w, "language", co->lang == LANG_EN ? "en" : "zh");
     jw_kf64(w, "discount_rate", co->discount);
+    jw_ki64(w, "fiscal_month", co->fiscal_month);
     jw_key(w, "observation_end");
     if (co->observed_until) {
         char date[DATE_TEXT];

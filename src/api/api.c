@@ -212,6 +212,7 @@ struct filter_env api_filter_env(const struct api_call *c)
     return (struct filter_env){.parse = tenant_parse_env(c->t, c->a),
                                .levels = c->who ? access_all_levels(c->who, c->a) : NULL,
                                .today = today,
+                               .fiscal_month = tenant_company(c->t)->fiscal_month,
                                .midnight = midnight};
 }
 

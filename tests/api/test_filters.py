@@ -11,6 +11,9 @@ FIELDS = {"name": "text", "city": "text", "description": "longtext", "email": "e
           "parent_id": "link", "revenue": "base money", "created_at": "time", "p_alive": "real"}
 
 
+FISCAL_MONTH = 4
+
+
 def money(v):
     return v and round(float(v["amount"]) * 100)
 
@@ -47,6 +50,7 @@ class Filters(Api):
             if rnd.random() < .4:
                 r["email"] = rnd.choice(["a@b.cn", "A@b.cn", "info@example.com"])
             items.append(r)
+        cls.admin.patch("company", {"fiscal_month": FISCAL_MONTH})
         made = cls.admin.need(200, "POST", "customers/batch", {"items": items})["results"]
         for m in made[:40]:
             cls.admin.patch("customers/" + m["id"], {"parent_id": made[rnd.randrange(100, 110)]["id"]})
@@ -94,7 +98,7 @@ class Filters(Api):
             return v is None
         if op == "notnull":
             return v is not None
-        if op in ("last_days", "next_days", "today", "this_month", "this_year"):
+        if op in ("last_days", "next_days", "today", "this_month", "this_year", "this_fiscal_year"):
             if FIELDS[field] == "time":
                 v = v and datetime.datetime.fromtimestamp(v / 1000, zoneinfo.ZoneInfo("Asia/Shanghai")).date()
             if v is None:
@@ -106,6 +110,10 @@ class Filters(Api):
                 return t <= v <= t + datetime.timedelta(days=arg)
             if op == "today":
                 return v == t
+            if op == "this_fiscal_year":
+                begin = t.replace(month=FISCAL_MONTH, day=1)
+                begin = begin if begin <= t else begin.replace(year=begin.year - 1)
+                return begin <= v < begin.replace(year=begin.year + 1)
             return v.year == t.year and (op == "this_year" or v.month == t.month)
         if op in ("in", "nin"):
             hit = v in [self.operand(field, x) for x in arg]
@@ -145,7 +153,7 @@ class Filters(Api):
                for e in self.admin.get("metadata")["entities"]}["customer"]
         for field, kind in FIELDS.items():
             for op in ops[field]:
-                if op in ("null", "notnull", "today", "this_month", "this_year"):
+                if op in ("null", "notnull", "today", "this_month", "this_year", "this_fiscal_year"):
                     out.append({"field": field, "op": op})
                 elif op in ("last_days", "next_days"):
                     out += [{"field": field, "op": op, "value": n} for n in (0, 1, 7, 30)]

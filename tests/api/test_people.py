@@ -178,6 +178,16 @@ class People(Api):
         self.problem(c, "PATCH", "session", "validation", 422, "/time_zone", {"time_zone": "Nowhere/Land"},
                      field_code="unknown-time-zone")
 
+    def test_fiscal_year(self):
+        a = self.admin
+        self.assertEqual(a.get("company")["fiscal_month"], 1)
+        self.assertEqual(a.patch("company", {"fiscal_month": 4})["fiscal_month"], 4)
+        for wrong in (0, 13, "April", 4.5, None):
+            self.problem(a, "PATCH", "company", "validation", 422, "/fiscal_month", {"fiscal_month": wrong},
+                         field_code="out-of-range")
+        self.assertEqual(a.get("company")["fiscal_month"], 4)
+        a.patch("company", {"fiscal_month": 1})
+
     def test_observation_end(self):
         a = self.admin
         self.assertEqual(a.patch("company", {"observation_end": "2024-12-31"})["observation_end"], "2024-12-31")

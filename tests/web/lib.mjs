@@ -8,7 +8,9 @@ import { fileURLToPath } from 'node:url'
 
 const here = dirname(fileURLToPath(import.meta.url))
 export const root = resolve(here, '../..')
-const { chromium } = createRequire(join(root, 'web/package.json'))('playwright-core')
+const fromWeb = createRequire(join(root, 'web/package.json'))
+const { chromium } = fromWeb('playwright-core')
+const axe = fromWeb('axe-core').source
 
 export const browserPath = process.env.CHROMIUM ?? '/usr/bin/chromium'
 export async function openBrowser() {
@@ -117,6 +119,18 @@ export async function watchPage(page, findings) {
         `Content-Security-Policy: ${e.violatedDirective} ${e.blockedURI} ${e.sourceFile}:${e.lineNumber} ${e.sample}`,
       ),
     ),
+  )
+}
+
+/** What axe has to say about the page: all its rules, best practice included. */
+export async function accessible(page) {
+  if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(axe)
+  const violations = await page.evaluate(async () => {
+    const r = await globalThis.axe.run(document, { resultTypes: ['violations'] })
+    return r.violations.map(v => ({ id: v.id, help: v.help, nodes: v.nodes.map(n => [n.target.join(' '), n.html]) }))
+  })
+  return violations.map(
+    v => `axe ${v.id}: ${v.help}: ${v.nodes.length} × ${v.nodes[0][0]}  ${v.nodes[0][1].slice(0, 160)}`,
   )
 }
 

@@ -1,8 +1,9 @@
 // Screenshots of every screen × {1440, 390} × {zh, en} × {light, dark} into build/shots, each checked by program for
-// horizontal overflow, contrast under 4.5, untranslated or wrong-language text, CSP reports and console errors.
+// horizontal overflow, contrast under 4.5, untranslated or wrong-language text, CSP reports and console errors; half of
+// them by axe.
 //   node tests/web/shots.mjs [name…]      only these screens
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { Count, inspect, openBrowser, openServer, root, settle, watchPage } from './lib.mjs'
+import { accessible, Count, inspect, openBrowser, openServer, root, settle, watchPage } from './lib.mjs'
 import { client, fillWithSample, laterFile, setUp, signIn, staff } from './prepare.mjs'
 
 const out = `${root}/build/shots`
@@ -336,6 +337,7 @@ async function shoot(screen) {
           }
           await page.screenshot({ path: `${out}/${name}.png` })
           const seen = [...findings, ...(await page.evaluate(inspect, lang))]
+          if ((lang === 'zh') === (theme === 'light')) seen.push(...(await accessible(page)))
           await screen.after?.(page)
           if (seen.length) count.bad(name, seen.join('\n'))
           else count.ok(name)

@@ -169,6 +169,18 @@ static void range_year(const struct filter_env *env, int64_t n, int32_t *low, in
     *high = date_from_ymd(y + 1, 1, 1);
 }
 
+/* The twelve months that begin with the company's first one. */
+static void range_fiscal_year(const struct filter_env *env, int64_t n, int32_t *low, int32_t *high)
+{
+    int y, m, d, first = env->fiscal_month ? (int)env->fiscal_month : 1;
+    (void)n;
+    date_to_ymd(env->today, &y, &m, &d);
+    if (m < first)
+        y--;
+    *low = date_from_ymd(y, first, 1);
+    *high = date_from_ymd(y + 1, first, 1);
+}
+
 static const struct filter_op operators[] = {
     {"eq", 1, 1, "=", emit_compare, NULL},
     {"ne", 1, 1, "<>", emit_not_equal, NULL},
@@ -188,6 +200,7 @@ static const struct filter_op operators[] = {
     {"today", 0, 1, NULL, emit_range, range_today},
     {"this_month", 0, 1, NULL, emit_range, range_month},
     {"this_year", 0, 1, NULL, emit_range, range_year},
+    {"this_fiscal_year", 0, 1, NULL, emit_range, range_fiscal_year},
 };
 
 static const struct filter_op *find_operator(const struct field *f, struct str name)

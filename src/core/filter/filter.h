@@ -14,6 +14,7 @@ struct filter_env {
     struct parse_env parse;
     const unsigned char *const *levels; /* access_all_levels of whoever asks; NULL = all fields */
     int32_t today;                      /* in the user's time zone */
+    unsigned fiscal_month;              /* 1..12; 0 = January, too */
     int64_t midnight;                   /* ms UTC at which that day began */
 };
 

@@ -114,6 +114,13 @@ static void read_rates(struct company *co, struct str json)
     co->rates = rates;
 }
 
+static void read_fiscal_month(struct company *co, struct str text)
+{
+    int64_t month;
+    if (str_to_i64(text, &month) && month >= 1 && month <= 12)
+        co->fiscal_month = (unsigned)month;
+}
+
 static void drop_tz(void *z)
 {
     tz_free(z);
@@ -134,6 +141,8 @@ static void set_one(struct company *co, struct str name, struct str value)
         str_to_f64(value, &co->discount);
     else if (str_is(name, "company.rates"))
         read_rates(co, kept);
+    else if (str_is(name, "company.fiscal_month"))
+        read_fiscal_month(co, value);
     else if (str_is(name, "company.observation_end"))
         co->observed_until = date_parse(value, &co->observation_end);
     else if (str_is(name, "set_up"))
@@ -151,6 +160,7 @@ int tenant_reload(struct tenant *t, struct err *e)
                            .time_zone = STR("Asia/Shanghai"),
                            .name = STR(""),
                            .discount = 0.10,
+                           .fiscal_month = 1,
                            .lang = LANG_ZH};
     struct db_conn *c = NULL;
     struct db_rows *rows = NULL;

@@ -23,6 +23,7 @@ struct company {
         int64_t micro; /* base currency for one unit, in millionths */
     } * rates;
     size_t nrates;
+    unsigned fiscal_month; /* 1..12: the month that a fiscal year begins with */
     bool observed_until; /* valuations look back from observation_end, not from the last order */
     int32_t observation_end;
     bool set_up;
