@@ -395,12 +395,12 @@ class Search(Api):
 
     def test_how_names_are_read(self):
         c, ids = self.admin, {}
-        for name in ("苏州华为技术有限公司", "重庆曾记五金", "華東機電", "绿源农机", "Huaweb Ltd"):
+        for name in ("苏州华为技术有限公司", "重庆曾记五金", "華東機電", "绿源农机", "Huaweb Ltd", "长行曾记"):
             ids[name] = c.post("customers", {"name": name})["id"]
-        su, cq, hd, ly, web = ids.values()
+        su, cq, hd, ly, web, ch = ids.values()
         for q, want in (("huawei", [su]), ("huaw", [su, web]), ("hwjs", [su]), ("HWJSYX", [su]), ("szhwjsyxgs", [su]),
                         ("huaweijishu", [su]), ("suzhouhuaweijis", [su]), ("jishuyouxian", [su]), ("hua wei", [su]),
-                        ("chongqing", [cq]), ("zengji", [cq]), ("cqzj", [cq]), ("lvyuan", [ly]), ("huadong", [hd]),
+                        ("chongqing", [cq]), ("zengji", [cq, ch]), ("cqzj", [cq]), ("lvyuan", [ly]), ("changhangzeng", [ch]), ("zhangxingceng", [ch]), ("changhangcengj", [ch]), ("chzj", [ch]), ("huadong", [hd]),
                         ("华东机电", [hd]), ("華東", [hd]), ("蘇州華為", [su])):
             self.assertEqual(sorted(self.find(q)), sorted(want), q)
         # what begins with the letters comes before what is only read like them

@@ -49,20 +49,23 @@ static void add_pairs(const struct readings *a, const struct readings *b, struct
     }
 }
 
-/* The first letters from one character on; `second`: of the other readings, where there are any. */
-static void add_window(const struct readings *run, size_t n, bool second, struct buf *out)
+/* The first letters from one character on, in every way that they can be read. */
+static void add_windows(const struct readings *run, size_t n, struct buf *out)
 {
-    for (size_t i = 0; i < n && i < PINYIN_WINDOW; i++)
-        buf_add_char(out, run[i].r[second && run[i].n > 1].p[0]);
-    buf_add_char(out, ' ');
-}
-
-static bool second_letters(const struct readings *run, size_t n)
-{
-    for (size_t i = 0; i < n && i < PINYIN_WINDOW; i++)
+    size_t two[PINYIN_WINDOW], ntwo = 0; /* characters whose readings begin differently */
+    n = n < PINYIN_WINDOW ? n : PINYIN_WINDOW;
+    for (size_t i = 0; i < n; i++)
         if (run[i].n > 1 && run[i].r[0].p[0] != run[i].r[1].p[0])
-            return true;
-    return false;
+            two[ntwo++] = i;
+    for (size_t way = 0; way < (size_t)1 << ntwo; way++) {
+        char letters[PINYIN_WINDOW];
+        for (size_t i = 0; i < n; i++)
+            letters[i] = run[i].r[0].p[0];
+        for (size_t k = 0; k < ntwo; k++)
+            letters[two[k]] = run[two[k]].r[way >> k & 1].p[0];
+        buf_add(out, letters, n);
+        buf_add_char(out, ' ');
+    }
 }
 
 static void add_run(const struct readings *run, size_t n, struct buf *out)
@@ -72,9 +75,7 @@ static void add_run(const struct readings *run, size_t n, struct buf *out)
         add_pairs(&run[i], i + 1 < n ? &run[i + 1] : &nothing, out);
         if (n - i < 2)
             continue; /* a letter alone is the beginning of its syllable */
-        add_window(run + i, n - i, false, out);
-        if (second_letters(run + i, n - i))
-            add_window(run + i, n - i, true, out);
+        add_windows(run + i, n - i, out);
     }
 }
 

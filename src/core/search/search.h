@@ -9,7 +9,7 @@
 
 /* What documents are made of; a new number makes all of them anew (upgrade_in_background).
    2: simplified characters, pinyin. */
-#define SEARCH_VERSION "2"
+#define SEARCH_VERSION "3"
 
 /* Puts the record's document in place of the one before; values: all fields of the entity. Entities
    without search fields are left out. On SQLite the index follows at the end of the transaction. */
