@@ -42,6 +42,7 @@
     X(IMPORT_DUPLICATE_HEADER, "import-duplicate-header", 422)                                     \
     X(IMPORT_ENCODING, "import-encoding", 422)                                                     \
     X(IMPORT_TRUNCATED, "import-truncated", 422)                                                   \
+    X(EXPORT_GONE, "export-gone", 410)                                                             \
     X(MALFORMED_JSON, "malformed-json", 400)                                                       \
     X(BAD_UTF8, "bad-utf8", 400)                                                                   \
     X(BAD_PARAMETER, "bad-parameter", 400)                                                         \

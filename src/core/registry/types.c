@@ -623,6 +623,16 @@ void value_to_json(const struct field *f, const struct value *v, struct jw *w)
         f->type->to_json(f, v, w);
 }
 
+void value_mask_text(const struct field *f, const struct value *v, struct buf *out)
+{
+    if (v->null)
+        return;
+    if (f->type->mask)
+        f->type->mask(v->s, out);
+    else
+        buf_add_cstr(out, "***");
+}
+
 void value_mask_json(const struct field *f, const struct value *v, struct jw *w)
 {
     struct buf out = BUF_INIT(1 << 20);
@@ -630,10 +640,7 @@ void value_mask_json(const struct field *f, const struct value *v, struct jw *w)
         jw_null(w);
         return;
     }
-    if (f->type->mask)
-        f->type->mask(v->s, &out);
-    else
-        buf_add_cstr(&out, "***");
+    value_mask_text(f, v, &out);
     jw_str(w, buf_str(&out));
     buf_free(&out);
 }
