@@ -183,15 +183,8 @@ static bool is_formula(struct str s)
     return s.p[0] != '-' && s.p[0] != '+';
 }
 
-void csv_write_cell(struct buf *out, struct str s)
+static void quoted(struct buf *out, struct str s, bool formula)
 {
-    bool formula = is_formula(s), quote = formula;
-    for (size_t i = 0; i < s.n && !quote; i++)
-        quote = s.p[i] == '"' || s.p[i] == ',' || s.p[i] == '\n' || s.p[i] == '\r';
-    if (!quote) {
-        buf_add_str(out, s);
-        return;
-    }
     buf_add_char(out, '"');
     if (formula)
         buf_add_char(out, '\'');
@@ -201,6 +194,25 @@ void csv_write_cell(struct buf *out, struct str s)
         buf_add_char(out, s.p[i]);
     }
     buf_add_char(out, '"');
+}
+
+void csv_write_plain(struct buf *out, struct str s)
+{
+    bool quote = false;
+    for (size_t i = 0; i < s.n && !quote; i++)
+        quote = s.p[i] == '"' || s.p[i] == ',' || s.p[i] == '\n' || s.p[i] == '\r';
+    if (quote)
+        quoted(out, s, false);
+    else
+        buf_add_str(out, s);
+}
+
+void csv_write_cell(struct buf *out, struct str s)
+{
+    if (is_formula(s))
+        quoted(out, s, true);
+    else
+        csv_write_plain(out, s);
 }
 
 static void csv_comma(struct table_writer *w)

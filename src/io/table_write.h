@@ -54,7 +54,9 @@ void table_row_end(struct table_writer *w);
 int table_failed(const struct table_writer *w);
 int table_finish(struct table_writer *w);
 
-/* One CSV cell as table_text writes it, without a comma. */
+/* One CSV cell as table_text writes it, without a comma; and one for programs, where nothing is
+   taken for a formula. */
 void csv_write_cell(struct buf *out, struct str text);
+void csv_write_plain(struct buf *out, struct str text);
 
 #endif

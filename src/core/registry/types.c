@@ -228,11 +228,16 @@ static const char *bool_from_text(const struct field *f, struct str in, const st
     static const char *const no[] = {"0", "false", "no", "n", "否", "无", "×"};
     (void)f;
     (void)env;
+    char lower[8];
     in = str_trim(in);
     if (in.n == 0) {
         *ret = (struct value){.null = true};
         return NULL;
     }
+    for (size_t i = 0; in.n < sizeof lower && i < in.n; i++)
+        lower[i] = (char)(in.p[i] >= 'A' && in.p[i] <= 'Z' ? in.p[i] + 32 : in.p[i]);
+    if (in.n < sizeof lower)
+        in.p = lower;
     for (size_t i = 0; i < sizeof yes / sizeof yes[0]; i++) {
         if (str_is(in, yes[i]) || str_is(in, no[i])) {
             *ret = (struct value){.i = str_is(in, yes[i])};

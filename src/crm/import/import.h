@@ -20,6 +20,11 @@ enum import_mode { IMPORT_CHECK, IMPORT_RUN };
    ERR_VALIDATION. On a worker. */
 int import_take(struct tenant *t, const char *file, const struct entity *en, struct str name,
                 int64_t owner_id, struct arena *a, int64_t *ret_id, struct err *e) must_check;
+/* Looks at the file again as `body` chooses ("encoding", "sheet"), and as rows of `en` (NULL = as
+   before): what was found and guessed, and any mapping, is made anew. ERR_STATE_CONFLICT when it is
+   at work or done. On a worker. */
+int import_reread(struct tenant *t, int64_t id, const struct entity *en, const json_t *body,
+                  struct arena *a, struct err *e) must_check;
 /* Sets mapping, format and options from a body as in api.md; only in states where nothing runs. */
 int import_set(struct db_conn *c, struct tenant *t, int64_t id, const json_t *body, struct arena *a,
                struct err *e) must_check;

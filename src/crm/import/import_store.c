@@ -10,21 +10,35 @@ static int parse(struct str text, struct arena *a, json_t **ret, struct err *e)
     return text.n ? json_read(a, arena_str(a, text), ret, e) : 0;
 }
 
+static const char *const encodings[CSV_ENCODINGS] = {
+    [CSV_DETECT] = "UTF-8",     [CSV_UTF8] = "UTF-8", [CSV_UTF8_BOM] = "UTF-8",
+    [CSV_GB18030] = "GB18030",  [CSV_BIG5] = "Big5",  [CSV_UTF16LE] = "UTF-16LE",
+    [CSV_UTF16BE] = "UTF-16BE",
+};
+
+const char *import_encoding_name(enum csv_encoding encoding)
+{
+    return encodings[encoding];
+}
+
+bool import_encoding_find(struct str name, enum csv_encoding *ret_encoding)
+{
+    for (int i = CSV_UTF8; i < CSV_ENCODINGS; i++) {
+        if (!str_is(name, encodings[i]))
+            continue;
+        *ret_encoding = (enum csv_encoding)i;
+        return true;
+    }
+    return false;
+}
+
 static void read_format(struct import *im)
 {
-    static const struct {
-        const char *name;
-        enum csv_encoding encoding;
-    } encodings[] = {{"UTF-8", CSV_UTF8},
-                     {"GB18030", CSV_GB18030},
-                     {"UTF-16LE", CSV_UTF16LE},
-                     {"UTF-16BE", CSV_UTF16BE}};
     struct str encoding = json_get_str(im->format_json, "encoding");
     struct str delimiter = json_get_str(im->format_json, "delimiter");
     struct str date = json_get_str(im->format_json, "date_format");
-    for (size_t i = 0; i < 4; i++)
-        if (str_is(encoding, encodings[i].name))
-            im->format.encoding = encodings[i].encoding;
+    if (!import_encoding_find(encoding, &im->format.encoding))
+        im->format.encoding = CSV_UTF8;
     im->format.delimiter = delimiter.n ? delimiter.p[0] : ',';
     for (int i = 0; i < CSV_DATE_FORMATS; i++)
         if (str_is(date, date_format_names[i]))

@@ -37,6 +37,10 @@ struct import {
     struct import_format format;
 };
 
+/* As people call it: "GB18030". */
+const char *import_encoding_name(enum csv_encoding encoding);
+bool import_encoding_find(struct str name, enum csv_encoding *ret_encoding);
+
 int import_load(struct db_conn *c, struct tenant *t, int64_t id, struct arena *a,
                 struct import *ret, struct err *e) must_check;
 /* The living customer that a key of a file means: by ext_id or by name, as key_field says. id 0
