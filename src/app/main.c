@@ -28,7 +28,7 @@ static const struct command commands[] = {
      "patron value COMMAND [--help]         patron value --help lists the commands\n"
      "patron value textbook FORM [--help]   from numbers instead of a file\n"},
     {"import", cmd_import, "import a CSV file of orders or customers",
-     "patron import orders|customers FILE.csv --data DIR [--db URL] [--map COLUMN=FIELD]…\n"
+     "patron import orders|order_lines|customers|contacts|products FILE --data DIR [--db URL] [--map COLUMN=FIELD]…\n"
      "             [--currency CNY] [--on-existing skip|update] [--user LOGIN] [--dry-run]\n"
      "             [--rejected FILE.csv]\n\n"
      "  --map COLUMN=FIELD  COLUMN is a header or a number from 1; fields are those of orders or\n"

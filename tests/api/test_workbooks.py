@@ -69,6 +69,7 @@ class Workbooks(Import):
         self.assertEqual((im["result"]["created"], im["result"]["customers_created"], im["result"]["rejected"]), (399, 7, 0))
         total = sum(int(r[0]) for r in self.server.rows("amount", "orders", f"WHERE import_id = {im['id']}"))
         self.assertEqual(total, sum(i * 100 + 25 for i in range(1, 400)))
+        self.quiet()
         self.problem(self.admin, "POST", f"imports/{im['id']}/read", "state-conflict", 409, body={})
 
     def test_what_is_no_workbook(self):

@@ -28,11 +28,12 @@ static double fit(struct str header, const struct target *t, struct arena *a)
     if (!f)
         return str_is(h, "currency") || str_is(h, "币种") || str_is(h, "货币") ? 1.0 : 0;
     if (str_eq(h, plain(f->label.in[0], a)) || str_eq(h, plain(f->label.in[1], a)))
-        return t->of_customer ? 0.7 : 0.95;
+        return t->side == SIDE_CUSTOMER ? 0.7 : t->side == SIDE_OWN ? 0.95 : 0.92;
     for (size_t i = 0; i < f->naliases; i++)
         if (str_eq(h, plain(f->aliases[i], a)))
             return 0.9;
-    if (t->of_customer && (str_is(h, "客户") || str_is(h, "customer") || str_is(h, "client")))
+    if (t->side == SIDE_CUSTOMER &&
+        (str_is(h, "客户") || str_is(h, "customer") || str_is(h, "client")))
         return f->id == CUSTOMER_NAME ? 0.8 : f->id == CUSTOMER_EXT_ID ? 0.6 : 0;
     return 0;
 }

@@ -1,9 +1,10 @@
-/* Import of customers and orders from CSV files.
+/* Import of orders, order lines, customers, contacts and products from CSV files and workbooks.
 
-   A file is kept under DIR/files/imports/ID.csv as UTF-8. Everything is validated before anything
-   is written; writing goes in chunks, each with the job's cursor in the same transaction, so that a
-   kill -9 loses nothing and repeats nothing. Rows carry import_id: undo takes back what was not
-   touched since. The same file twice creates nothing twice. */
+   A file is kept under DIR/files/imports, as it came (ID.orig) and as CSV in UTF-8 (ID.csv).
+   Everything is validated before anything is written; writing goes in chunks, each with the job's
+   cursor in the same transaction, so that a kill -9 loses nothing and repeats nothing. Rows carry
+   import_id: undo takes back what was not touched since. The same file twice creates nothing twice.
+ */
 #ifndef PATRON_CRM_IMPORT_H
 #define PATRON_CRM_IMPORT_H
 
@@ -12,6 +13,9 @@
 
 extern const struct endpoint import_endpoints[];
 extern const struct job_kind import_jobs[];
+
+/* Can rows of a file become records of this entity? (An order line: its order with it.) */
+bool import_importable(const struct entity *en);
 
 enum import_mode { IMPORT_CHECK, IMPORT_RUN };
 

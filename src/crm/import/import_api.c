@@ -25,7 +25,7 @@ static int may_see(struct api_call *c, struct db_conn *conn)
 static int read_entity(struct api_call *c, struct str name, const struct entity **ret)
 {
     const struct entity *en = registry_entity(c->t->registry, name);
-    if (!en || (en->id != ENTITY_ORDER && en->id != ENTITY_CUSTOMER))
+    if (!en || !import_kind_of(en))
         return api_bad_param(c, "entity");
     if (!c->who->is_admin && !c->who->on[en->id].create)
         return err_set(&c->err, ERR_FORBIDDEN, "import %s", en->name);
@@ -216,9 +216,7 @@ static void write_cell(struct api_call *c, struct walk *k, const struct csv_reco
     jw_kstr(w, "raw", cell_of(rec, i));
     jw_key(w, "value");
     if (t->field && !code) {
-        struct value *v =
-            t->of_customer ? &k->row->customer[t->field->id] : &k->row->own[t->field->id];
-        value_to_json(t->field, v, w);
+        value_to_json(t->field, &k->row->v[t->side][t->field->id], w);
     } else {
         jw_null(w);
     }
@@ -236,7 +234,8 @@ static void write_cell(struct api_call *c, struct walk *k, const struct csv_reco
 static int makes_customer(struct db_conn *conn, const struct walk *k, bool *ret, struct err *e)
 {
     struct known_customer known;
-    bool may = k->im.en->id == ENTITY_CUSTOMER || k->p->create_customers;
+    bool may =
+        k->im.en->id == ENTITY_CUSTOMER || (k->im.kind->by_customer && k->p->create_customers);
     *ret = false;
     if (!may || k->row->nbad || !k->p->key_field || k->row->key.n == 0)
         return 0;

@@ -107,7 +107,7 @@ static void describe(struct new_import *ni, struct look *l, const struct entity 
     struct target targets[TARGETS];
     int target[MAX_COLUMNS] = {0};
     double confidence[MAX_COLUMNS] = {0};
-    size_t n = targets_of(ni->t, ni->owner_id, en, l->a, targets);
+    size_t n = targets_of(ni->t, ni->owner_id, import_kind_of(en), l->a, targets);
     look_guess(l, targets, n, target, confidence);
     for (size_t i = 0; i < l->ncolumns; i++)
         if (target[i] >= 0 && targets[target[i]].field &&
