@@ -544,7 +544,10 @@ int xlsx_load(struct xlsx_book *b)
         return 0;
     struct texts_reading texts = {0};
     struct styles_reading *styles = calloc(1, sizeof *styles);
+    free(b->kinds); /* of a try that failed */
     b->kinds = calloc(MAX_STYLES, 1);
+    b->nkinds = b->texts.n = 0;
+    buf_clear(&b->texts.bytes);
     int rc = styles && b->kinds ? 0 : XLSX_ERR_NO_MEMORY;
     if (rc == 0 && b->shared_part)
         rc = part_read(b, b->shared_part, texts_start, texts_end, texts_text, &texts);

@@ -186,7 +186,44 @@ class Goods(Import):
         self.upload("name\nx\n", entity="task", status=400)
 
 
-both(Lines, People, Goods)
+class Memory(Import):
+    HEAD = "kunde,wann,wieviel,sonst"
+
+    def fields(self, im):
+        return {c["header"]: im["mapping"][str(c["index"])] for c in im["columns"]}
+
+    def test_a_mapping_is_remembered(self):
+        row = [("C1", "03/04/2024", "5", "x")]
+        im = self.upload(csv(row, self.HEAD))
+        self.assertFalse(im["format"]["remembered"])
+        self.assertEqual(set(self.fields(im).values()), {None})
+        wanted = {"kunde": "customer.ext_id", "wann": "ordered_on", "wieviel": "amount", "sonst": None}
+        self.admin.patch(f"imports/{im['id']}", {"mapping": {"0": "customer.ext_id", "1": "ordered_on", "2": "amount"},
+                                                 "format": {"date_format": "DD/MM/YYYY"}})
+        self.go(im["id"], "check")
+        self.assertFalse(self.upload(csv(row, self.HEAD))["format"]["remembered"], "a check is no decision")
+        self.go(im["id"], "run")
+        # Other rows, columns in another order and written a little otherwise: the same kind of file.
+        again = self.upload(csv([("9", "C2", "04/05/2024", "y")], "Wieviel,KUNDE,wann,sonst"))
+        self.assertEqual({k.lower(): v for k, v in self.fields(again).items()}, wanted)
+        self.assertEqual((again["format"]["remembered"], again["format"]["date_format"]), (True, "DD/MM/YYYY"))
+        other = self.upload(csv(row, self.HEAD + ",mehr"))
+        self.assertFalse(other["format"]["remembered"])
+        self.assertFalse(self.upload(csv(row, self.HEAD), entity="customer")["format"]["remembered"])
+        self.assertEqual(self.admin("DELETE", f"imports/{again['id']}/memory").status, 204)
+        self.assertFalse(self.upload(csv(row, self.HEAD))["format"]["remembered"])
+
+    def test_what_one_may_not_write_is_not_proposed(self):
+        self.whole(csv([("C8", "2024-01-02", "5", "HB")], "customer_id,date,amount,channel"))
+        role = self.admin.post("roles", {"name": "r", "permissions": {
+            e: {"read": "all", "write": "all", "create": True, "fields": {"channel": "read"} if e == "order" else {}}
+            for e in ("customer", "order")}})["id"]
+        [p] = self.people([{"role": role}])
+        im = self.upload(csv([("C9", "2024-01-02", "5", "HB")], "customer_id,date,amount,channel"), client=p)
+        self.assertEqual((im["format"]["remembered"], im["mapping"]["3"]), (True, None))
+
+
+both(Lines, People, Goods, Memory)
 
 if __name__ == "__main__":
     unittest.main()

@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* Lower case, without blanks, underscores, hyphens and dots. */
-static struct str plain(struct str s, struct arena *a)
+struct str header_plain(struct str s, struct arena *a)
 {
     char *out = arena_alloc(a, s.n + 1);
     size_t n = 0;
@@ -20,17 +20,17 @@ static struct str plain(struct str s, struct arena *a)
 static double fit(struct str header, const struct target *t, struct arena *a)
 {
     const struct field *f = t->field;
-    struct str h = plain(header, a);
+    struct str h = header_plain(header, a);
     if (h.n == 0)
         return 0;
-    if (str_eq(h, plain(t->name, a)))
+    if (str_eq(h, header_plain(t->name, a)))
         return 1.0;
     if (!f)
         return str_is(h, "currency") || str_is(h, "币种") || str_is(h, "货币") ? 1.0 : 0;
-    if (str_eq(h, plain(f->label.in[0], a)) || str_eq(h, plain(f->label.in[1], a)))
+    if (str_eq(h, header_plain(f->label.in[0], a)) || str_eq(h, header_plain(f->label.in[1], a)))
         return t->side == SIDE_CUSTOMER ? 0.7 : t->side == SIDE_OWN ? 0.95 : 0.92;
     for (size_t i = 0; i < f->naliases; i++)
-        if (str_eq(h, plain(f->aliases[i], a)))
+        if (str_eq(h, header_plain(f->aliases[i], a)))
             return 0.9;
     if (t->side == SIDE_CUSTOMER &&
         (str_is(h, "客户") || str_is(h, "customer") || str_is(h, "client")))

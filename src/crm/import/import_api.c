@@ -116,6 +116,18 @@ static int reread(struct api_call *c, struct jw *w)
     return rc;
 }
 
+static int forget(struct api_call *c, struct write *wr, struct jw *w)
+{
+    struct import im;
+    (void)w;
+    c->status = 204;
+    c->no_body = true;
+    int rc = may_see(c, wr->c);
+    if (rc == 0)
+        rc = import_load(wr->c, c->t, c->id, c->a, &im, &c->err);
+    return rc ? rc : memory_forget(wr->c, &im, c->a, &c->err);
+}
+
 static int check(struct api_call *c, struct write *wr, struct jw *w)
 {
     int64_t job = 0;
@@ -438,6 +450,8 @@ const struct endpoint import_endpoints[] = {
     {HTTP_POST, "/api/v1/imports/{id}/read", API_SLOW, API_SIGNED_IN, API_JSON, .plain = reread,
      .doc = "Look at the file again: another encoding, sheet, or kind of rows",
      .request = "import-choice", .response = "import"},
+    {HTTP_DELETE, "/api/v1/imports/{id}/memory", API_WRITE, API_SIGNED_IN, API_NO_BODY,
+     .write = forget, .doc = "Forget how files with these headers were read"},
     {HTTP_POST, "/api/v1/imports/{id}/check", API_WRITE, API_SIGNED_IN, API_NO_BODY, .write = check,
      .doc = "Validate all rows and write nothing", .response = "job-started"},
     {HTTP_POST, "/api/v1/imports/{id}/run", API_WRITE, API_SIGNED_IN, API_NO_BODY, .write = run,

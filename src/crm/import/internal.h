@@ -166,6 +166,22 @@ void rows_free(struct import_rows *r);
 /* Counts a bad cell for the summary by column. */
 void rows_count(struct import_rows *r, const struct cell_note *note);
 
+/* --- memory.c: how files with these headers were read the last time ------------------------- */
+
+/* What files of the same headers, in whatever order, have in common. */
+struct str memory_print(const struct str *headers, size_t n, struct arena *a);
+/* Inside a transaction: an import that was run is how its like shall be read. */
+int memory_keep(struct db_conn *c, const struct import *im, struct arena *a,
+                struct err *e) must_check;
+/* Fills target[i] (index in targets, -1 = left out) for the columns; *ret_date is the date form.
+ *ret_found: false leaves all as it was. */
+int memory_recall(struct db_conn *c, const struct entity *en, const struct str *headers, size_t n,
+                  const struct target *targets, size_t ntargets, int *target,
+                  enum csv_date_format *ret_date, bool *ret_found, struct arena *a,
+                  struct err *e) must_check;
+int memory_forget(struct db_conn *c, const struct import *im, struct arena *a,
+                  struct err *e) must_check;
+
 /* run.c: also takes back a cancelled import. */
 int undo_rows(struct job *j, struct tenant *t, const struct import *im, int64_t *ret_removed,
               int64_t *ret_kept, struct err *e) must_check;

@@ -16,6 +16,7 @@ struct look {
     /* what was found */
     struct import_format format;
     bool workbook;
+    bool remembered; /* the mapping is that of an import before */
     struct str sheets[64];
     size_t nsheets;
     int64_t sheet;
@@ -29,6 +30,9 @@ struct look {
 /* Reads all of the file `from` and writes it as CSV in UTF-8 to `to`, which takes its place when it
    is complete. Errors as import_take. */
 int look_at(struct look *l, const char *from, const char *to) must_check;
+
+/* A header as it is compared: lower case, without blanks, underscores, hyphens and dots. */
+struct str header_plain(struct str s, struct arena *a);
 
 /* The best pairs of a column and a target first; a target is given once. -1 = none. */
 void look_guess(const struct look *l, const struct target *targets, size_t n, int *ret_target,

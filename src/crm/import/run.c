@@ -263,6 +263,8 @@ static int store_ending(struct db_conn *c, void *arg, struct err *e)
     if (rc == 0 && end->history)
         rc = db_exec(c, "UPDATE import SET finished_at = $1 WHERE id = $2",
                      DB_ARGS(DB_I64(clock_now_ms()), DB_I64(r->im.id)), NULL, e);
+    if (rc == 0 && end->history)
+        rc = memory_keep(c, &r->im, e->arena, e);
     if (rc || !end->history)
         return rc;
     /* The job is remembered by its rows, not by the customers it summed up last. */

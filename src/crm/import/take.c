@@ -60,6 +60,7 @@ static void write_format(const struct look *l, struct jw *w)
     jw_kcstr(w, "date_format", date_format_names[l->format.date]);
     jw_kcstr(w, "language", l->format.chinese ? "zh" : "en");
     jw_ki64(w, "header_row", 1);
+    jw_kbool(w, "remembered", l->remembered);
     jw_kcstr(w, "file", l->workbook ? "xlsx" : "csv");
     if (l->workbook) {
         jw_ki64(w, "sheet", l->sheet);
@@ -102,17 +103,33 @@ static struct str in_arena(struct buf *b, struct arena *a)
 }
 
 /* What was found, as the columns of the row; its texts in the arena. */
-static void describe(struct new_import *ni, struct look *l, const struct entity *en)
+static int describe(struct new_import *ni, struct look *l, const struct entity *en, struct err *e)
 {
+    struct db_conn *c = NULL;
     struct target targets[TARGETS];
     int target[MAX_COLUMNS] = {0};
     double confidence[MAX_COLUMNS] = {0};
+    enum csv_date_format date = CSV_DATE_YMD;
     size_t n = targets_of(ni->t, ni->owner_id, import_kind_of(en), l->a, targets);
     look_guess(l, targets, n, target, confidence);
-    for (size_t i = 0; i < l->ncolumns; i++)
-        if (target[i] >= 0 && targets[target[i]].field &&
-            targets[target[i]].field->type->shape == SHAPE_DATE)
-            l->format.date = csv_detect_date(l->samples[i], l->nsamples[i], NULL);
+    int rc = db_reader(ni->t->db, &c, e);
+    if (rc == 0)
+        rc = memory_recall(c, en, l->headers, l->ncolumns, targets, n, target, &date,
+                           &l->remembered, l->a, e);
+    db_reader_done(c);
+    if (rc)
+        return rc;
+    for (size_t i = 0; i < l->ncolumns; i++) {
+        bool ambiguous = false;
+        if (l->remembered)
+            confidence[i] = target[i] >= 0;
+        if (target[i] < 0 || !targets[target[i]].field ||
+            targets[target[i]].field->type->shape != SHAPE_DATE)
+            continue;
+        l->format.date = csv_detect_date(l->samples[i], l->nsamples[i], &ambiguous);
+        if (ambiguous && l->remembered)
+            l->format.date = date;
+    }
     ni->en = en;
     ni->rows = l->rows;
     struct buf out = BUF_INIT(4 << 20);
@@ -126,6 +143,7 @@ static void describe(struct new_import *ni, struct look *l, const struct entity 
     write_mapping(l, targets, target, &w);
     ni->mapping = in_arena(&out, l->a);
     buf_free(&out);
+    return 0;
 }
 
 /* The upload as it came stays beside what was made of it: another encoding or sheet may be chosen.
@@ -166,7 +184,9 @@ int import_take(struct tenant *t, const char *file, const struct entity *en, str
             name.n = 200;
         size_t bad;
         ni.name = str_utf8_ok(name, &bad) ? name : str_from(name.p, bad);
-        describe(&ni, &l, en);
+        rc = describe(&ni, &l, en, e);
+    }
+    if (rc == 0) {
         ni.options = arena_printf(
             a, "{\"on_existing\":\"skip\",\"currency\":\"" STR_FMT "\",\"create_customers\":true}",
             STR_ARG(tenant_company(t)->currency));
@@ -242,10 +262,10 @@ int import_reread(struct tenant *t, int64_t id, const struct entity *en, const j
                           .to = to.p};
     /* What was taken before originals were kept is there as CSV only. */
     rc = look_at(&l, access(original.p, R_OK) == 0 ? original.p : to.p, from.p);
-    if (rc == 0) {
-        describe(&r.ni, &l, en ? en : im.en);
+    if (rc == 0)
+        rc = describe(&r.ni, &l, en ? en : im.en, e);
+    if (rc == 0)
         rc = db_transact(t->db, DB_INTERACTIVE, update_import, &r, e);
-    }
     if (rc)
         unlink(from.p);
     return rc;
