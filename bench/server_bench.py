@@ -430,6 +430,64 @@ def part_import(t, house):
     house.drop(import_orders(t, house, "orders_shuffled", True, True))
 
 
+BASELINES = """
+import sys, time
+what, path, rows = sys.argv[1], sys.argv[2], int(sys.argv[3])
+began = time.monotonic()
+if what == "write":
+    import xlsxwriter
+    book = xlsxwriter.Workbook(path, {"constant_memory": True})
+    sheet = book.add_worksheet()
+    day, money = book.add_format({"num_format": "yyyy-mm-dd"}), book.add_format({"num_format": "#,##0.00"})
+    for r in range(rows):
+        for c in range(10):
+            if c < 5: sheet.write_string(r, c, "苏州江都电子科技有限公司")
+            elif c < 8: sheet.write_number(r, c, r * 1.25, money)
+            else: sheet.write_number(r, c, 45000 + r % 900, day)
+    book.close()
+else:
+    import openpyxl
+    rows = sum(1 for _ in openpyxl.load_workbook(path, read_only=True).active.iter_rows(values_only=True))
+print(rows / (time.monotonic() - began))
+"""
+EXPORTED = ["name", "ext_id", "city", "kind", "owner_id", "revenue", "clv", "clv_low", "first_order_on", "last_order_on"]
+
+
+def baseline(house, *args):
+    """Rows a second of a Debian package on the same machine, or None where it is not installed."""
+    r = subprocess.run(["/usr/bin/python3", "-c", BASELINES, *map(str, args)], capture_output=True, text=True, cwd=house.work)
+    return float(r.stdout) if r.returncode == 0 else None
+
+
+def part_files(t, house):
+    """Lists to files and workbooks back: ten columns of texts, money and days of 100,000 customers."""
+    s = house.common()
+    c = s.client()
+    rates, least = {}, status_mb(s.pid, "RssAnon")
+    peak = [least]
+    for kind in ("csv", "xlsx"):
+        took = []
+        for _ in range(3):
+            id = c("POST", "exports", {"entity": "customer", "format": kind, "fields": EXPORTED, "sort": "name"})["job_id"]
+            job = c.job(id, lambda _: peak.append(status_mb(s.pid, "RssAnon")))
+            took.append((job["finished_at"] - job["started_at"]) / 1000)
+        rates[kind] = job["result"]["rows"] / statistics.median(took)
+    n = job["result"]["rows"]
+    alone = baseline(house, "write", os.path.join(house.work, "alone.xlsx"), n)
+    t.add("export_xlsx", rates["xlsx"], "rows/s", ">=50000",
+          f"{n:,} customers, 10 columns, with rights and titles; python3-xlsxwriter alone, same shape: "
+          + (f"{alone:,.0f}" if alone else "not installed"), rates["xlsx"] / alone if alone else None)
+    t.add("export_csv", rates["csv"], "rows/s", "", "the same list; XLSX over CSV", rates["xlsx"] / rates["csv"])
+    t.add("export_peak_anon", max(peak) - least, "MiB", "<=32", "above what the server had before")
+    path = os.path.join(s.data, "files", "exports", f"{id}.xlsx")
+    began = time.monotonic()
+    s.upload(path, "customer")
+    rate = n / (time.monotonic() - began)
+    alone = baseline(house, "read", path, n)
+    t.add("import_xlsx_read", rate, "rows/s", "", "upload, made CSV, looked at; python3-openpyxl read-only: "
+          + (f"{alone:,.0f}" if alone else "not installed"), rate / alone if alone else None)
+
+
 def part_beside(t, house):
     """Reads at 2,000 a second while an import runs; nginx under the same load."""
     s = house.common()
@@ -537,4 +595,4 @@ def part_grid(t, house):
 
 
 PARTS = {"start": part_start, "read": part_read, "writes": part_writes, "memory": part_memory,
-         "import": part_import, "beside": part_beside, "million": part_million, "grid": part_grid}
+         "import": part_import, "files": part_files, "beside": part_beside, "million": part_million, "grid": part_grid}

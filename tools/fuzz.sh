@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 BUILD=${BUILD:-build}-fuzz
 [ -f "$BUILD/build.ninja" ] || meson setup "$BUILD" -Db_sanitize=address,undefined -Dbuildtype=debugoptimized \
     -Db_lundef=false -Dbenches=false -Dfuzz=true >/dev/null
-targets=${TARGETS:-model csv orders}
+targets=${TARGETS:-model csv orders xlsx}
 for t in $targets; do
     nice -n 19 ninja -C "$BUILD" --quiet "tests/fuzz_$t"
 done

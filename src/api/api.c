@@ -204,16 +204,7 @@ static void on_finished(void *arg, struct http_request *req)
 
 struct filter_env api_filter_env(const struct api_call *c)
 {
-    const struct tz *tz = c->who && c->who->tz ? c->who->tz : tenant_company(c->t)->tz;
-    int64_t now = clock_now_ms();
-    int32_t today = tz_date(tz, now);
-    int64_t midnight = (int64_t)today * 86400000;
-    midnight -= (int64_t)tz_offset(tz, midnight) * 1000;
-    return (struct filter_env){.parse = tenant_parse_env(c->t, c->a),
-                               .levels = c->who ? access_all_levels(c->who, c->a) : NULL,
-                               .today = today,
-                               .fiscal_month = tenant_company(c->t)->fiscal_month,
-                               .midnight = midnight};
+    return identity_filter_env(c->t, c->who, c->a);
 }
 
 struct str api_peer(const struct api_call *c)

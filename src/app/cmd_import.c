@@ -242,19 +242,21 @@ int cmd_import(int argc, char **argv)
     int n = take_maps(&k, argc, argv, rest);
     bool ok = args_read(options, NOPTIONS, n, rest, &k.in);
     free(rest);
-    bool orders = ok && k.in.nwords == 2 && strcmp(k.in.words[0], "orders") == 0;
-    bool customers = ok && k.in.nwords == 2 && strcmp(k.in.words[0], "customers") == 0;
-    if (ok && !orders && !customers)
-        fprintf(stderr, "usage: patron import orders|customers FILE.csv --data DIR\n");
-    if (!orders && !customers)
+    if (ok && k.in.nwords != 2)
+        fprintf(stderr, "usage: patron import KIND FILE --data DIR\n");
+    if (!ok || k.in.nwords != 2)
         return 2;
     k.t = app_open(k.in.values[DATA], k.in.values[DB]);
     if (!k.t)
         return 1;
     k.a = arena_new(0);
     err_init(&k.e, k.a);
-    k.en = &k.t->registry->entities[orders ? ENTITY_ORDER : ENTITY_CUSTOMER];
-    int rc = run(&k, k.in.words[1]);
+    k.en = registry_by_path(k.t->registry, str_of(k.in.words[0]));
+    int rc = k.en && import_importable(k.en)
+                 ? run(&k, k.in.words[1])
+                 : err_set(&k.e, ERR_USAGE,
+                           "%s: orders, order_lines, customers, contacts or products expected",
+                           k.in.words[0]);
     if (rc == 0) {
         print_result(&k);
         rc = write_rejected(&k);

@@ -1,6 +1,7 @@
 /* What has to be done now and then: old idempotency keys, outbox rows and sessions go, the node
    number stays leased, uploads that a crash left behind are removed. */
 #include "app/app.h"
+#include "crm/export/export.h"
 
 #define LOG_MODULE "housekeeping"
 #include "base/cond.h"
@@ -61,6 +62,7 @@ static void sweep_all(struct housekeeper *k)
             }
         } while (s.changed >= ROWS);
     }
+    export_sweep(k->t);
 }
 
 static void *keep_house(void *arg)

@@ -27,10 +27,10 @@ static const struct command commands[] = {
      "patron value FILE.csv [--help]\n"
      "patron value COMMAND [--help]         patron value --help lists the commands\n"
      "patron value textbook FORM [--help]   from numbers instead of a file\n"},
-    {"import", cmd_import, "import a CSV file of orders or customers",
-     "patron import orders|customers FILE.csv --data DIR [--db URL] [--map COLUMN=FIELD]…\n"
-     "             [--currency CNY] [--on-existing skip|update] [--user LOGIN] [--dry-run]\n"
-     "             [--rejected FILE.csv]\n\n"
+    {"import", cmd_import, "import a CSV or XLSX file",
+     "patron import orders|order_lines|customers|contacts|products FILE --data DIR [--db URL]\n"
+     "             [--map COLUMN=FIELD]… [--currency CNY] [--on-existing skip|update]\n"
+     "             [--user LOGIN] [--dry-run] [--rejected FILE.csv]\n\n"
      "  --map COLUMN=FIELD  COLUMN is a header or a number from 1; fields are those of orders or\n"
      "                      customers, and for orders also customer.ext_id, customer.name, …\n"
      "  --dry-run           validate all rows and write nothing\n"

@@ -2,6 +2,7 @@
 #include "app/app.h"
 #include "crm/customers/customers.h"
 #include "crm/demo/demo.h"
+#include "crm/export/export.h"
 #include "crm/import/import.h"
 #include "core/upgrade/upgrade.h"
 #include "crm/insight/insight.h"
@@ -18,18 +19,10 @@ const struct record_hook *const app_hooks[] = {identity_hooks,
                                                NULL};
 
 const struct endpoint *const app_endpoints[] = {
-    api_session_endpoints,
-    api_admin_endpoints,
-    api_system_endpoints,
-    api_job_endpoints,
-    demo_endpoints,
-    import_endpoints,
-    insight_endpoints,
-    api_people_endpoints,
-    api_why_endpoints,
-    api_record_endpoints,
-    NULL,
+    api_session_endpoints, api_admin_endpoints, api_system_endpoints, api_job_endpoints,
+    demo_endpoints,        export_endpoints,    import_endpoints,     insight_endpoints,
+    api_people_endpoints,  api_why_endpoints,   api_record_endpoints, NULL,
 };
 
-const struct job_kind *const app_jobs[] = {demo_jobs, import_jobs, insight_jobs, upgrade_jobs,
-                                           NULL};
+const struct job_kind *const app_jobs[] = {demo_jobs,    export_jobs,  import_jobs,
+                                           insight_jobs, upgrade_jobs, NULL};

@@ -41,7 +41,11 @@
     X(IMPORT_BINARY, "import-binary", 422)                                                         \
     X(IMPORT_DUPLICATE_HEADER, "import-duplicate-header", 422)                                     \
     X(IMPORT_ENCODING, "import-encoding", 422)                                                     \
+    X(IMPORT_WORKBOOK, "import-workbook", 422)                                                     \
+    X(IMPORT_WORKBOOK_SIZE, "import-workbook-size", 422)                                           \
+    X(IMPORT_OLD_WORKBOOK, "import-old-workbook", 422)                                             \
     X(IMPORT_TRUNCATED, "import-truncated", 422)                                                   \
+    X(EXPORT_GONE, "export-gone", 410)                                                             \
     X(MALFORMED_JSON, "malformed-json", 400)                                                       \
     X(BAD_UTF8, "bad-utf8", 400)                                                                   \
     X(BAD_PARAMETER, "bad-parameter", 400)                                                         \

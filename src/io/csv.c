@@ -56,9 +56,9 @@ const char *csv_error_code(int error)
 
 const char *csv_encoding_name(enum csv_encoding encoding)
 {
-    static const char *const names[] = {"detect",  "utf-8",    "utf-8-bom",
-                                        "gb18030", "utf-16le", "utf-16be"};
-    return (unsigned)encoding <= CSV_UTF16BE ? names[encoding] : "unknown";
+    static const char *const names[CSV_ENCODINGS] = {"detect",   "utf-8",    "utf-8-bom", "gb18030",
+                                                     "utf-16le", "utf-16be", "big5"};
+    return (unsigned)encoding < CSV_ENCODINGS ? names[encoding] : "unknown";
 }
 
 static ssize_t read_fd(void *source, char *buffer, size_t room)
@@ -249,10 +249,7 @@ static size_t utf8_length(const char *text, size_t len, bool *ret_cut)
 
 static int open_converter(struct csv_reader *r, enum csv_encoding encoding)
 {
-    const char *name = encoding == CSV_GB18030   ? "GB18030"
-                       : encoding == CSV_UTF16LE ? "UTF-16LE"
-                                                 : "UTF-16BE";
-    r->converter = iconv_open("UTF-8", name);
+    r->converter = iconv_open("UTF-8", csv_charset(encoding));
     if (r->converter == (iconv_t)-1)
         return CSV_ERR_ENCODING;
     r->raw = malloc(BLOCK + RAW);

@@ -38,10 +38,27 @@ enum csv_error {
 /* Stable machine string; static. */
 const char *csv_error_code(int error);
 
-enum csv_encoding { CSV_DETECT, CSV_UTF8, CSV_UTF8_BOM, CSV_GB18030, CSV_UTF16LE, CSV_UTF16BE };
+enum csv_encoding {
+    CSV_DETECT,
+    CSV_UTF8,
+    CSV_UTF8_BOM,
+    CSV_GB18030,
+    CSV_UTF16LE,
+    CSV_UTF16BE,
+    CSV_BIG5,
+    CSV_ENCODINGS
+};
 
 /* "utf-8", "utf-8-bom", "gb18030", ... */
 const char *csv_encoding_name(enum csv_encoding encoding);
+/* What iconv calls it; NULL for CSV_DETECT. */
+const char *csv_charset(enum csv_encoding encoding);
+
+/* Which of them the beginning of a file (the more of it, the surer) is in: by its mark, by zeros in
+   every other byte, by what is valid, and between GB18030 and Big5 by which one makes common
+   characters of it. CSV_DETECT when it is all ASCII. A reader by itself takes neither Big5 nor
+   UTF-16 without its mark, since it cannot look ahead. */
+enum csv_encoding csv_guess_encoding(const char *data, size_t n);
 
 struct csv_options {
     char delimiter;             /* 0: detect among , ; tab | */

@@ -340,8 +340,9 @@ class BadFiles(Import):
         head = "customer_id,date,amount\n"
         self.refused(b"", "import-empty", "The file is empty", "文件是空的")
         self.refused(head, "import-empty", "The file is empty", "文件是空的")
-        self.refused(b"PK\x03\x04\x00\x00\x00\x08" + bytes(range(256)) * 20, "import-binary", "not a text file",
+        self.refused(b"MZ\x03\x04\x00\x00\x00\x08" + bytes(range(256)) * 20, "import-binary", "not a text file",
                      "不是文本文件")
+        self.refused(b"PK\x03\x04\x00\x00\x00\x08" + bytes(range(256)) * 20, "import-workbook", "damaged", "已损坏")
         self.refused("a,b,a\n1,2,3\n", "import-duplicate-header", "Two columns are called a", "有两列都叫「a」",
                      params={"header": "a"})
         self.refused(head + 'C1,2024-01-01,"5.00\nC2,2024-01-01,6', "import-truncated", "Row 2", "第 2 行",

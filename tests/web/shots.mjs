@@ -220,7 +220,23 @@ const screens = [
       return '/customers/' + id
     },
   },
-  { name: 'jobs', path: () => '/jobs' },
+  {
+    name: 'export',
+    path: () => '/customers',
+    act: async p => {
+      await p.locator('.bar .rt .btn').last().click()
+    },
+  },
+  {
+    name: 'jobs',
+    path: () => '/jobs',
+    act: async p => {
+      const ask = { entity: 'customer', format: 'xlsx', fields: ['name', 'clv'], sort: '-clv' }
+      const { job_id } = await api.post('/exports', ask)
+      while ((await api.get('/jobs/' + job_id)).state !== 'done') await p.waitForTimeout(100)
+      await p.locator('a[download]').first().waitFor()
+    },
+  },
   {
     name: 'menu',
     path: () => '/jobs',

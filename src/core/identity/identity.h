@@ -37,6 +37,10 @@ void identity_leave(struct pass *p);
 /* The actor of a user for jobs and commands; the same pass to give back. ERR_NOT_FOUND. */
 int identity_as_user(struct tenant *t, int64_t user_id, struct pass *ret_pass,
                      struct err *e) must_check;
+/* What a filter means when this person asks: today, and what may be asked for. who NULL = nobody
+   that is known. */
+struct filter_env identity_filter_env(const struct tenant *t, const struct actor *who,
+                                      struct arena *a);
 /* All who may sign in, at the moment of the pass. */
 const struct actor *identity_everybody(const struct pass *p, size_t *ret_n);
 /* May do everything; kind "system". */

@@ -318,3 +318,19 @@ const struct record_hook identity_hooks[] = {
     {ENTITY_DEPARTMENT, HOOK_WRITTEN, 0, on_department},
     {-1, HOOK_DERIVE, 0, NULL},
 };
+
+/* --- asking -------------------------------------------------------------------------------- */
+
+struct filter_env identity_filter_env(const struct tenant *t, const struct actor *who,
+                                      struct arena *a)
+{
+    const struct tz *tz = who && who->tz ? who->tz : tenant_company(t)->tz;
+    int32_t today = tz_date(tz, clock_now_ms());
+    int64_t midnight = (int64_t)today * 86400000;
+    midnight -= (int64_t)tz_offset(tz, midnight) * 1000;
+    return (struct filter_env){.parse = tenant_parse_env(t, a),
+                               .levels = who ? access_all_levels(who, a) : NULL,
+                               .today = today,
+                               .fiscal_month = tenant_company(t)->fiscal_month,
+                               .midnight = midnight};
+}

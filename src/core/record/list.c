@@ -7,6 +7,7 @@
 #include "core/record/internal.h"
 
 #include <sodium.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct sort_key {
@@ -293,6 +294,15 @@ static const char *list_sql(struct lister *l, struct sql *q)
     return sql_text(q);
 }
 
+static const char *ids_sql(struct lister *l, struct sql *q)
+{
+    sql_add(q, "SELECT kid FROM (");
+    add_branches(l, q);
+    sql_add(q, ") page");
+    add_order(l, q);
+    return sql_text(q);
+}
+
 static int write_count(struct lister *l, struct db_conn *c, struct jw *w, struct err *e)
 {
     struct sql q = sql_new(l->a);
@@ -446,4 +456,45 @@ int record_list(struct db_conn *c, const struct tenant *t, const struct actor *w
         rc = titles_write(&ti, c, t, who, w, e);
     jw_obj_end(w);
     return rc;
+}
+
+static bool ids_grow(struct id_list *l)
+{
+    size_t cap = l->cap ? l->cap * 2 : 1024;
+    int64_t *grown = realloc(l->ids, cap * sizeof *grown);
+    if (!grown)
+        return false;
+    l->ids = grown;
+    l->cap = cap;
+    return true;
+}
+
+int record_ids(struct db_conn *c, const struct actor *who, const struct list_query *q,
+               struct arena *a, struct id_list *ret_ids, struct err *e)
+{
+    struct list_query own = *q;
+    struct lister l = {.q = &own, .who = who, .a = a, .levels = access_levels(who, q->en)};
+    struct db_rows *rows = NULL;
+    own.nfields = 0;
+    own.limit = UINT32_MAX - 1;
+    int rc = check_sort(&l, e);
+    if (rc)
+        return rc;
+    prepare(&l);
+    if (l.nbranches == 0)
+        return 0;
+    struct sql sql = sql_new(a);
+    const char *text = ids_sql(&l, &sql);
+    if (sql.overflow)
+        return err_set(e, ERR_BAD_PARAMETER, "filter with too many values");
+    rc = db_query(c, text, sql.args, sql.nargs, &rows, e);
+    while (rc == 0 && (rc = db_step(rows, e)) > 0) {
+        rc = 0;
+        if (ret_ids->n == ret_ids->cap && !ids_grow(ret_ids))
+            rc = err_set(e, ERR_NOMEM, "ids");
+        else
+            ret_ids->ids[ret_ids->n++] = db_i64(rows, 0);
+    }
+    db_rows_done(rows);
+    return rc < 0 ? rc : 0;
 }

@@ -139,12 +139,13 @@ void titles_want(struct titles *ti, const struct field *f, int64_t id)
 }
 
 /* One batched query per entity that is linked to; what the actor may not see has no title. */
-int titles_write(struct titles *ti, struct db_conn *c, const struct tenant *t,
-                 const struct actor *who, struct jw *w, struct err *e)
+int titles_each(struct titles *ti, struct db_conn *c, const struct tenant *t,
+                const struct actor *who,
+                void (*fn)(void *arg, int64_t id, const struct field *title, enum field_level level,
+                           struct value *v),
+                void *arg, struct err *e)
 {
     int rc = 0;
-    jw_key(w, "titles");
-    jw_obj(w);
     for (int en_id = 0; rc == 0 && en_id < ENTITY_COUNT; en_id++) {
         const struct entity *en = &t->registry->entities[en_id];
         const struct field *title = &en->fields[en->title_field];
@@ -169,17 +170,39 @@ int titles_write(struct titles *ti, struct db_conn *c, const struct tenant *t,
         struct db_rows *rows = NULL;
         rc = db_query(c, text, q.args, q.nargs, &rows, e);
         while (rc == 0 && (rc = db_step(rows, e)) > 0) {
-            char key[24];
-            struct buf b = {.p = key, .cap = sizeof key, .max = sizeof key};
-            buf_add_i64(&b, db_i64(rows, 0));
-            jw_key_str(w, buf_str(&b));
             struct value name;
             value_from_row(title, rows, 1, &name);
-            record_level_json(t, title, level, &name, w);
+            fn(arg, db_i64(rows, 0), title, level, &name);
             rc = 0;
         }
         db_rows_done(rows);
     }
+    return rc;
+}
+
+struct titles_out {
+    const struct tenant *t;
+    struct jw *w;
+};
+
+static void write_title(void *arg, int64_t id, const struct field *title, enum field_level level,
+                        struct value *v)
+{
+    const struct titles_out *out = arg;
+    char key[24];
+    struct buf b = {.p = key, .cap = sizeof key, .max = sizeof key};
+    buf_add_i64(&b, id);
+    jw_key_str(out->w, buf_str(&b));
+    record_level_json(out->t, title, level, v, out->w);
+}
+
+int titles_write(struct titles *ti, struct db_conn *c, const struct tenant *t,
+                 const struct actor *who, struct jw *w, struct err *e)
+{
+    struct titles_out out = {t, w};
+    jw_key(w, "titles");
+    jw_obj(w);
+    int rc = titles_each(ti, c, t, who, write_title, &out, e);
     jw_obj_end(w);
     return rc;
 }

@@ -139,4 +139,34 @@ int record_list(struct db_conn *c, const struct tenant *t, const struct actor *w
                 const struct list_query *q, struct arena *a, struct jw *w,
                 struct err *e) must_check;
 
+/* --- walks: a list to its end -------------------------------------------------------------------
+   First the ids of all records of the list in its order, which is one quick read; then portions of
+   them as values, each under the rights of that moment. No read transaction stays open in between,
+   and a record that moves in the order meanwhile is met once. */
+
+struct id_list {
+    int64_t *ids;
+    size_t n, cap;
+};
+/* Fields, limit, cursor and count of `q` do not matter. `ret_ids` is empty before, and freed by the
+   caller. */
+int record_ids(struct db_conn *c, const struct actor *who, const struct list_query *q,
+               struct arena *a, struct id_list *ret_ids, struct err *e) must_check;
+
+enum { ROWS_MAX = 500 };
+
+/* One record: values by place in `fields`, texts in the arena. What is masked is a text; a link has
+   the title of what it leads to as text, as far as the person may see that. */
+struct row_values {
+    const struct value *v;
+    const bool *masked; /* by place; the same in every row */
+};
+/* Up to ROWS_MAX records, in the order of `ids`; those that went, or are not the person's any more,
+   are left out. */
+int record_rows(struct db_conn *c, const struct tenant *t, const struct actor *who,
+                const struct entity *en, const struct field *const *fields, size_t nfields,
+                bool trash, const int64_t *ids, size_t n, struct arena *a,
+                int (*row)(void *arg, const struct row_values *r), void *arg,
+                struct err *e) must_check;
+
 #endif

@@ -164,6 +164,7 @@ void value_to_json(const struct field *f, const struct value *v, struct jw *w);
 /* A value as somebody sees it who may see it masked: a text, whatever the type; empty stays empty.
  */
 void value_mask_json(const struct field *f, const struct value *v, struct jw *w);
+void value_mask_text(const struct field *f, const struct value *v, struct buf *out);
 /* Copies the texts of v into the arena. */
 struct value value_keep(const struct value *v, struct arena *a);
 

@@ -228,11 +228,16 @@ static const char *bool_from_text(const struct field *f, struct str in, const st
     static const char *const no[] = {"0", "false", "no", "n", "否", "无", "×"};
     (void)f;
     (void)env;
+    char lower[8];
     in = str_trim(in);
     if (in.n == 0) {
         *ret = (struct value){.null = true};
         return NULL;
     }
+    for (size_t i = 0; in.n < sizeof lower && i < in.n; i++)
+        lower[i] = (char)(in.p[i] >= 'A' && in.p[i] <= 'Z' ? in.p[i] + 32 : in.p[i]);
+    if (in.n < sizeof lower)
+        in.p = lower;
     for (size_t i = 0; i < sizeof yes / sizeof yes[0]; i++) {
         if (str_is(in, yes[i]) || str_is(in, no[i])) {
             *ret = (struct value){.i = str_is(in, yes[i])};
@@ -623,6 +628,16 @@ void value_to_json(const struct field *f, const struct value *v, struct jw *w)
         f->type->to_json(f, v, w);
 }
 
+void value_mask_text(const struct field *f, const struct value *v, struct buf *out)
+{
+    if (v->null)
+        return;
+    if (f->type->mask)
+        f->type->mask(v->s, out);
+    else
+        buf_add_cstr(out, "***");
+}
+
 void value_mask_json(const struct field *f, const struct value *v, struct jw *w)
 {
     struct buf out = BUF_INIT(1 << 20);
@@ -630,10 +645,7 @@ void value_mask_json(const struct field *f, const struct value *v, struct jw *w)
         jw_null(w);
         return;
     }
-    if (f->type->mask)
-        f->type->mask(v->s, &out);
-    else
-        buf_add_cstr(&out, "***");
+    value_mask_text(f, v, &out);
     jw_str(w, buf_str(&out));
     buf_free(&out);
 }

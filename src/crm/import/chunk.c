@@ -9,8 +9,7 @@
 
 /* --- one row back from the file ------------------------------------------------------------ */
 
-static int reparse(struct chunk *ch, const struct import_row *row, struct csv_record *rec,
-                   struct err *e)
+int chunk_reparse(struct chunk *ch, const struct import_row *row, struct err *e)
 {
     struct runner *r = ch->r;
     if (row->byte >= r->map_size)
@@ -20,14 +19,14 @@ static int reparse(struct chunk *ch, const struct import_row *row, struct csv_re
                           ch->fields, MAX_COLUMNS + 1);
     if (n < 0)
         return err_set(e, ERR_IO, "record %u: %s", row->number, csv_error_code((int)n));
-    *rec = (struct csv_record){.field = ch->fields, .fields = (size_t)n, .number = row->number};
-    row_parse(r->p, rec, ch->row_arena, ch->row);
+    ch->rec = (struct csv_record){.field = ch->fields, .fields = (size_t)n, .number = row->number};
+    row_parse(r->p, &ch->rec, ch->row_arena, ch->row);
     return 0;
 }
 
 /* What only the database knows to be wrong. */
-static int reject(struct chunk *ch, struct db_conn *c, const struct import_row *row, int column,
-                  const char *code, struct err *e)
+int chunk_reject(struct chunk *ch, struct db_conn *c, const struct import_row *row, int column,
+                 const char *code, struct err *e)
 {
     ch->counts.rejected++;
     return db_exec(
@@ -69,8 +68,8 @@ static int create_customer(struct chunk *ch, struct db_conn *c, struct value *v,
 }
 
 /* The customer of a row; made, if it is new and new ones are wanted. */
-static int customer_of_row(struct chunk *ch, struct db_conn *c, const struct import_row *row,
-                           struct customer_state **ret, struct err *e)
+int chunk_customer(struct chunk *ch, struct db_conn *c, const struct import_row *row,
+                   struct customer_state **ret, struct err *e)
 {
     struct runner *r = ch->r;
     struct customer_state *k = *ret = &r->customers[row->customer];
@@ -92,7 +91,12 @@ static int customer_of_row(struct chunk *ch, struct db_conn *c, const struct imp
         k->fresh = true;
         return 0;
     }
-    return create_customer(ch, c, ch->row->customer, ch->row->key, k, e);
+    return create_customer(ch, c, ch->row->v[SIDE_CUSTOMER], ch->row->key, k, e);
+}
+
+const char *chunk_refusal(const struct customer_state *k)
+{
+    return k->foreign ? "not-yours" : !k->is.id && !k->fresh ? "customer-unknown" : NULL;
 }
 
 /* What is remembered of customers holds until somebody deletes or makes one, or changes whose it is
@@ -119,17 +123,13 @@ static int notice_changes(struct chunk *ch, struct db_conn *c, struct err *e)
 
 /* --- orders -------------------------------------------------------------------------------- */
 
-struct existing {
-    int64_t id, customer_id;
-};
-
 /* The order this row was written as before: by its number, or by its key. */
-static int find_order(struct chunk *ch, struct db_conn *c, const struct import_row *row,
-                      const struct customer_state *k, struct existing *ret, struct err *e)
+int chunk_find_order(struct chunk *ch, struct db_conn *c, const struct import_row *row,
+                     const struct value *number, const struct customer_state *k,
+                     struct existing *ret, struct err *e)
 {
     struct runner *r = ch->r;
     struct db_rows *rows = NULL;
-    const struct value *number = &ch->row->own[ORDER_NUMBER];
     *ret = (struct existing){0};
     /* An order of a customer made just now is new, unless a number of it is already taken. */
     if (!r->any_orders || (number->null && k->fresh))
@@ -155,36 +155,43 @@ static json_t *differences(struct chunk *ch, const struct record *now)
     json_t *body = json_object();
     for (size_t i = 0; i < p->ncolumns; i++) {
         const struct field *f = p->targets[i].field;
-        if (!f || p->targets[i].of_customer || value_equal(f, &ch->row->own[f->id], &now->v[f->id]))
+        if (cell_blank(cell_of(&ch->rec, i))) /* says nothing, and takes nothing away */
+            continue;
+        if (f && f->read_only) /* a path of categories stands for the link it was followed to */
+            f = &now->en->fields[PRODUCT_CATEGORY_ID];
+        if (!f || p->targets[i].side != SIDE_OWN ||
+            value_equal(f, &ch->row->v[SIDE_OWN][f->id], &now->v[f->id]))
             continue;
         struct buf text = BUF_INIT(1 << 20);
         struct jw w = jw_new(&text);
-        value_to_json(f, &ch->row->own[f->id], &w);
+        value_to_json(f, &ch->row->v[SIDE_OWN][f->id], &w);
         json_object_set_new(body, f->name, json_loadb(text.p, text.n, JSON_DECODE_ANY, NULL));
         buf_free(&text);
     }
     return body;
 }
 
-static int update_existing(struct chunk *ch, struct db_conn *c, const struct import_row *row,
-                           const struct entity *en, int64_t id, struct err *e)
+static int reject_all(struct chunk *ch, struct db_conn *c, const struct import_row *rows, size_t n,
+                      const char *code, struct err *e)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = chunk_reject(ch, c, &rows[i], ch->r->p->key_column, code, e);
+    return rc;
+}
+
+int chunk_change(struct chunk *ch, struct db_conn *c, const struct import_row *rows, size_t n,
+                 const struct entity *en, int64_t id, json_t *body, struct err *e)
 {
     struct runner *r = ch->r;
-    struct record now, after;
+    struct record after;
     struct err inner;
     err_init(&inner, ch->row_arena);
-    int rc = record_get(c, r->pass.who, en, id, false, ch->row_arena, &now, &inner);
-    if (rc == ERR_NOT_FOUND)
-        return reject(ch, c, row, r->p->key_column, "not-yours", e);
-    if (rc)
-        return err_set(e, rc, "%s", inner.detail);
-    json_t *body = differences(ch, &now);
     bool same = json_object_size(body) == 0;
     /* A check tells what stands otherwise, whatever will be done with it. */
     if (same || r->mode == IMPORT_CHECK || !r->p->update) {
         bool differs = !same && (r->mode == IMPORT_CHECK || r->p->update);
-        ch->counts.updated += differs;
-        ch->counts.skipped += !differs;
+        *(differs ? &ch->counts.updated : &ch->counts.skipped) += (int64_t)n;
         json_decref(body);
         return 0;
     }
@@ -195,19 +202,34 @@ static int update_existing(struct chunk *ch, struct db_conn *c, const struct imp
                       .keep = ch->a,
                       .now = clock_now_ms(),
                       .import_id = r->im.id};
-    rc = record_update(&w, en, id, body, -1, &after, &inner);
+    int rc = record_update(&w, en, id, body, -1, &after, &inner);
     json_decref(body);
     if (rc == 0) {
-        ch->counts.updated++;
+        ch->counts.updated += (int64_t)n;
         return 0;
     }
     if (rc == ERR_VALIDATION || rc == ERR_DUPLICATE || rc == ERR_FORBIDDEN)
-        return reject(ch, c, row, r->p->key_column,
-                      inner.items           ? inner.items->code
-                      : rc == ERR_FORBIDDEN ? "not-yours"
-                                            : "duplicate-value",
-                      e);
+        return reject_all(ch, c, rows, n,
+                          inner.items           ? inner.items->code
+                          : rc == ERR_FORBIDDEN ? "not-yours"
+                                                : "duplicate-value",
+                          e);
     return err_set(e, rc, "%s", inner.detail);
+}
+
+int chunk_update(struct chunk *ch, struct db_conn *c, const struct import_row *row,
+                 const struct entity *en, int64_t id, struct err *e)
+{
+    struct runner *r = ch->r;
+    struct record now;
+    struct err inner;
+    err_init(&inner, ch->row_arena);
+    int rc = record_get(c, r->pass.who, en, id, false, ch->row_arena, &now, &inner);
+    if (rc == ERR_NOT_FOUND)
+        return chunk_reject(ch, c, row, r->p->key_column, "not-yours", e);
+    if (rc)
+        return err_set(e, rc, "%s", inner.detail);
+    return chunk_change(ch, c, row, 1, en, id, differences(ch, &now), e);
 }
 
 static int create_order(struct chunk *ch, struct db_conn *c, const struct import_row *row,
@@ -217,7 +239,7 @@ static int create_order(struct chunk *ch, struct db_conn *c, const struct import
     ch->counts.created++;
     if (r->mode == IMPORT_CHECK)
         return 0;
-    struct value *v = ch->row->own;
+    struct value *v = ch->row->v[SIDE_OWN];
     record_stamp(r->im.en, v, id_next(r->t->ids), r->pass.who, clock_now_ms(), r->im.id);
     v[FIELD_OWNER_ID] = (struct value){.null = !k->is.owner_id, .i = k->is.owner_id};
     v[FIELD_DEPARTMENT_ID] = (struct value){.null = !k->is.department_id, .i = k->is.department_id};
@@ -227,42 +249,46 @@ static int create_order(struct chunk *ch, struct db_conn *c, const struct import
     return record_insert(c, r->im.en, v, ch->row_arena, e);
 }
 
-static int one_order(struct chunk *ch, struct db_conn *c, const struct import_row *row,
-                     struct err *e)
+int write_order(struct chunk *ch, struct db_conn *c, size_t at, size_t *ret_rows, struct err *e)
 {
     struct runner *r = ch->r;
+    const struct import_row *row = &r->rows.rows[at];
     struct customer_state *k;
-    int rc = customer_of_row(ch, c, row, &k, e);
+    *ret_rows = 1;
+    int rc = chunk_reparse(ch, row, e);
+    if (rc == 0)
+        rc = chunk_customer(ch, c, row, &k, e);
     if (rc)
         return rc;
-    if (k->foreign)
-        return reject(ch, c, row, r->p->key_column, "not-yours", e);
-    if (!k->is.id && !k->fresh)
-        return reject(ch, c, row, r->p->key_column, "customer-unknown", e);
+    if (chunk_refusal(k))
+        return chunk_reject(ch, c, row, r->p->key_column, chunk_refusal(k), e);
     struct existing old;
-    rc = find_order(ch, c, row, k, &old, e);
+    rc = chunk_find_order(ch, c, row, &ch->row->v[SIDE_OWN][ORDER_NUMBER], k, &old, e);
     if (rc)
         return rc;
     if (!old.id)
         return create_order(ch, c, row, k, e);
     if (old.customer_id != k->is.id)
-        return reject(ch, c, row, r->p->number_column, "order-of-another-customer", e);
-    return update_existing(ch, c, row, r->im.en, old.id, e);
+        return chunk_reject(ch, c, row, r->p->number_column, "order-of-another-customer", e);
+    return chunk_update(ch, c, row, r->im.en, old.id, e);
 }
 
-static int one_customer(struct chunk *ch, struct db_conn *c, const struct import_row *row,
-                        struct err *e)
+int write_customer(struct chunk *ch, struct db_conn *c, size_t at, size_t *ret_rows, struct err *e)
 {
+    const struct import_row *row = &ch->r->rows.rows[at];
     struct customer_state k;
-    int rc = find_customer(ch->r, c, ch->row->key, &k, e);
+    *ret_rows = 1;
+    int rc = chunk_reparse(ch, row, e);
+    if (rc == 0)
+        rc = find_customer(ch->r, c, ch->row->key, &k, e);
     if (rc)
         return rc;
     if (k.is.id)
-        return update_existing(ch, c, row, ch->r->im.en, k.is.id, e);
+        return chunk_update(ch, c, row, ch->r->im.en, k.is.id, e);
     ch->counts.created++;
     if (ch->r->mode == IMPORT_CHECK)
         return 0;
-    return create_customer(ch, c, ch->row->own, ch->row->key, &k, e);
+    return create_customer(ch, c, ch->row->v[SIDE_OWN], ch->row->key, &k, e);
 }
 
 /* --- chunks -------------------------------------------------------------------------------- */
@@ -307,19 +333,17 @@ int chunk_rows(struct db_conn *c, void *arg, struct err *e)
 {
     struct chunk *ch = arg;
     struct runner *r = ch->r;
-    bool orders = r->im.en->id == ENTITY_ORDER;
+    const struct import_kind *kind = r->im.kind;
     begin(ch);
-    int rc = orders ? notice_changes(ch, c, e) : 0;
+    int rc = kind->by_customer ? notice_changes(ch, c, e) : 0;
     size_t end = ch->from + CHUNK_ROWS < r->rows.n ? ch->from + CHUNK_ROWS : r->rows.n;
-    for (ch->to = ch->from; rc == 0 && ch->to < end; ch->to++) {
-        const struct import_row *row = &r->rows.rows[ch->to];
-        struct csv_record rec;
-        rc = reparse(ch, row, &rec, e);
-        if (rc == 0)
-            rc = orders ? one_order(ch, c, row, e) : one_customer(ch, c, row, e);
+    size_t rows = 0, asked = 0;
+    for (ch->to = ch->from; rc == 0 && ch->to < end; ch->to += rows) {
+        rc = kind->write(ch, c, ch->to, &rows, e);
         arena_reset(ch->row_arena);
-        if ((ch->to & 15) == 15 && chunk_is_over(ch, c))
-            end = ch->to + 1;
+        if ((ch->to + rows) / 16 != asked && chunk_is_over(ch, c))
+            end = ch->to + rows;
+        asked = (ch->to + rows) / 16;
     }
     struct job_progress p = {r->mode == IMPORT_CHECK ? "check" : "write", (int64_t)ch->to,
                              (int64_t)r->rows.n,

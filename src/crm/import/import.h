@@ -1,9 +1,10 @@
-/* Import of customers and orders from CSV files.
+/* Import of orders, order lines, customers, contacts and products from CSV files and workbooks.
 
-   A file is kept under DIR/files/imports/ID.csv as UTF-8. Everything is validated before anything
-   is written; writing goes in chunks, each with the job's cursor in the same transaction, so that a
-   kill -9 loses nothing and repeats nothing. Rows carry import_id: undo takes back what was not
-   touched since. The same file twice creates nothing twice. */
+   A file is kept under DIR/files/imports, as it came (ID.orig) and as CSV in UTF-8 (ID.csv).
+   Everything is validated before anything is written; writing goes in chunks, each with the job's
+   cursor in the same transaction, so that a kill -9 loses nothing and repeats nothing. Rows carry
+   import_id: undo takes back what was not touched since. The same file twice creates nothing twice.
+ */
 #ifndef PATRON_CRM_IMPORT_H
 #define PATRON_CRM_IMPORT_H
 
@@ -13,6 +14,9 @@
 extern const struct endpoint import_endpoints[];
 extern const struct job_kind import_jobs[];
 
+/* Can rows of a file become records of this entity? (An order line: its order with it.) */
+bool import_importable(const struct entity *en);
+
 enum import_mode { IMPORT_CHECK, IMPORT_RUN };
 
 /* Takes over `file` (renamed or rewritten as UTF-8), looks at all of it and stores the import.
@@ -20,6 +24,11 @@ enum import_mode { IMPORT_CHECK, IMPORT_RUN };
    ERR_VALIDATION. On a worker. */
 int import_take(struct tenant *t, const char *file, const struct entity *en, struct str name,
                 int64_t owner_id, struct arena *a, int64_t *ret_id, struct err *e) must_check;
+/* Looks at the file again as `body` chooses ("encoding", "sheet"), and as rows of `en` (NULL = as
+   before): what was found and guessed, and any mapping, is made anew. ERR_STATE_CONFLICT when it is
+   at work or done. On a worker. */
+int import_reread(struct tenant *t, int64_t id, const struct entity *en, const json_t *body,
+                  struct arena *a, struct err *e) must_check;
 /* Sets mapping, format and options from a body as in api.md; only in states where nothing runs. */
 int import_set(struct db_conn *c, struct tenant *t, int64_t id, const json_t *body, struct arena *a,
                struct err *e) must_check;

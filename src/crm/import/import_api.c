@@ -1,5 +1,7 @@
 #include "crm/import/internal.h"
 
+#include "io/table_write.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -19,17 +21,28 @@ static int may_see(struct api_call *c, struct db_conn *conn)
     return rc;
 }
 
-static int upload(struct api_call *c, struct jw *w)
+/* What the rows are to become, and whether the caller may make such records. */
+static int read_entity(struct api_call *c, struct str name, const struct entity **ret)
 {
-    struct str name = http_param(c->req, "name"), entity = http_param(c->req, "entity");
-    const struct entity *en = registry_entity(c->t->registry, entity.n ? entity : STR("order"));
-    int64_t id = 0;
-    if (!en || (en->id != ENTITY_ORDER && en->id != ENTITY_CUSTOMER))
+    const struct entity *en = registry_entity(c->t->registry, name);
+    if (!en || !import_kind_of(en))
         return api_bad_param(c, "entity");
     if (!c->who->is_admin && !c->who->on[en->id].create)
         return err_set(&c->err, ERR_FORBIDDEN, "import %s", en->name);
-    int rc = import_take(c->t, c->req->file, en, name.n ? name : STR("upload.csv"), c->who->user_id,
-                         c->a, &id, &c->err);
+    *ret = en;
+    return 0;
+}
+
+static int upload(struct api_call *c, struct jw *w)
+{
+    struct str name = http_param(c->req, "name"), entity = http_param(c->req, "entity");
+    const struct entity *en = NULL;
+    int64_t id = 0;
+    int rc = read_entity(c, entity.n ? entity : STR("order"), &en);
+    if (rc)
+        return rc;
+    rc = import_take(c->t, c->req->file, en, name.n ? name : STR("upload.csv"), c->who->user_id,
+                     c->a, &id, &c->err);
     struct db_conn *conn = NULL;
     if (rc == 0)
         rc = db_reader(c->t->db, &conn, &c->err);
@@ -80,6 +93,39 @@ static int patch(struct api_call *c, struct write *wr, struct jw *w)
     if (rc == 0)
         rc = import_set(wr->c, c->t, c->id, c->body, c->a, &c->err);
     return rc ? rc : import_show(wr->c, c->t, c->id, c->a, w, &c->err);
+}
+
+static int reread(struct api_call *c, struct jw *w)
+{
+    struct db_conn *conn = NULL;
+    const struct entity *en = NULL;
+    int rc = db_reader(c->t->db, &conn, &c->err);
+    if (rc == 0)
+        rc = may_see(c, conn);
+    db_reader_done(conn);
+    if (rc == 0 && json_object_get(c->body, "entity"))
+        rc = read_entity(c, json_get_str(c->body, "entity"), &en);
+    if (rc == 0)
+        rc = import_reread(c->t, c->id, en, c->body, c->a, &c->err);
+    conn = NULL;
+    if (rc == 0)
+        rc = db_reader(c->t->db, &conn, &c->err);
+    if (rc == 0)
+        rc = import_show(conn, c->t, c->id, c->a, w, &c->err);
+    db_reader_done(conn);
+    return rc;
+}
+
+static int forget(struct api_call *c, struct write *wr, struct jw *w)
+{
+    struct import im;
+    (void)w;
+    c->status = 204;
+    c->no_body = true;
+    int rc = may_see(c, wr->c);
+    if (rc == 0)
+        rc = import_load(wr->c, c->t, c->id, c->a, &im, &c->err);
+    return rc ? rc : memory_forget(wr->c, &im, c->a, &c->err);
 }
 
 static int check(struct api_call *c, struct write *wr, struct jw *w)
@@ -182,9 +228,7 @@ static void write_cell(struct api_call *c, struct walk *k, const struct csv_reco
     jw_kstr(w, "raw", cell_of(rec, i));
     jw_key(w, "value");
     if (t->field && !code) {
-        struct value *v =
-            t->of_customer ? &k->row->customer[t->field->id] : &k->row->own[t->field->id];
-        value_to_json(t->field, v, w);
+        value_to_json(t->field, &k->row->v[t->side][t->field->id], w);
     } else {
         jw_null(w);
     }
@@ -202,7 +246,8 @@ static void write_cell(struct api_call *c, struct walk *k, const struct csv_reco
 static int makes_customer(struct db_conn *conn, const struct walk *k, bool *ret, struct err *e)
 {
     struct known_customer known;
-    bool may = k->im.en->id == ENTITY_CUSTOMER || k->p->create_customers;
+    bool may =
+        k->im.en->id == ENTITY_CUSTOMER || (k->im.kind->by_customer && k->p->create_customers);
     *ret = false;
     if (!may || k->row->nbad || !k->p->key_field || k->row->key.n == 0)
         return 0;
@@ -263,40 +308,6 @@ static int preview(struct api_call *c, struct jw *w)
     db_reader_done(conn);
     walk_close(&k);
     return rc;
-}
-
-/* What a spreadsheet would take for a formula: a cell that begins like one and is no plain number.
- */
-static bool is_formula(struct str s)
-{
-    static const char begins[] = {'=', '+', '-', '@', '\t', '\r'};
-    if (s.n == 0 || !memchr(begins, s.p[0], sizeof begins))
-        return false;
-    for (size_t i = 1; i < s.n; i++)
-        if (!(s.p[i] >= '0' && s.p[i] <= '9') && s.p[i] != '.' && s.p[i] != ',')
-            return true;
-    return s.p[0] != '-' && s.p[0] != '+';
-}
-
-static void csv_cell(struct buf *out, struct str s)
-{
-    bool quote = false;
-    bool formula = is_formula(s);
-    for (size_t i = 0; i < s.n; i++)
-        quote |= s.p[i] == '"' || s.p[i] == ',' || s.p[i] == '\n' || s.p[i] == '\r';
-    if (!quote && !formula) {
-        buf_add_str(out, s);
-        return;
-    }
-    buf_add_char(out, '"');
-    if (formula)
-        buf_add_char(out, '\'');
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] == '"')
-            buf_add_char(out, '"');
-        buf_add_char(out, s.p[i]);
-    }
-    buf_add_char(out, '"');
 }
 
 /* Rows that only the database refused, by number, in order. */
@@ -363,7 +374,7 @@ int import_rejected(struct tenant *t, int64_t id, enum lang lang, int fd, struct
     buf_add_cstr(&out, "\xef\xbb\xbfrow,column,reason");
     for (size_t i = 0; rc == 0 && i < k.p->ncolumns; i++) {
         buf_add_char(&out, ',');
-        csv_cell(&out, json_get_str(json_array_get(k.im.columns, i), "header"));
+        csv_write_cell(&out, json_get_str(json_array_get(k.im.columns, i), "header"));
     }
     buf_add_cstr(&out, "\r\n");
     while (rc == 0 && walk_next(&k, &rec)) {
@@ -376,14 +387,15 @@ int import_rejected(struct tenant *t, int64_t id, enum lang lang, int fd, struct
         if (code.n == 0)
             continue;
         buf_printf(&out, "%llu,", (unsigned long long)rec.number);
-        csv_cell(&out, json_get_str(json_array_get(k.im.columns, column < 0 ? 0 : (size_t)column),
-                                    "header"));
+        csv_write_cell(
+            &out,
+            json_get_str(json_array_get(k.im.columns, column < 0 ? 0 : (size_t)column), "header"));
         buf_add_char(&out, ',');
-        csv_cell(&out,
-                 message_text(t->messages, lang, arena_cstr(k.scratch, code), NULL, 0, k.scratch));
+        csv_write_cell(
+            &out, message_text(t->messages, lang, arena_cstr(k.scratch, code), NULL, 0, k.scratch));
         for (size_t i = 0; i < rec.fields; i++) {
             buf_add_char(&out, ',');
-            csv_cell(&out, cell_of(&rec, i));
+            csv_write_cell(&out, cell_of(&rec, i));
         }
         buf_add_cstr(&out, "\r\n");
         if (out.n > 1 << 20 && write_out(&out, fd) != 0)
@@ -427,14 +439,19 @@ static int rejected(struct api_call *c, struct jw *w)
 
 const struct endpoint import_endpoints[] = {
     {HTTP_POST, "/api/v1/imports", API_SLOW, API_SIGNED_IN, API_FILE, .plain = upload,
-     .doc = "Upload a CSV file; it is looked at, nothing is written", .params = "entity name",
-     .response = "import"},
+     .doc = "Upload a CSV or XLSX file; it is looked at, nothing is written",
+     .params = "entity name", .response = "import"},
     {HTTP_GET, "/api/v1/imports", API_READ, API_SIGNED_IN, API_NO_BODY, .read = list,
      .doc = "The latest imports", .params = "limit", .response = "imports"},
     {HTTP_GET, "/api/v1/imports/{id}", API_READ, API_SIGNED_IN, API_NO_BODY, .read = get,
      .doc = "One import", .response = "import"},
     {HTTP_PATCH, "/api/v1/imports/{id}", API_WRITE, API_SIGNED_IN, API_JSON, .write = patch,
      .doc = "Mapping, format, options", .request = "import-plan", .response = "import"},
+    {HTTP_POST, "/api/v1/imports/{id}/read", API_SLOW, API_SIGNED_IN, API_JSON, .plain = reread,
+     .doc = "Look at the file again: another encoding, sheet, or kind of rows",
+     .request = "import-choice", .response = "import"},
+    {HTTP_DELETE, "/api/v1/imports/{id}/memory", API_WRITE, API_SIGNED_IN, API_NO_BODY,
+     .write = forget, .doc = "Forget how files with these headers were read"},
     {HTTP_POST, "/api/v1/imports/{id}/check", API_WRITE, API_SIGNED_IN, API_NO_BODY, .write = check,
      .doc = "Validate all rows and write nothing", .response = "job-started"},
     {HTTP_POST, "/api/v1/imports/{id}/run", API_WRITE, API_SIGNED_IN, API_NO_BODY, .write = run,

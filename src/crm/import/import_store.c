@@ -10,21 +10,35 @@ static int parse(struct str text, struct arena *a, json_t **ret, struct err *e)
     return text.n ? json_read(a, arena_str(a, text), ret, e) : 0;
 }
 
+static const char *const encodings[CSV_ENCODINGS] = {
+    [CSV_DETECT] = "UTF-8",     [CSV_UTF8] = "UTF-8", [CSV_UTF8_BOM] = "UTF-8",
+    [CSV_GB18030] = "GB18030",  [CSV_BIG5] = "Big5",  [CSV_UTF16LE] = "UTF-16LE",
+    [CSV_UTF16BE] = "UTF-16BE",
+};
+
+const char *import_encoding_name(enum csv_encoding encoding)
+{
+    return encodings[encoding];
+}
+
+bool import_encoding_find(struct str name, enum csv_encoding *ret_encoding)
+{
+    for (int i = CSV_UTF8; i < CSV_ENCODINGS; i++) {
+        if (!str_is(name, encodings[i]))
+            continue;
+        *ret_encoding = (enum csv_encoding)i;
+        return true;
+    }
+    return false;
+}
+
 static void read_format(struct import *im)
 {
-    static const struct {
-        const char *name;
-        enum csv_encoding encoding;
-    } encodings[] = {{"UTF-8", CSV_UTF8},
-                     {"GB18030", CSV_GB18030},
-                     {"UTF-16LE", CSV_UTF16LE},
-                     {"UTF-16BE", CSV_UTF16BE}};
     struct str encoding = json_get_str(im->format_json, "encoding");
     struct str delimiter = json_get_str(im->format_json, "delimiter");
     struct str date = json_get_str(im->format_json, "date_format");
-    for (size_t i = 0; i < 4; i++)
-        if (str_is(encoding, encodings[i].name))
-            im->format.encoding = encodings[i].encoding;
+    if (!import_encoding_find(encoding, &im->format.encoding))
+        im->format.encoding = CSV_UTF8;
     im->format.delimiter = delimiter.n ? delimiter.p[0] : ',';
     for (int i = 0; i < CSV_DATE_FORMATS; i++)
         if (str_is(date, date_format_names[i]))
@@ -62,7 +76,8 @@ int import_load(struct db_conn *c, struct tenant *t, int64_t id, struct arena *a
     if (rc == 0)
         rc = parse(db_str(rows, 8), a, &ret->options, e);
     db_rows_done(rows);
-    if (rc == 0 && !ret->en)
+    ret->kind = ret->en ? import_kind_of(ret->en) : NULL;
+    if (rc == 0 && !ret->kind)
         rc = err_set(e, ERR_INTERNAL, "import of an unknown entity");
     if (rc == 0)
         read_format(ret);
@@ -107,31 +122,44 @@ int import_set_state(struct db_conn *c, int64_t id, const char *state, const cha
     return db_exec(c, text, q.args, q.nargs, NULL, e);
 }
 
-static void write_fields(struct tenant *t, int64_t owner_id, const struct entity *en,
+static int entity_of(const struct import_kind *kind, enum side side)
+{
+    for (size_t i = 0; i < kind->nsides; i++)
+        if (kind->sides[i].side == side)
+            return kind->sides[i].entity;
+    return kind->entity;
+}
+
+static void write_fields(struct tenant *t, int64_t owner_id, const struct import_kind *kind,
                          struct arena *a, struct jw *w)
 {
     struct target targets[TARGETS];
-    size_t n = targets_of(t, owner_id, en, a, targets);
+    size_t n = targets_of(t, owner_id, kind, a, targets);
     jw_key(w, "fields");
     jw_arr(w);
     for (size_t i = 0; i < n; i++) {
         const struct field *f = targets[i].field;
-        bool key = targets[i].of_customer && f->id == CUSTOMER_EXT_ID;
+        /* Who the row is about is needed; the other one of the two keys will do. */
+        bool key =
+            f && targets[i].side == kind->key_side && kind->by_customer && f->id == kind->keys[0];
+        struct text2 side = {{STR_NULL, STR_NULL}};
+        if (targets[i].side != SIDE_OWN)
+            side = t->registry->entities[entity_of(kind, targets[i].side)].label;
         jw_obj(w);
         jw_kstr(w, "name", targets[i].name);
         jw_key(w, "label");
         jw_obj(w);
-        if (!f) {
-            jw_kcstr(w, "en", "Currency");
-            jw_kcstr(w, "zh", "币种");
-        } else if (targets[i].of_customer) {
-            jw_key(w, "en");
-            jw_str(w, arena_printf(a, "Customer: " STR_FMT, STR_ARG(f->label.in[LANG_EN])));
-            jw_key(w, "zh");
-            jw_str(w, arena_printf(a, "客户 " STR_FMT, STR_ARG(f->label.in[LANG_ZH])));
-        } else {
-            jw_kstr(w, "en", f->label.in[LANG_EN]);
-            jw_kstr(w, "zh", f->label.in[LANG_ZH]);
+        for (int lang = 0; lang < LANGS; lang++) {
+            struct str label = f                 ? f->label.in[lang]
+                               : lang == LANG_ZH ? STR("币种")
+                                                 : STR("Currency");
+            jw_key(w, lang == LANG_ZH ? "zh" : "en");
+            if (side.in[lang].n)
+                jw_str(w, arena_printf(
+                              a, lang == LANG_ZH ? STR_FMT "：" STR_FMT : STR_FMT ": " STR_FMT,
+                              STR_ARG(side.in[lang]), STR_ARG(label)));
+            else
+                jw_str(w, label);
         }
         jw_obj_end(w);
         jw_kbool(w, "required", targets[i].required || key);
@@ -191,8 +219,9 @@ int import_show(struct db_conn *c, struct tenant *t, int64_t id, struct arena *a
     jw_kid(w, "id", db_i64(rows, 14));
     jw_kstr(w, "name", db_str(rows, 15));
     jw_obj_end(w);
-    if (en)
-        write_fields(t, db_i64(rows, 14), en, a, w);
+    const struct import_kind *kind = en ? import_kind_of(en) : NULL;
+    if (kind)
+        write_fields(t, db_i64(rows, 14), kind, a, w);
     jw_obj_end(w);
     db_rows_done(rows);
     return 0;
@@ -229,7 +258,7 @@ static struct str dump(const json_t *v, struct arena *a)
 static int check_mapping(struct tenant *t, const struct import *im, struct arena *a, struct err *e)
 {
     struct target targets[TARGETS];
-    size_t n = targets_of(t, im->owner_id, im->en, a, targets);
+    size_t n = targets_of(t, im->owner_id, im->kind, a, targets);
     bool taken[TARGETS] = {false};
     const char *column;
     json_t *v;

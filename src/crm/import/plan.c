@@ -8,48 +8,59 @@
 
 const char *const date_format_names[CSV_DATE_FORMATS] = {"YYYY-MM-DD", "DD/MM/YYYY", "MM/DD/YYYY"};
 
-static size_t all_targets(const struct registry *r, const struct entity *en, struct arena *a,
+static bool can_import(const struct field *f)
+{
+    return !f->system && !f->hidden && !f->read_only && f->type->importable &&
+           f->type->shape != SHAPE_LINK;
+}
+
+static size_t all_targets(const struct registry *r, const struct import_kind *kind, struct arena *a,
                           struct target out[TARGETS])
 {
     size_t n = 0;
-    const struct entity *customer = &r->entities[ENTITY_CUSTOMER];
-    bool orders = en->id == ENTITY_ORDER;
-    if (orders) {
-        /* Of the customer, first what finds it. */
-        static const int first[] = {CUSTOMER_EXT_ID,   CUSTOMER_NAME, CUSTOMER_PHONE,
-                                    CUSTOMER_EMAIL,    CUSTOMER_CITY, CUSTOMER_REGION,
-                                    CUSTOMER_INDUSTRY, CUSTOMER_KIND};
-        for (size_t i = 0; i < sizeof first / sizeof first[0]; i++) {
-            const struct field *f = &customer->fields[first[i]];
-            out[n++] = (struct target){arena_printf(a, "customer.%s", f->name), f, true, false};
+    for (size_t s = 0; s < kind->nsides; s++) {
+        const struct import_side *side = &kind->sides[s];
+        const struct entity *en = &r->entities[side->entity];
+        size_t fields = side->fields ? side->n : en->nfields;
+        for (size_t i = 0; i < fields && n < TARGETS - 1; i++) {
+            const struct field *f = &en->fields[side->fields ? side->fields[i] : (int)i];
+            if (!side->fields && !can_import(f))
+                continue;
+            bool own = side->side == SIDE_OWN;
+            out[n++] = (struct target){arena_printf(a, "%s%s", side->prefix, f->name), f,
+                                       side->side, own ? f->required : f->id == side->required};
         }
     }
-    for (size_t i = 0; i < en->nfields && n < TARGETS - 1; i++) {
-        const struct field *f = &en->fields[i];
-        if (f->system || f->hidden || f->read_only || !f->type->importable ||
-            f->type->shape == SHAPE_LINK)
-            continue;
-        out[n++] = (struct target){str_of(f->name), f, false, f->required};
-    }
-    if (orders)
-        out[n++] = (struct target){STR("currency"), NULL, false, false};
+    if (kind->currency)
+        out[n++] = (struct target){STR("currency"), NULL, SIDE_OWN, false};
     return n;
 }
 
-size_t targets_of(struct tenant *t, int64_t owner_id, const struct entity *en, struct arena *a,
-                  struct target out[TARGETS])
+static const struct entity *entity_of_side(const struct registry *r, const struct import_kind *kind,
+                                           enum side side)
 {
-    const struct entity *customer = &t->registry->entities[ENTITY_CUSTOMER];
-    size_t n = all_targets(t->registry, en, a, out), kept = 0;
+    for (size_t i = 0; i < kind->nsides; i++)
+        if (kind->sides[i].side == side)
+            return &r->entities[kind->sides[i].entity];
+    return &r->entities[kind->entity];
+}
+
+size_t targets_of(struct tenant *t, int64_t owner_id, const struct import_kind *kind,
+                  struct arena *a, struct target out[TARGETS])
+{
+    size_t n = all_targets(t->registry, kind, a, out), kept = 0;
     struct pass pass = {0};
     struct err gone = {0};
     /* The import of somebody who left is an administrator's. */
     if (identity_as_user(t, owner_id, &pass, &gone) != 0)
         return n;
-    for (size_t i = 0; i < n; i++)
-        if (!out[i].field || access_level(pass.who, out[i].of_customer ? customer : en,
-                                          out[i].field->id) == LEVEL_EDIT)
+    for (size_t i = 0; i < n; i++) {
+        const struct field *f = out[i].field;
+        const struct entity *en = entity_of_side(t->registry, kind, out[i].side);
+        /* What the program derives is as good as what it is derived from. */
+        if (!f || access_level(pass.who, en, f->id) == LEVEL_EDIT)
             out[kept++] = out[i];
+    }
     identity_leave(&pass);
     return kept;
 }
@@ -64,7 +75,7 @@ struct str cell_of(const struct csv_record *rec, size_t column)
     return str_from(s.ptr, s.len);
 }
 
-static bool is_blank(struct str s)
+bool cell_blank(struct str s)
 {
     return s.n == 0 || str_is(s, "-") || str_is(s, "无") || str_is(s, "NULL") ||
            str_is(s, "null") || str_is(s, "N/A");
@@ -116,9 +127,14 @@ static const char *read_cell(const struct import_plan *p, const struct field *f,
     if (f->type->shape == SHAPE_MONEY)
         return read_money(p, f, cell, currency, ret, changed);
     if (f->type->shape == SHAPE_INT) {
+        bool decimal = f->type->name[0] == 'd';
         int64_t v = 0;
-        enum csv_cell code = csv_parse_amount(slice(cell), 0, &v);
+        enum csv_cell code = csv_parse_amount(slice(cell), decimal ? DECIMAL_PLACES : 0, &v);
         *ret = (struct value){.i = v};
+        if (decimal && code == CSV_CELL_OK)
+            return f->has_min && v < f->min * DECIMAL_ONE ? "out-of-range" : NULL;
+        if (decimal && code == CSV_CELL_TOO_MANY_DECIMALS)
+            return "decimal-places";
         return code == CSV_CELL_OK                  ? NULL
                : code == CSV_CELL_TOO_MANY_DECIMALS ? "integer"
                                                     : csv_cell_code(code);
@@ -128,79 +144,55 @@ static const char *read_cell(const struct import_plan *p, const struct field *f,
 
 struct parsed_row *row_new(const struct import_plan *p, struct arena *a)
 {
+    const struct import_kind *kind = p->im->kind;
     struct parsed_row *row = arena_new_of(a, struct parsed_row);
-    row->own = arena_array(a, struct value, p->im->en->nfields);
-    row->customer = arena_array(a, struct value, p->t->registry->entities[ENTITY_CUSTOMER].nfields);
+    for (size_t i = 0; i < kind->nsides; i++)
+        row->v[kind->sides[i].side] =
+            arena_array(a, struct value, p->t->registry->entities[kind->sides[i].entity].nfields);
     return row;
 }
 
-static void note(struct parsed_row *row, int column, const char *code)
+void row_note(struct parsed_row *row, int column, const char *code)
 {
     if (row->nbad < sizeof row->bad / sizeof row->bad[0])
         row->bad[row->nbad++] = (struct cell_note){column, code};
 }
 
-/* Rules between the cells of an order: the sign of the amount follows its status. */
-static void settle_order(struct parsed_row *row, int status_column, int amount_column)
-{
-    struct value *status = &row->own[ORDER_STATUS];
-    const struct value *amount = &row->own[ORDER_AMOUNT];
-    if (amount->null)
-        return;
-    if (status_column < 0 && amount->i < 0)
-        *status = (struct value){.s = STR("returned")};
-    bool returned = str_is(status->s, "returned");
-    if (returned && amount->i > 0) {
-        /* Files write returns either way; a return takes money back. */
-        row->own[ORDER_AMOUNT].i = -amount->i;
-        row->own[ORDER_AMOUNT].base = -amount->base;
-    } else if (!returned && amount->i < 0) {
-        note(row, amount_column, "order-negative");
-    }
-}
-
 void row_parse(const struct import_plan *p, const struct csv_record *rec, struct arena *scratch,
                struct parsed_row *row)
 {
-    const struct entity *customer = &p->t->registry->entities[ENTITY_CUSTOMER];
-    bool orders = p->im->en->id == ENTITY_ORDER;
-    int status_column = -1, amount_column = -1;
+    const struct import_kind *kind = p->im->kind;
     row->nbad = 0;
     memset(row->changed, 0, p->ncolumns);
-    record_blank(p->im->en, row->own);
-    if (orders)
-        record_blank(customer, row->customer);
+    for (size_t i = 0; i < kind->nsides; i++)
+        record_blank(&p->t->registry->entities[kind->sides[i].entity], row->v[kind->sides[i].side]);
     if (rec->fields > p->ncolumns)
-        note(row, (int)p->ncolumns - 1, "too-many-cells");
+        row_note(row, (int)p->ncolumns - 1, "too-many-cells");
     struct str currency = p->currency;
-    if (p->currency_column >= 0 && !is_blank(cell_of(rec, (size_t)p->currency_column)))
+    if (p->currency_column >= 0 && !cell_blank(cell_of(rec, (size_t)p->currency_column)))
         currency = cell_of(rec, (size_t)p->currency_column);
     for (size_t i = 0; i < p->ncolumns; i++) {
         const struct target *target = &p->targets[i];
         if (!target->field)
             continue;
         struct str cell = cell_of(rec, i);
-        struct value *v =
-            target->of_customer ? &row->customer[target->field->id] : &row->own[target->field->id];
-        if (!target->of_customer && target->field->id == ORDER_STATUS && orders)
-            status_column = (int)i;
-        if (!target->of_customer && target->field->id == ORDER_AMOUNT && orders)
-            amount_column = (int)i;
-        if (is_blank(cell)) {
+        if (cell_blank(cell)) {
             if (target->required || (int)i == p->key_column)
-                note(row, (int)i, "required");
+                row_note(row, (int)i, "required");
             continue;
         }
         size_t bad;
-        const char *code = str_utf8_ok(cell, &bad) ? read_cell(p, target->field, cell, currency,
-                                                               scratch, v, &row->changed[i])
-                                                   : "bad-utf8";
+        const char *code =
+            str_utf8_ok(cell, &bad)
+                ? read_cell(p, target->field, cell, currency, scratch,
+                            &row->v[target->side][target->field->id], &row->changed[i])
+                : "bad-utf8";
         if (code)
-            note(row, (int)i, code);
+            row_note(row, (int)i, code);
     }
     row->key = cell_of(rec, (size_t)p->key_column);
-    if (orders && row->nbad == 0)
-        settle_order(row, status_column, amount_column);
+    if (kind->settle && row->nbad == 0)
+        kind->settle(p, row);
 }
 
 /* --- making the plan ----------------------------------------------------------------------- */
@@ -222,25 +214,38 @@ static int find_column(const struct import_plan *p, const char *name)
     return -1;
 }
 
+static int find_target(const struct import_plan *p, enum side side, int field)
+{
+    for (size_t i = 0; i < p->ncolumns; i++)
+        if (p->targets[i].field && p->targets[i].side == side && p->targets[i].field->id == field)
+            return (int)i;
+    return -1;
+}
+
 static int check_required(struct import_plan *p, const struct target *all, size_t n, struct err *e)
 {
-    bool orders = p->im->en->id == ENTITY_ORDER;
-    int ext = find_column(p, orders ? "customer.ext_id" : "ext_id");
-    int name = find_column(p, orders ? "customer.name" : "name");
-    const struct entity *customer = &p->t->registry->entities[ENTITY_CUSTOMER];
-    p->key_column = ext >= 0 ? ext : name;
-    p->key_field = &customer->fields[ext >= 0 ? CUSTOMER_EXT_ID : CUSTOMER_NAME];
-    p->number_column = orders ? find_column(p, "number") : -1;
-    p->currency_column = orders ? find_column(p, "currency") : -1;
+    const struct import_kind *kind = p->im->kind;
+    const struct entity *en = entity_of_side(p->t->registry, kind, kind->key_side);
+    enum side orders = kind->grouped ? SIDE_ORDER : SIDE_OWN;
+    int key = kind->keys[1];
+    for (size_t i = 2; i-- > 0;)
+        if (kind->keys[i] >= 0 && find_target(p, kind->key_side, kind->keys[i]) >= 0)
+            key = kind->keys[i];
+    p->key_field = &en->fields[key];
+    p->key_column = find_target(p, kind->key_side, key);
+    p->number_column = kind->orders ? find_target(p, orders, ORDER_NUMBER) : -1;
+    p->status_column = kind->orders ? find_target(p, orders, ORDER_STATUS) : -1;
+    p->amount_column = kind->orders && !kind->grouped ? find_target(p, orders, ORDER_AMOUNT) : -1;
+    p->currency_column = kind->currency ? find_column(p, "currency") : -1;
     for (size_t i = 0; i < n; i++)
-        if (all[i].required && find_column(p, arena_cstr(p->a, all[i].name)) < 0)
+        if (all[i].required && find_target(p, all[i].side, all[i].field->id) < 0)
             return missing_column(p, &all[i], e);
     for (size_t i = 0; p->key_column < 0 && i < n; i++)
         if (all[i].field == p->key_field)
             return missing_column(p, &all[i], e);
     /* What would say which customer may be held back from this person. */
-    struct target key = {.name = STR("customer.name"), .field = p->key_field};
-    return p->key_column < 0 ? missing_column(p, &key, e) : 0;
+    struct target held = {.name = str_of(p->key_field->name), .field = p->key_field};
+    return p->key_column < 0 ? missing_column(p, &held, e) : 0;
 }
 
 int plan_make(struct tenant *t, const struct import *im, struct arena *a,
@@ -248,7 +253,7 @@ int plan_make(struct tenant *t, const struct import *im, struct arena *a,
 {
     struct import_plan *p = ret_plan;
     struct target all[TARGETS];
-    size_t n = targets_of(t, im->owner_id, im->en, a, all);
+    size_t n = targets_of(t, im->owner_id, im->kind, a, all);
     *p = (struct import_plan){.t = t, .a = a, .im = im, .env = tenant_parse_env(t, a)};
     p->ncolumns = json_array_size(im->columns);
     const char *key;
@@ -268,5 +273,6 @@ int plan_make(struct tenant *t, const struct import *im, struct arena *a,
     p->currency = currency.n ? currency : p->env.base_currency;
     p->update = str_is(json_get_str(im->options, "on_existing"), "update");
     p->create_customers = !json_is_false(json_object_get(im->options, "create_customers"));
+    p->create_products = !json_is_false(json_object_get(im->options, "create_products"));
     return check_required(p, all, n, e);
 }

@@ -22,6 +22,8 @@ struct reading {
     struct counter *seen;
     size_t nseen, seen_cap;
     struct intern *numbers;
+    bool *spoiled; /* by number of the order */
+    size_t spoiled_cap;
 };
 
 void rows_count(struct import_rows *r, const struct cell_note *note)
@@ -71,10 +73,10 @@ static int order_key(struct reading *rd, const struct parsed_row *row, int64_t *
 {
     char text[256];
     struct buf b = {.p = text, .cap = sizeof text, .max = sizeof text};
-    buf_add_i64(&b, row->own[ORDER_ORDERED_ON].i);
+    buf_add_i64(&b, row->v[SIDE_OWN][ORDER_ORDERED_ON].i);
     buf_add_char(&b, '|');
-    buf_add_i64(&b, row->own[ORDER_AMOUNT].i);
-    buf_add_str(&b, row->own[ORDER_AMOUNT].s);
+    buf_add_i64(&b, row->v[SIDE_OWN][ORDER_AMOUNT].i);
+    buf_add_str(&b, row->v[SIDE_OWN][ORDER_AMOUNT].s);
     buf_add_char(&b, '|');
     buf_add(&b, row->key.p, row->key.n < 120 ? row->key.n : 120);
     if (rd->nseen * 2 >= rd->seen_cap && !seen_grow(rd))
@@ -89,7 +91,7 @@ static int order_key(struct reading *rd, const struct parsed_row *row, int64_t *
     /* The day in front: what lies together in the file lies together in the index. 48 bits tell the
        orders of a day apart: of 10,000 a day for three years two share a key once in 5,000 files.
      */
-    int64_t day = row->own[ORDER_ORDERED_ON].i & 0x7fff;
+    int64_t day = row->v[SIDE_OWN][ORDER_ORDERED_ON].i & 0x7fff;
     *ret_key = day << 48 | (hash64(with_count, sizeof with_count) & ((INT64_C(1) << 48) - 1));
     return 0;
 }
@@ -99,27 +101,56 @@ static struct csv_slice as_slice(struct str s)
     return (struct csv_slice){s.p, s.n};
 }
 
-/* Customers, and numbers of orders, may stand in a file of theirs once. */
-static int check_twice(struct reading *rd, const struct csv_record *rec, struct parsed_row *row,
-                       uint32_t customer, size_t customers_before)
+/* Which of the texts seen so far this is; *ret_new: it was not among them. */
+static int number_of_text(struct intern *texts, struct str text, uint32_t *ret_at, bool *ret_new)
 {
-    if (rd->p->im->en->id == ENTITY_CUSTOMER) {
-        if (customer < customers_before)
-            row->bad[row->nbad++] = (struct cell_note){rd->p->key_column, "duplicate-row"};
-        return 0;
-    }
-    if (rd->p->number_column < 0)
-        return 0;
-    struct str number = cell_of(rec, (size_t)rd->p->number_column);
-    struct csv_slice key = as_slice(number);
-    size_t before = intern_count(rd->numbers);
+    size_t before = intern_count(texts);
+    int rc = intern_one(texts, as_slice(text), ret_at);
+    *ret_new = *ret_at >= before;
+    return rc;
+}
+
+/* What is known by its key, contacts of a customer, and numbers of orders may stand in a file of
+   theirs once. */
+static int check_twice(struct reading *rd, const struct csv_record *rec, struct parsed_row *row,
+                       bool new_key, struct arena *scratch)
+{
+    const struct import_kind *kind = rd->p->im->kind;
+    int column = kind->once ? rd->p->key_column : rd->p->number_column;
+    struct str text = kind->orders && column >= 0 ? cell_of(rec, (size_t)column) : STR_NULL;
     uint32_t at;
-    if (number.n == 0)
+    bool fresh = new_key;
+    if (kind->entity == ENTITY_CONTACT)
+        text = arena_printf(scratch, STR_FMT "\n" STR_FMT, STR_ARG(row->key),
+                            STR_ARG(row->v[SIDE_OWN][CONTACT_NAME].s));
+    else if (!kind->once && text.n == 0)
         return 0;
-    if (intern_one(rd->numbers, key, &at) != 0)
+    if (!kind->once && number_of_text(rd->numbers, text, &at, &fresh) != 0)
         return -1;
-    if (at < before)
-        row->bad[row->nbad++] = (struct cell_note){rd->p->number_column, "duplicate-row"};
+    if (!fresh)
+        row_note(row, column < 0 ? rd->p->key_column : column, "duplicate-row");
+    return 0;
+}
+
+/* The order a line belongs to; one that has a bad line is not written at all. */
+static int group_of(struct reading *rd, const struct csv_record *rec, bool bad, int64_t *ret_group)
+{
+    struct str number = cell_of(rec, (size_t)rd->p->number_column);
+    uint32_t at;
+    bool fresh;
+    if (number_of_text(rd->numbers, number, &at, &fresh) != 0)
+        return -1;
+    if (at >= rd->spoiled_cap) {
+        size_t cap = rd->spoiled_cap ? rd->spoiled_cap * 2 : 4096;
+        bool *grown = realloc(rd->spoiled, cap);
+        if (!grown)
+            return -1;
+        memset(grown + rd->spoiled_cap, 0, cap - rd->spoiled_cap);
+        rd->spoiled = grown;
+        rd->spoiled_cap = cap;
+    }
+    rd->spoiled[at] |= bad;
+    *ret_group = (int64_t)at + 1;
     return 0;
 }
 
@@ -138,9 +169,14 @@ static int keep(struct reading *rd, const struct csv_record *rec, const struct p
     struct import_row *r = &out->rows[out->n];
     *r = (struct import_row){
         .byte = rec->byte, .number = (uint32_t)rec->number, .customer = customer};
-    bool order = rd->p->im->en->id == ENTITY_ORDER;
+    const struct import_kind *kind = rd->p->im->kind;
+    if (kind->grouped) {
+        out->n++;
+        return group_of(rd, rec, false, &r->key);
+    }
+    bool order = kind->orders;
     if (order)
-        r->day = (int32_t)row->own[ORDER_ORDERED_ON].i;
+        r->day = (int32_t)row->v[SIDE_OWN][ORDER_ORDERED_ON].i;
     bool numbered = rd->p->number_column >= 0 && cell_of(rec, (size_t)rd->p->number_column).n > 0;
     if (order && !numbered && order_key(rd, row, &r->key) != 0)
         return -1;
@@ -154,14 +190,17 @@ static int take_row(struct reading *rd, const struct csv_record *rec, struct par
     struct import_rows *out = rd->out;
     out->read++;
     row_parse(rd->p, rec, scratch, row);
+    const struct import_kind *kind = rd->p->im->kind;
     uint32_t customer = 0;
+    bool fresh;
+    int64_t group;
     if (row->nbad == 0) {
-        struct csv_slice key = as_slice(row->key);
-        size_t before = intern_count(out->customers);
-        if (intern_one(out->customers, key, &customer) != 0 ||
-            check_twice(rd, rec, row, customer, before) != 0)
+        if (number_of_text(out->customers, row->key, &customer, &fresh) != 0 ||
+            (!kind->grouped && check_twice(rd, rec, row, fresh, scratch) != 0))
             return -1;
     }
+    if (kind->grouped && row->nbad && group_of(rd, rec, true, &group) != 0)
+        return -1;
     for (size_t i = 0; i < rd->p->ncolumns; i++)
         out->columns[i].changed += row->changed[i];
     if (row->nbad == 0)
@@ -205,6 +244,22 @@ static void order_rows(struct import_rows *out)
     for (size_t at = 0; at < out->n; at += STRETCH)
         qsort(out->rows + at, out->n - at < STRETCH ? out->n - at : STRETCH, sizeof *out->rows,
               by_customer);
+}
+
+static int by_group(const void *x, const void *y)
+{
+    const struct import_row *a = x, *b = y;
+    if (a->key != b->key)
+        return a->key < b->key ? -1 : 1;
+    return a->number < b->number ? -1 : 1;
+}
+
+/* Orders as they first come in the file, and the lines of each together. */
+static void group_rows(const struct reading *rd, struct import_rows *out)
+{
+    for (size_t i = 0; i < out->n; i++)
+        out->rows[i].spoiled = rd->spoiled[out->rows[i].key - 1];
+    qsort(out->rows, out->n, sizeof *out->rows, by_group);
 }
 
 static int read_records(struct job *j, struct reading *rd, struct csv_reader *r, struct err *e)
@@ -253,11 +308,14 @@ int rows_read(struct job *j, const struct import_plan *p, struct import_rows *re
                  : err_set(e, ERR_NOMEM, "rows");
     if (rc == 0)
         rc = read_records(j, &rd, r, e);
-    if (rc == 0)
+    if (rc == 0 && p->im->kind->grouped)
+        group_rows(&rd, ret_rows);
+    else if (rc == 0)
         order_rows(ret_rows);
     csv_free(r);
     close(fd);
     free(rd.seen);
+    free(rd.spoiled);
     intern_free(rd.numbers);
     if (rc)
         rows_free(ret_rows);

@@ -59,7 +59,7 @@ static int chunks(struct runner *r, struct chunk *ch,
 
 static int all_sums(struct runner *r, struct chunk *ch, struct err *e)
 {
-    if (r->im.en->id != ENTITY_ORDER || r->mode == IMPORT_CHECK)
+    if (!r->im.kind->orders || r->mode == IMPORT_CHECK)
         return 0;
     return chunks(r, ch, chunk_sums, "sum", &r->summed, intern_count(r->rows.customers), e);
 }
@@ -218,14 +218,17 @@ static struct str check_json(const struct runner *r, struct arena *a)
 {
     struct buf out = BUF_INIT(1 << 20);
     struct jw w = jw_new(&out);
-    bool orders = r->im.en->id == ENTITY_ORDER;
+    const struct import_kind *kind = r->im.kind;
     jw_obj(&w);
     jw_ki64(&w, "rows", r->rows.read);
     jw_ki64(&w, "new", r->total.created);
     jw_ki64(&w, "existing", r->total.skipped + r->total.updated);
     jw_ki64(&w, "changed", r->total.updated);
     jw_ki64(&w, "rejected", r->rows.rejected + r->total.rejected);
-    jw_ki64(&w, "new_customers", orders ? would_make(r) : r->total.created);
+    jw_ki64(&w, "new_customers",
+            kind->by_customer                 ? would_make(r)
+            : kind->entity == ENTITY_CUSTOMER ? r->total.created
+                                              : 0);
     write_columns(r, &w);
     jw_obj_end(&w);
     struct str text = arena_str(a, buf_str(&out));
@@ -244,7 +247,7 @@ struct ending {
 static int ask_for_valuation(struct db_conn *c, struct runner *r, struct err *e)
 {
     int64_t job = 0;
-    if (r->im.en->id != ENTITY_ORDER)
+    if (!r->im.kind->orders)
         return 0;
     return job_submit(c, r->t, "value", r->im.name, STR("{}"), job_view(r->j).owner_id, &job, e);
 }
@@ -260,6 +263,8 @@ static int store_ending(struct db_conn *c, void *arg, struct err *e)
     if (rc == 0 && end->history)
         rc = db_exec(c, "UPDATE import SET finished_at = $1 WHERE id = $2",
                      DB_ARGS(DB_I64(clock_now_ms()), DB_I64(r->im.id)), NULL, e);
+    if (rc == 0 && end->history)
+        rc = memory_keep(c, &r->im, e->arena, e);
     if (rc || !end->history)
         return rc;
     /* The job is remembered by its rows, not by the customers it summed up last. */

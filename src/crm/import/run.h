@@ -51,9 +51,43 @@ struct chunk {
     int64_t events;
     struct parsed_row *row;
     struct csv_slice fields[MAX_COLUMNS + 1];
+    struct csv_record rec;     /* the one in `row` */
     uint32_t seen[CHUNK_ROWS]; /* customers looked up in this chunk */
     size_t nseen;
 };
+
+/* --- what the kinds write with (chunk.c) --- */
+
+/* Reads the row back from the file into ch->row. Texts are borrowed until the next one. */
+int chunk_reparse(struct chunk *ch, const struct import_row *row, struct err *e) must_check;
+/* What only the database knows to be wrong: the row is left out. */
+int chunk_reject(struct chunk *ch, struct db_conn *c, const struct import_row *row, int column,
+                 const char *code, struct err *e) must_check;
+/* The customer of ch->row; made, if it is new and new ones are wanted. */
+int chunk_customer(struct chunk *ch, struct db_conn *c, const struct import_row *row,
+                   struct customer_state **ret, struct err *e) must_check;
+/* Why nothing may be written for this customer, or NULL. */
+const char *chunk_refusal(const struct customer_state *k);
+
+struct existing {
+    int64_t id, customer_id; /* id 0: there is none */
+};
+/* The order this row was written as before: by its number, or by its key. */
+int chunk_find_order(struct chunk *ch, struct db_conn *c, const struct import_row *row,
+                     const struct value *number, const struct customer_state *k,
+                     struct existing *ret, struct err *e) must_check;
+/* A record that stands already gets what the row says otherwise, if that is wanted. */
+int chunk_update(struct chunk *ch, struct db_conn *c, const struct import_row *row,
+                 const struct entity *en, int64_t id, struct err *e) must_check;
+/* The same for a body made of several rows; each of the n rows counts. `body` is the callee's. */
+int chunk_change(struct chunk *ch, struct db_conn *c, const struct import_row *rows, size_t n,
+                 const struct entity *en, int64_t id, json_t *body, struct err *e) must_check;
+
+int write_order(struct chunk *ch, struct db_conn *c, size_t at, size_t *ret_rows, struct err *e);
+int write_customer(struct chunk *ch, struct db_conn *c, size_t at, size_t *ret_rows, struct err *e);
+int write_lines(struct chunk *ch, struct db_conn *c, size_t at, size_t *ret_rows, struct err *e);
+int write_contact(struct chunk *ch, struct db_conn *c, size_t at, size_t *ret_rows, struct err *e);
+int write_product(struct chunk *ch, struct db_conn *c, size_t at, size_t *ret_rows, struct err *e);
 
 /* Jobs for db_transact; arg is the chunk. */
 int chunk_rows(struct db_conn *c, void *arg, struct err *e);

@@ -57,8 +57,13 @@ static int drop_orders(struct db_conn *c, void *arg, struct err *e)
                     "SELECT id, customer_id FROM orders WHERE import_id = $1 AND id > $2 AND "
                     "version = 1 AND deleted_at IS NULL ORDER BY id LIMIT $3",
                     ids, customers, &u->n, e);
-    for (size_t i = 0; rc == 0 && i < u->n; i++)
-        rc = db_exec(c, "DELETE FROM orders WHERE id = $1", DB_ARGS(DB_I64(ids[i])), NULL, e);
+    for (size_t i = 0; rc == 0 && i < u->n; i++) {
+        if (u->im->kind->grouped)
+            rc = db_exec(c, "DELETE FROM order_lines WHERE order_id = $1", DB_ARGS(DB_I64(ids[i])),
+                         NULL, e);
+        if (rc == 0)
+            rc = db_exec(c, "DELETE FROM orders WHERE id = $1", DB_ARGS(DB_I64(ids[i])), NULL, e);
+    }
     qsort(customers, u->n, sizeof *customers, by_value);
     for (size_t i = 0; rc == 0 && i < u->n; i++)
         if (i == 0 || customers[i] != customers[i - 1])
@@ -110,6 +115,66 @@ static int drop_customers(struct db_conn *c, void *arg, struct err *e)
     if (rc == 0 && u->n)
         u->after = last;
     return rc;
+}
+
+/* Records of other kinds that hang on nothing and on which nothing hangs, and how they are found.
+ */
+struct dropped {
+    const char *used; /* SQL: 1 when something hangs on it */
+    const char *gone; /* SQL: the record goes */
+};
+
+static int drop_records(struct db_conn *c, struct undoing *u, const struct dropped *what,
+                        struct err *e)
+{
+    int64_t ids[UNDO_CHUNK], used[UNDO_CHUNK];
+    arena_reset(u->a);
+    int rc = ids_of(u, c, what->used, ids, used, &u->n, e);
+    u->removed = 0;
+    for (size_t i = 0; rc == 0 && i < u->n; i++) {
+        u->after = ids[i];
+        if (used[i])
+            continue;
+        rc = search_drop(c, ids[i], u->a, e);
+        if (rc == 0)
+            rc = db_exec(c, what->gone, DB_ARGS(DB_I64(ids[i])), NULL, e);
+        u->removed++;
+    }
+    return rc;
+}
+
+static int drop_contacts(struct db_conn *c, void *arg, struct err *e)
+{
+    static const struct dropped contacts = {
+        "SELECT k.id, CASE WHEN EXISTS (SELECT 1 FROM affiliations a WHERE a.contact_id = k.id) OR "
+        "EXISTS (SELECT 1 FROM contacts b WHERE b.reports_to_id = k.id) THEN 1 ELSE 0 END FROM "
+        "contacts k WHERE k.import_id = $1 AND k.id > $2 AND k.version = 1 AND k.deleted_at IS "
+        "NULL ORDER BY k.id LIMIT $3",
+        "DELETE FROM contacts WHERE id = $1"};
+    return drop_records(c, arg, &contacts, e);
+}
+
+static int drop_products(struct db_conn *c, void *arg, struct err *e)
+{
+    static const struct dropped products = {
+        "SELECT p.id, CASE WHEN EXISTS (SELECT 1 FROM order_lines l WHERE l.product_id = p.id) "
+        "THEN 1 ELSE 0 END FROM products p WHERE p.import_id = $1 AND p.id > $2 AND p.version = 1 "
+        "AND p.deleted_at IS NULL ORDER BY p.id LIMIT $3",
+        "DELETE FROM products WHERE id = $1"};
+    return drop_records(c, arg, &products, e);
+}
+
+/* From the leaves up: what is within another was made after it, but a round takes only those that
+   nothing is within any more. */
+static int drop_categories(struct db_conn *c, void *arg, struct err *e)
+{
+    static const struct dropped categories = {
+        "SELECT g.id, CASE WHEN EXISTS (SELECT 1 FROM products p WHERE p.category_id = g.id) OR "
+        "EXISTS (SELECT 1 FROM categories b WHERE b.parent_id = g.id) THEN 1 ELSE 0 END FROM "
+        "categories g WHERE g.import_id = $1 AND g.id > $2 AND g.version = 1 AND g.deleted_at IS "
+        "NULL ORDER BY g.id LIMIT $3",
+        "DELETE FROM categories WHERE id = $1"};
+    return drop_records(c, arg, &categories, e);
 }
 
 static int chunks(struct job *j, struct undoing *u,
@@ -182,36 +247,53 @@ static int put_back_updates(struct undoing *u, int64_t *kept, struct err *e)
     }
 }
 
+/* What imports make, from what hangs on others to what they hang on. */
+static const struct {
+    int (*drop)(struct db_conn *c, void *arg, struct err *e);
+    const char *left;
+    int only_kind; /* -1: rows of every kind can make them */
+    bool again;    /* until nothing more goes */
+} drops[] = {
+    {drop_orders, "SELECT count(*) FROM orders WHERE import_id = $1 AND id > $2", -1, false},
+    {drop_contacts, "SELECT count(*) FROM contacts WHERE import_id = $1 AND id > $2",
+     ENTITY_CONTACT, false},
+    {drop_products, "SELECT count(*) FROM products WHERE import_id = $1 AND id > $2", -1, false},
+    {drop_categories, "SELECT count(*) FROM categories WHERE import_id = $1 AND id > $2",
+     ENTITY_PRODUCT, true},
+    {drop_customers, "SELECT count(*) FROM customers WHERE import_id = $1 AND id > $2", -1, false},
+};
+
 int undo_rows(struct job *j, struct tenant *t, const struct import *im, int64_t *ret_removed,
               int64_t *ret_kept, struct err *e)
 {
     struct undoing u = {.t = t, .im = im, .a = arena_new(0)};
     struct db_conn *c = NULL;
-    int64_t removed = 0, gone = 0, kept = 0, left = 0;
+    int64_t removed = 0, kept = 0, left = 0;
     if (!u.a)
         return err_set(e, ERR_NOMEM, "undo");
     int rc = identity_as_user(t, im->owner_id, &u.pass, e);
     if (rc == 0)
         rc = put_back_updates(&u, &kept, e);
-    if (rc == 0)
-        rc = chunks(j, &u, drop_orders, &removed, e);
-    if (rc == 0)
-        rc = chunks(j, &u, drop_customers, &gone, e);
-    if (rc == 0)
-        rc = db_reader(t->db, &c, e);
-    for (int i = 0; rc == 0 && i < 2; i++) {
-        rc = db_one_i64(c,
-                        i ? "SELECT count(*) FROM customers WHERE import_id = $1 AND id > $2"
-                          : "SELECT count(*) FROM orders WHERE import_id = $1 AND id > $2",
-                        DB_ARGS(DB_I64(im->id), DB_I64(before_rows(im))), 0, &left, e);
+    for (size_t i = 0; rc == 0 && i < sizeof drops / sizeof drops[0]; i++) {
+        int64_t now = 0;
+        if (drops[i].only_kind >= 0 && drops[i].only_kind != im->kind->entity)
+            continue;
+        do {
+            now = removed;
+            rc = chunks(j, &u, drops[i].drop, &removed, e);
+        } while (rc == 0 && drops[i].again && removed > now);
+        if (rc == 0 && (rc = db_reader(t->db, &c, e)) == 0)
+            rc = db_one_i64(c, drops[i].left, DB_ARGS(DB_I64(im->id), DB_I64(before_rows(im))), 0,
+                            &left, e);
+        db_reader_done(c);
+        c = NULL;
         kept += left;
     }
-    db_reader_done(c);
     if (u.pass.held)
         identity_leave(&u.pass);
     arena_free(u.a);
     if (rc == 0) {
-        *ret_removed = removed + gone;
+        *ret_removed = removed;
         *ret_kept = kept;
     }
     return rc;

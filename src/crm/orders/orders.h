@@ -11,5 +11,11 @@ extern const struct record_hook orders_hooks[];
    line.
  */
 const char *order_line_compute(struct value *v, const char **ret_field);
+/* What the product says, where the line says nothing. Texts are borrowed. */
+void order_line_fill(struct value *line, const struct value *product);
+/* Amount, cost and units of an order from its lines; NULL, or what is wrong with line *ret_line in
+   the field *ret_field, and the order untouched. */
+const char *order_sum(struct value *order, const struct record *line, size_t n, size_t *ret_line,
+                      const char **ret_field);
 
 #endif

@@ -74,32 +74,35 @@ const char *order_line_compute(struct value *v, const char **ret_field)
     return NULL;
 }
 
-/* What the product says, where the line says nothing. */
-static int fill_from_product(struct write *w, const struct record *before, struct record *after,
-                             struct err *e)
+void order_line_fill(struct value *line, const struct value *product)
 {
     static const int from[][2] = {{PRODUCT_NAME, ORDER_LINE_DESCRIPTION},
                                   {PRODUCT_UNIT, ORDER_LINE_UNIT},
                                   {PRODUCT_LIST_PRICE, ORDER_LINE_LIST_PRICE},
                                   {PRODUCT_COST, ORDER_LINE_UNIT_COST}};
+    /* A price that was agreed on stands for itself. */
+    const struct value agreed = line[ORDER_LINE_PRICE];
+    for (size_t i = 0; i < sizeof from / sizeof from[0]; i++) {
+        struct value *to = &line[from[i][1]];
+        bool money = from[i][1] == ORDER_LINE_LIST_PRICE || from[i][1] == ORDER_LINE_UNIT_COST;
+        bool foreign = !agreed.null && money && !str_eq(product[from[i][0]].s, agreed.s);
+        if (to->null && !foreign)
+            *to = product[from[i][0]];
+    }
+}
+
+static int fill_from_product(struct write *w, const struct record *before, struct record *after,
+                             struct err *e)
+{
     const struct value *product = &after->v[ORDER_LINE_PRODUCT_ID];
     struct record p;
     if (product->null || (before && before->v[ORDER_LINE_PRODUCT_ID].i == product->i))
         return 0;
     int rc = record_get(w->c, w->who, &w->t->registry->entities[ENTITY_PRODUCT], product->i, false,
                         w->a, &p, e);
-    if (rc)
-        return rc;
-    /* A price that was agreed on stands for itself. */
-    bool agreed = !after->v[ORDER_LINE_PRICE].null;
-    for (size_t i = 0; i < sizeof from / sizeof from[0]; i++) {
-        struct value *to = &after->v[from[i][1]];
-        bool foreign = agreed && after->en->fields[from[i][1]].type->shape == SHAPE_MONEY &&
-                       !str_eq(p.v[from[i][0]].s, after->v[ORDER_LINE_PRICE].s);
-        if (to->null && !foreign)
-            *to = p.v[from[i][0]];
-    }
-    return 0;
+    if (rc == 0)
+        order_line_fill(after->v, p.v);
+    return rc;
 }
 
 static int line_derive(struct write *w, const struct record *before, struct record *after,
@@ -119,44 +122,51 @@ static int line_derive(struct write *w, const struct record *before, struct reco
 
 /* --- the order ----------------------------------------------------------------------------- */
 
-static int wrong_line(struct write *w, size_t i, const char *field, const char *code, struct err *e)
+const char *order_sum(struct value *order, const struct record *line, size_t n, size_t *ret_line,
+                      const char **ret_field)
 {
-    err_item(e, arena_printf(w->a, "/lines/%zu/%s", i, field), code);
-    return err_set(e, ERR_VALIDATION, "order line %zu", i);
-}
-
-static int order_totals(struct write *w, const struct record *before, struct record *after,
-                        struct err *e)
-{
-    size_t n = 0;
-    const struct record *line = record_parts(w, ENTITY_ORDER_LINE, &n);
-    struct value amount = {0}, cost = {0};
+    struct value amount = {.s = line[0].v[ORDER_LINE_AMOUNT].s}, cost = amount;
     int64_t units = 0;
     bool whole = true;
-    (void)before;
-    if (e->nitems) /* lines that cannot be read add up to nothing; that is no amount left out */
-        after->v[ORDER_AMOUNT] = amount;
-    if (!line || n == 0 || e->nitems)
-        return 0;
-    amount.s = cost.s = line[0].v[ORDER_LINE_AMOUNT].s;
     for (size_t i = 0; i < n; i++) {
         const struct value *a = &line[i].v[ORDER_LINE_AMOUNT], *c = &line[i].v[ORDER_LINE_COST];
+        *ret_line = i;
+        *ret_field = "price";
         if (!str_eq(a->s, amount.s))
-            return wrong_line(w, i, "price", "currency-differs", e);
+            return "currency-differs";
         cost.null |= c->null;
         whole &= line[i].v[ORDER_LINE_QUANTITY].i % DECIMAL_ONE == 0;
+        *ret_field = "quantity";
         if (__builtin_add_overflow(amount.i, a->i, &amount.i) ||
             __builtin_add_overflow(amount.base, a->base, &amount.base) ||
             __builtin_add_overflow(cost.i, c->i, &cost.i) ||
             __builtin_add_overflow(cost.base, c->base, &cost.base) ||
             __builtin_add_overflow(units, line[i].v[ORDER_LINE_QUANTITY].i / DECIMAL_ONE, &units))
-            return wrong_line(w, i, "quantity", "out-of-range", e);
+            return "out-of-range";
     }
-    after->v[ORDER_AMOUNT] = amount;
+    order[ORDER_AMOUNT] = amount;
     /* Without the cost of one line, no margin is better than a wrong one. */
-    after->v[ORDER_COST] = cost.null ? (struct value){.null = true} : cost;
-    after->v[ORDER_UNITS] = (struct value){.null = !whole, .i = units};
-    return 0;
+    order[ORDER_COST] = cost.null ? (struct value){.null = true} : cost;
+    order[ORDER_UNITS] = (struct value){.null = !whole, .i = units};
+    return NULL;
+}
+
+static int order_totals(struct write *w, const struct record *before, struct record *after,
+                        struct err *e)
+{
+    size_t n = 0, at = 0;
+    const struct record *line = record_parts(w, ENTITY_ORDER_LINE, &n);
+    const char *field = "";
+    (void)before;
+    if (e->nitems) /* lines that cannot be read add up to nothing; that is no amount left out */
+        after->v[ORDER_AMOUNT] = (struct value){0};
+    if (!line || n == 0 || e->nitems)
+        return 0;
+    const char *code = order_sum(after->v, line, n, &at, &field);
+    if (!code)
+        return 0;
+    err_item(e, arena_printf(w->a, "/lines/%zu/%s", at, field), code);
+    return err_set(e, ERR_VALIDATION, "order line %zu", at);
 }
 
 /* An amount typed over lines would say something else than they do. */
