@@ -142,6 +142,9 @@ PV_API struct pv_history_view pv_history_columns(const struct pv_history *histor
 /* ---- Summaries ------------------------------------------------------------------------------- */
 
 #define PV_NO_DAY INT32_MIN
+/* The longest observation of a customer that is fitted to, and the most repeat purchases: 5,741
+ * years. Longer ones are PV_ERR_ARGUMENT of whatever groups customers; one of the days is wrong. */
+enum { PV_MAX_DAYS = (1 << 21) - 1 };
 
 /* One customer seen from the end of the observation. Times are days; spend is minor units. */
 struct pv_customer {

@@ -27,6 +27,22 @@ static int settle_dates(const struct value_options *o, struct value_base *b)
                 o->input.path);
         return 1;
     }
+    if ((int64_t)b->until - h.first_day > PV_MAX_DAYS) {
+        char first[16], last[16], row[32] = "--until";
+        if (o->until == PV_NO_DAY)
+            snprintf(row, sizeof row, value_say(o->lang, "row %llu", "第 %llu 行"),
+                     (unsigned long long)b->data.last.row);
+        fprintf(stderr,
+                value_say(o->lang,
+                          "%s:%llu: %s lies more than %d days before %s (%s): one of the two days "
+                          "is wrong [out-of-range]\n",
+                          "%1$s:%2$llu：%3$s 比 %5$s（%6$s）早 %4$d 天以上：两个日期必有一错 "
+                          "[out-of-range]\n"),
+                o->input.path, (unsigned long long)b->data.first.row,
+                value_date(b->data.first.day, first, sizeof first), PV_MAX_DAYS,
+                value_date(b->until, last, sizeof last), row);
+        return 1;
+    }
     if (b->calibrate_to != PV_NO_DAY &&
         (b->calibrate_to >= b->until || b->calibrate_to < h.first_day)) {
         fprintf(stderr,

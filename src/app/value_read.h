@@ -29,11 +29,18 @@ struct value_input {
     void *context;
 };
 
+/* A day, and the row of the file it stands in. */
+struct value_day {
+    int32_t day;
+    uint64_t row;
+};
+
 struct value_data {
     struct intern *ids;
     struct pv_history *history;
     struct pv_history_report report;
     uint64_t rows;
+    struct value_day first, last; /* the earliest day, and the latest */
     int decimals; /* 2, or more when the amounts have more */
     enum csv_encoding encoding;
     char delimiter;

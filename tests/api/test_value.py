@@ -1,5 +1,6 @@
 """The valuation: which model, what its figures are, what is kept of them, who may see it. The truth is the library itself,
 asked on the same file through `patron value`."""
+import datetime
 import json
 import os
 import subprocess
@@ -138,6 +139,17 @@ class Value(Import):
         self.value(model="bg-nbd")
         dates = [h["date"] for h in self.admin.get(f"customers/{customer}/value")["history"]]
         self.assertEqual(dates, sorted({f"2025-03-{d:02}" for d in range(8, 13)} | {"2025-06-30", "2025-09-30", o["as_of"]}))
+        # overviews and fits: of the last run of each of those dates; other runs are a line each
+        runs = sorted([int(x) for x in run] for run in
+                      self.server.rows("id, as_of, length(overview), length(models)", "value_run"))
+        last = {run[1]: run[0] for run in runs}
+        days = [(datetime.date.fromisoformat(d) - datetime.date(1970, 1, 1)).days for d in dates]
+        whole = [run[0] for run in runs if run[2] > 1000 and run[3] > 100]
+        self.assertEqual(whole, sorted(last[d] for d in days))
+        self.assertGreater(len(runs), len(whole) + 5)
+        for run in runs:
+            if run[0] not in whole:
+                self.assertEqual(run[2:], [2, 2], run)
 
     def test_7_who_may_see_it(self):
         own = self.people([{}])[0]
@@ -183,4 +195,16 @@ class Doubt(Import):
             self.assertTrue(said[lang])
 
 
-load_tests = both(Value, Doubt)
+class Span(Import):
+    """A date that cannot be right ends the valuation with a text that says which days to look at."""
+
+    def test_years_that_cannot_be(self):
+        self.whole("customer_id,date,amount\na,2024-02-01,5\nb,9999-12-31,7\na,2024-03-02,3\n")
+        self.quiet()
+        job = self.admin.get("jobs?limit=1")["items"][0]
+        self.assertEqual((job["kind"], job["state"]), ("value", "failed"))
+        self.assertIn("Orders from 2024-02-01 to 9999-12-31 cannot both be right", job["message"])
+        self.assertEqual(self.n("customer_value"), 0)
+
+
+load_tests = both(Value, Doubt, Span)

@@ -254,6 +254,22 @@ class Models(Tool):
             self.assertRegex(r.stderr + r.stdout, "trusted")
 
 
+class Spans(Tool):
+    def test_days_that_cannot_both_be_right(self):
+        """A year that was mistyped: the rows that have the two days are named, and nothing is said of anybody."""
+        self.write("far.csv", "customer,date,amount\n1,2024-01-01,5\n2,9999-12-31,7\n1,2024-03-01,5\n")
+        for command in ("", "summary", "fit", "compare", "rfm", "cohort", "equity"):
+            for lang, text in (("en", "far.csv:2: 2024-01-01 lies more than 2097151 days before 9999-12-31 (row 3)"),
+                               ("zh", "far.csv:2：2024-01-01 比 9999-12-31（第 3 行）早 2097151 天以上")):
+                r = self.run_value(f"{command} far.csv", lang)
+                self.assertEqual((r.returncode, r.stdout), (1, ""), command)
+                self.assertIn(text, r.stderr)
+                self.assertIn("[out-of-range]", r.stderr)
+        r = self.run_value("summary far.csv --until 9999-12-31")
+        self.assertIn("(--until)", r.stderr)
+        self.assertEqual(len(rows(self.value("summary far.csv --until 2024-12-31"))), 1)
+
+
 class Counting(Tool):
     def test_rfm(self):
         self.write("three.csv", "customer,date,amount\na,2024-01-01,10\na,2024-01-20,10\nb,2024-01-31,100\nc,2024-01-02,1\n")

@@ -57,8 +57,9 @@ int store_read_orders(struct db_conn *c, struct valuation *v, struct job *j,
                       struct err *e) must_check;
 int store_begin_run(struct db_conn *c, const struct valuation *v, struct str models,
                     struct str findings, struct err *e) must_check;
+/* The run is whole: its overview is what pages read. Texts of runs that need not be kept go. */
 int store_end_run(struct db_conn *c, const struct valuation *v, struct str overview,
-                  struct err *e) must_check;
+                  const int32_t *keep, struct err *e) must_check;
 /* Value record and current figures of customer i. */
 int store_value(struct db_conn *c, const struct valuation *v, size_t i, struct err *e) must_check;
 /* Of all customers after `from` up to `to`: what they are worth today is kept by date; dates that
