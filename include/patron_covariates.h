@@ -124,7 +124,7 @@ PV_API PV_WARN_UNUSED int pv_covariate_at(const struct pv_covariate_fit *fit, co
 /*
  * Everything that pv_value_customers and pv_value_equity say, of customers at parameters of their
  * own. spend: gamma-gamma with the same columns; NULL or not usable: no money. Customers with the
- * same z are a base of their own: some 3 ms for each distinct z and more for what is in it.
+ * same z are a base of their own: some 15 ms for each distinct z.
  * ret_equity may be NULL; its ranges know that all customers share ln theta and coefficients.
  * PV_ERR_ARGUMENT as pv_covariate_predict, and for options->points or another unit than the fit's.
  */

@@ -31,6 +31,7 @@ static int fit_json(const struct value_result *r)
     value_put_fit_json(&w, &r->buying);
     value_put_fit_json(&w, &r->gamma_gamma);
     jw_obj_end(&w);
+    value_covariates_json(&w, r);
     value_put_findings_json(&w, r);
     jw_obj_end(&w);
     return value_print_json(&out);
@@ -51,6 +52,7 @@ static int fit_text(const struct value_options *o, const struct value_result *r)
     snprintf(text, sizeof text, "%.2f", r->buying.loglik);
     value_line("ln L", isfinite(r->buying.loglik) ? text : "–");
     value_show_fit(&r->gamma_gamma, o->lang);
+    value_covariates_show(r, o->lang);
     value_show_findings(r, o->lang);
     if (o->save)
         value_line(value_say(o->lang, "Saved as", "已保存为"), o->save);
@@ -71,6 +73,7 @@ static int run_fit(struct value_options *o)
         rc = value_model_save(o, &b, &r);
     if (rc == 0)
         rc = o->json ? fit_json(&r) : fit_text(o, &r);
+    value_covariates_done(&r);
     value_base_free(&b);
     return rc == 0 && !r.buying.usable ? VALUE_UNUSABLE : rc;
 }
@@ -80,10 +83,11 @@ const struct value_command value_command_fit = {
     .file = "FILE.csv",
     .what = {"A model of purchases and one of spend: parameters, standard errors, verdict",
              "拟合购买模型与消费金额模型：参数、标准误、判定"},
-    .options = VALUE_READS | VALUE_BIT(CALIBRATE) | VALUE_BIT(MODEL) | VALUE_BIT(SAVE) |
-               VALUE_BIT(SUMMARY),
+    .options = VALUE_READS | VALUE_BIT(CALIBRATE) | VALUE_BIT(MODEL) | VALUE_BIT(COVARIATES) |
+               VALUE_BIT(PENALTY) | VALUE_BIT(SAVE) | VALUE_BIT(SUMMARY),
     .example = {"fit orders.csv --save model.json", "fit orders.csv --model auto --json",
-                "fit orders.csv --model pareto-nbd --until 2025-06-30"},
+                "fit orders.csv --model pareto-nbd --until 2025-06-30",
+                "fit orders.csv --covariates customers.csv --penalty 1 --save channels.json"},
     .run = run_fit,
 };
 

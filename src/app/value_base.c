@@ -200,7 +200,9 @@ int value_base_fit(struct value_options *o, const struct value_base *b, struct v
     pv_cells_free(cells);
     if (rc == 0)
         rc = pv_fit_gamma_gamma(rows, b->n, &fit, &r->gamma_gamma);
-    return rc ? value_failed(o, rc) : 0;
+    if (rc)
+        return value_failed(o, rc);
+    return o->covariates ? value_covariates_fit(o, b, rows, &fit, r) : 0;
 }
 
 int value_base_check(const struct value_options *o, const struct value_base *b,

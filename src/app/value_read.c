@@ -115,6 +115,14 @@ static void name_column(struct columns *c, enum value_field f, size_t index, str
     c->name[f][n] = '\0';
 }
 
+bool value_read_names(enum value_field field, struct csv_slice header)
+{
+    for (size_t k = 0; header_names[field][k]; k++)
+        if (value_read_same(header, header_names[field][k], strlen(header_names[field][k])))
+            return true;
+    return false;
+}
+
 static int map_columns(const struct value_input *in, const struct csv_record *head,
                        struct columns *c)
 {
