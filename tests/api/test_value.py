@@ -50,6 +50,7 @@ class Value(Import):
         type(self).last = o["as_of"]
         want = program("compare", self.file, "--json")
         self.assertEqual(o["choice"]["how"], "holdout")
+        self.assertEqual((o["choice"]["customers"], o["choice"]["of"]), (want["compared_on"], want["compared_on"]))
         self.assertEqual(o["models"][0]["name"], want["chosen"])
         self.assertEqual([m["name"] for m in o["choice"]["models"] if m["chosen"]], [want["chosen"]])
         self.assertEqual(len(o["choice"]["models"]), len(want["candidates"]))
@@ -58,6 +59,8 @@ class Value(Import):
                              (truth["model"], truth["verdict"], truth["usable"]))
             if truth["usable"]:
                 self.near(got["bic"], truth["bic"], 3, truth["model"])
+            self.assertEqual(got["rmse"] is None, truth["rmse"] is None)
+            if truth["rmse"] is not None:
                 self.near(got["rmse"], truth["rmse"], 8, truth["model"])
                 self.near(got["error"], truth["predicted"] / truth["actual"] - 1, 8, truth["model"])
         self.near(o["holdout"]["rmse"], min(c["rmse"] for c in want["candidates"] if c["model"] == want["chosen"]), 8)

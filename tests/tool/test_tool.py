@@ -127,6 +127,24 @@ class Truth(Tool):
         text = self.value("compare regular.csv")
         self.assertIn("→ mbg-cnbd-3", text)
         self.assertIn(c["why"], text)
+        tried = [m["model"] for m in c["candidates"] if m["model"].startswith("mbg-cnbd") and m["rmse"] is not None]
+        self.assertEqual(tried, ["mbg-cnbd-3"])
+        self.assertNotIn("drawn by chance", text)
+        self.value("simulate --model bg-cnbd-9 --params .9,.6,.8,2.5 --customers 1500 --join 20w --until 2025-12-31 "
+                   "--seed 3 --out ninth.csv")
+        self.assertEqual(json.loads(self.value("compare ninth.csv --json"))["chosen"], "bg-cnbd-9")
+
+    def test_a_large_base_is_compared_by_some(self):
+        self.value("simulate --model mbg-nbd --params .6,20,.9,2 --customers 150000 --join 20w --from 2025-01-01 "
+                   "--until 2025-12-31 --seed 4 --out large.csv")
+        c = json.loads(self.value("compare large.csv --json"))
+        self.assertEqual((c["chosen"], c["customers"]), ("mbg-nbd", 150000))
+        self.assertLess(abs(c["compared_on"] - 100000), 1000)
+        for lang, words in (("en", f"Compared on {c['compared_on']:,} of 150,000 customers, drawn by chance."),
+                            ("zh", f"随机抽取 {c['compared_on']:,} 位，共 150,000 位")):
+            self.assertIn(words, self.value("compare large.csv", lang))
+        fit = json.loads(self.value("fit large.csv --model auto --json"))
+        self.assertEqual(fit["models"]["mbg-nbd"]["customers"], 150000)
 
 
 class Models(Tool):

@@ -36,6 +36,26 @@ static void known_parameters_come_back(void **state)
     }
 }
 
+static void coefficients_come_back(void **state)
+{
+    (void)state;
+    for (int i = 0; i < RECOVERY_WITH; i++) {
+        struct recovery_of_coefs r = {0};
+        double held = 0.0;
+        int seeds = strncmp(recovery_with[i], "pareto", 6) == 0 ? 2 : SEEDS; /* slow */
+        assert_int_equal(recovery_run_with(recovery_with[i], 900, seeds, CUSTOMERS, &r), 0);
+        assert_int_equal(r.usable, seeds);
+        for (size_t k = 0; k < r.n; k++) {
+            held += r.held[k] / (double)r.n;
+            if (!(fabs(r.bias[k]) < 4.5 / sqrt(seeds)))
+                fail_msg("%s: %zu off by %+.2f standard errors on average", recovery_with[i], k,
+                         r.bias[k]);
+        }
+        if (held < 0.8 || r.all_near < seeds - 1)
+            fail_msg("%s: intervals hold %g, all near in %d", recovery_with[i], held, r.all_near);
+    }
+}
+
 /* The yardstick itself: customers who buy a third more often than one is told do not pass. */
 static void wrong_parameters_are_seen(void **state)
 {
@@ -81,6 +101,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(known_parameters_come_back),
+        cmocka_unit_test(coefficients_come_back),
         cmocka_unit_test(wrong_parameters_are_seen),
         cmocka_unit_test(binomial_draws),
     };

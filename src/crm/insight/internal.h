@@ -30,10 +30,8 @@ struct valuation {
     double scale; /* minor units in one major */
     double discount;
     int64_t horizon_weeks;
-    const struct pv_model *wanted;  /* NULL: the one that predicts best */
-    struct pv_candidate *candidate; /* all that were tried: candidates, or none */
-    size_t candidates;
-    int like; /* the candidate that cannot be told from the chosen one; -1 */
+    const struct pv_model *wanted; /* NULL: the one that predicts best */
+    struct pv_choice choice;       /* without candidates when a model was asked for */
     struct pv_fit buying, gg, past_buying;
     struct pv_finding finding[PV_CHECKS];
     struct pv_equity equity;

@@ -23,7 +23,6 @@ void valuation_free(struct valuation *v)
     free(v->grades);
     free(v->rank);
     free(v->segment);
-    free(v->candidate);
 }
 
 struct ranked {
@@ -263,7 +262,7 @@ static int run_value(struct job *j, struct err *e)
                           .decimals = currency ? currency->decimals : 2,
                           .discount = discount ? json_number_value(discount) : co->discount,
                           .wanted = wanted_model(params),
-                          .like = -1,
+                          .choice = {.best = -1, .like = -1},
                           .horizon_weeks = horizon ? json_integer_value(horizon) : 52};
     if (v.as_of == PV_NO_DAY && co->observed_until)
         v.as_of = co->observation_end;
