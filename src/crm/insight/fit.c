@@ -45,14 +45,15 @@ static double holdout_weeks(const struct valuation *v)
 struct patience {
     struct job *j;
     struct err *e;
-    int64_t customers;
-    int rc; /* of the tick that ended it */
+    int64_t customers,
+        done; /* done: a customer who is valued counts half, the way there the rest */
+    int rc;   /* of the tick that ended it */
 };
 
 static bool has_ended(void *context)
 {
     struct patience *p = context;
-    struct job_progress progress = {"value", 0, p->customers, 0};
+    struct job_progress progress = {"value", p->done, p->customers, 0};
     if (p->rc == 0)
         p->rc = job_tick(p->j, &progress, p->e);
     return p->rc != 0;
@@ -116,6 +117,21 @@ static int try_out(struct valuation *v, const struct pv_model *model, struct pat
     return rc;
 }
 
+/* In slices, so that somebody who waits sees how far it is, and who cancels does not wait. */
+static int value_slices(struct valuation *v, const struct pv_valuer *valuer, struct patience *p)
+{
+    enum { SLICE = 32768 };
+    int rc = 0;
+    for (size_t i = 0; i < v->n && rc == 0; i += SLICE) {
+        size_t n = v->n - i < SLICE ? v->n - i : SLICE;
+        p->done = (int64_t)((v->n + i) / 2);
+        if (has_ended(p))
+            return PV_ERR_STOPPED;
+        rc = pv_value_customers(valuer, v->rows + i, n, v->values + i);
+    }
+    return rc;
+}
+
 static int value_all(struct valuation *v, const struct pv_model *model, struct patience *p)
 {
     struct pv_fit_options spend = fit_options(v, p);
@@ -129,7 +145,7 @@ static int value_all(struct valuation *v, const struct pv_model *model, struct p
     rc = pv_valuer_new(&v->buying, v->gg.usable ? &v->gg : NULL, &o, v->rows, v->n, &valuer);
     v->values = malloc((v->n + 1) * sizeof *v->values);
     if (rc == 0)
-        rc = v->values ? pv_value_customers(valuer, v->rows, v->n, v->values) : PV_ERR_NO_MEMORY;
+        rc = v->values ? value_slices(v, valuer, p) : PV_ERR_NO_MEMORY;
     if (rc == 0)
         rc = pv_value_equity(valuer, v->rows, v->n, &v->equity);
     pv_valuer_free(valuer);
@@ -151,6 +167,7 @@ int fit_all(struct valuation *v, struct job *j, struct err *e)
     /* How the one that was asked for would have done, or that some were enough to choose. */
     if (rc == 0 && held && (v->wanted || v->choice.customers < v->choice.of))
         rc = try_out(v, model, &p);
+    p.done = p.customers / 3;
     if (rc == 0)
         rc = value_all(v, model, &p);
     if (rc == 0)
