@@ -9,6 +9,7 @@
 #ifndef PATRON_BENCH_RECOVERY_H
 #define PATRON_BENCH_RECOVERY_H
 
+#include "patron_covariates.h"
 #include "patron_interval.h"
 #include "population.h"
 
@@ -37,6 +38,8 @@ static const struct recovery_world recovery_worlds[] = {
     {"mbg-cnbd-2", {0.8, 6.0, 0.8, 2.0}, 700, 84, 24},
     {"mbg-cnbd-3", {0.8, 4.0, 0.8, 2.0}, 700, 84, 24},
     {"mbg-cnbd-4", {0.8, 3.0, 0.8, 2.0}, 700, 84, 24},
+    {"bg-cnbd-8", {0.8, 2.5, 0.8, 2.5}, 700, 84, 24},
+    {"mbg-cnbd-12", {0.8, 1.0, 0.8, 2.0}, 700, 84, 24},
     {"bg-bb", {1.2, 0.75, 0.66, 2.8}, 24, 6, 0},
     {"sbg", {0.7, 1.5}, 12, 6, 0},
     {"gamma-gamma", {6.25, 3.74, 15.44}, 0, 0, 0},
@@ -155,6 +158,99 @@ static int recovery_run(const struct recovery_world *w, uint64_t first, int seed
         r.percent[k] = pairs > 0 ? r.percent[k] / pairs : NAN;
     }
     r.mean_held = m->kind == PV_KIND_BUYING ? r.mean_held / usable : NAN;
+    if (rc == 0)
+        *ret = r;
+    return rc;
+}
+
+/* ---- With covariates ------------------------------------------------------------------------- */
+
+/* A third of the customers are of another kind (column 0), all have a number that is normal,
+ * rounded to halves (column 1). coef by process, then column. */
+enum { RECOVERY_COLUMNS = 2, RECOVERY_MOST = PV_MAX_PARAMS + 3 * RECOVERY_COLUMNS };
+static const double recovery_coef[PV_MAX_PROCESSES][RECOVERY_COLUMNS] = {
+    {0.5, -0.3}, {0.4, 0.3}, {-0.3, 0.2}};
+
+/* Models of a plain world above. */
+static const char *const recovery_with[] = {"bg-nbd", "mbg-nbd", "pareto-nbd", "gamma-gamma"};
+enum { RECOVERY_WITH = sizeof recovery_with / sizeof recovery_with[0] };
+
+struct recovery_of_coefs {
+    int seeds, usable, all_near;
+    size_t n; /* parameters at zero, then coefficients */
+    double truth[RECOVERY_MOST], bias[RECOVERY_MOST], held[RECOVERY_MOST];
+};
+
+static void recovery_customers(const struct recovery_world *w, uint64_t seed, size_t n,
+                               struct pv_customer *rows, double *z)
+{
+    const struct pv_model *m = pv_model_find(w->model);
+    for (size_t i = 0; i < n; i++) {
+        struct pv_rng rng;
+        double own[PV_MAX_PARAMS], *of = z + i * RECOVERY_COLUMNS;
+        int32_t T = w->watch - (w->spread > 0 ? (int32_t)(i % (size_t)w->spread) : 0);
+        pv_rng_start(&rng, seed, i);
+        of[0] = pv_rng_uniform(&rng) < 1.0 / 3.0;
+        of[1] = round(2.0 * pv_rng_normal(&rng)) / 2.0;
+        memcpy(own, w->param, sizeof own);
+        for (int p = 0; p < pv_process_count(m); p++)
+            own[m->process[p].param] *= exp(
+                m->process[p].sign * (recovery_coef[p][0] * of[0] + recovery_coef[p][1] * of[1]));
+        rows[i] = m->kind == PV_KIND_SPEND
+                      ? recovery_spender(own, &rng)
+                      : pv_populate_one(m, own, 7.0 * w->fine, &rng, T * w->fine, 0, NULL);
+    }
+}
+
+static int recovery_run_with(const char *model, uint64_t first, int seeds, size_t n,
+                             struct recovery_of_coefs *ret)
+{
+    const struct pv_model *m = pv_model_find(model);
+    const struct recovery_world *w = recovery_worlds;
+    struct recovery_of_coefs r = {.seeds = seeds};
+    struct pv_customer *rows = malloc(n * sizeof *rows);
+    double *z = malloc(n * RECOVERY_COLUMNS * sizeof *z);
+    int rc = rows && z ? 0 : PV_ERR_NO_MEMORY;
+    while (strcmp(w->model, model) != 0)
+        w++;
+    for (int s = 0; s < seeds && rc == 0; s++) {
+        const struct pv_covariates c = {z, RECOVERY_COLUMNS};
+        struct pv_covariate_options o = {
+            .fit = {.unit_days = m->kind == PV_KIND_BUYING ? 7.0 * w->fine : 1.0,
+                    .money_scale = 1e4}};
+        struct pv_covariate_fit *fit;
+        bool near = true;
+        for (int p = 0; p < pv_process_count(m); p++)
+            o.use[p] = (1u << RECOVERY_COLUMNS) - 1;
+        recovery_customers(w, first + (uint64_t)s, n, rows, z);
+        rc = pv_covariate_fit_new(m, rows, n, &c, &o, &fit);
+        if (rc)
+            break;
+        r.n = (size_t)m->params + fit->coefficients;
+        for (size_t k = 0; fit->typical.usable && k < r.n; k++) {
+            size_t j = k - (size_t)m->params;
+            bool param = k < (size_t)m->params;
+            double truth =
+                param ? w->param[k]
+                      : recovery_coef[fit->coefficient[j].process][fit->coefficient[j].column];
+            double miss = param
+                              ? log(fit->zero[k] / truth) * fit->zero[k] / fit->zero_std_error[k]
+                              : (fit->coefficient[j].value - truth) / fit->coefficient[j].std_error;
+            r.truth[k] = truth;
+            r.bias[k] += miss;
+            r.held[k] += fabs(miss) < PV_Z95;
+            near = near && fabs(miss) < 3.0;
+        }
+        r.usable += fit->typical.usable;
+        r.all_near += fit->typical.usable && near;
+        pv_covariate_fit_free(fit);
+    }
+    for (size_t k = 0; k < r.n; k++) {
+        r.bias[k] /= r.usable;
+        r.held[k] /= r.usable;
+    }
+    free(rows);
+    free(z);
     if (rc == 0)
         *ret = r;
     return rc;

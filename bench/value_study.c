@@ -2,7 +2,7 @@
  * value_study.c - do known parameters come back, do intervals hold what they promise, how often do
  * the checks of a base cry wolf? Prints the tables of docs/models/study.md.
  *
- * value_study [recovery|alarms|intervals|ridges] [SEEDS] [MODEL]
+ * value_study [recovery|covariates|alarms|intervals|ridges] [SEEDS] [MODEL]
  */
 #include "recovery.h"
 
@@ -56,6 +56,37 @@ static void recovery(int seeds, const char *only)
                 printf(" %d | %d | %.0f %% | %.0f |\n", r.ok, r.all_near, 100.0 * r.mean_held, t);
             else
                 printf(" %d | %d | | %.0f |\n", r.ok, r.all_near, t);
+        }
+        fflush(stdout);
+    }
+}
+
+/* The same with covariates: parameters at zero, then coefficients by process. */
+static void with_covariates(int seeds, const char *only)
+{
+    printf("| model | what | of | truth | bias | interval holds | usable | all near | CPU s |\n"
+           "|---|---|---|---|---|---|---|---|---|\n");
+    for (int i = 0; i < RECOVERY_WITH; i++) {
+        const struct pv_model *m = pv_model_find(recovery_with[i]);
+        struct recovery_of_coefs r;
+        if (only && strcmp(only, m->name) != 0)
+            continue;
+        double t = cpu_now();
+        need(recovery_run_with(m->name, 1, seeds, CUSTOMERS, &r), m->name);
+        t = cpu_now() - t;
+        for (size_t k = 0; k < r.n; k++) {
+            size_t j = k - (size_t)m->params;
+            bool param = k < (size_t)m->params;
+            printf("| %s | %s | %s | %g | %+.2f | %.0f %% |", k ? "" : m->name,
+                   param ? m->param[k] : m->process[j / RECOVERY_COLUMNS].name,
+                   param                  ? ""
+                   : j % RECOVERY_COLUMNS ? "number"
+                                          : "kind",
+                   r.truth[k], r.bias[k], 100.0 * r.held[k]);
+            if (k)
+                printf(" | | |\n");
+            else
+                printf(" %d | %d | %.0f |\n", r.usable, r.all_near, t);
         }
         fflush(stdout);
     }
@@ -279,6 +310,8 @@ int main(int argc, char **argv)
     bool all = strcmp(part, "all") == 0;
     if (all || strcmp(part, "recovery") == 0)
         recovery(seeds, argc > 3 ? argv[3] : NULL);
+    if (all || strcmp(part, "covariates") == 0)
+        with_covariates(seeds, argc > 3 ? argv[3] : NULL);
     if (all || strcmp(part, "alarms") == 0)
         alarms(seeds);
     if (all || strcmp(part, "intervals") == 0)

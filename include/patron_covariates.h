@@ -113,6 +113,27 @@ PV_API void pv_covariate_fit_free(struct pv_covariate_fit *fit);
 PV_API void pv_covariate_theta(const struct pv_covariate_fit *fit, const double *z,
                                double *ret_theta);
 
+/*
+ * The fit of customers with covariates z (columns values): their parameters, and how well those are
+ * known. It serves wherever a fit does: pv_valuer_new, pv_value_alive_curve, pv_mean_interval, ...
+ * PV_ERR_ARGUMENT for a fit that is not usable, for a z that is not finite.
+ */
+PV_API PV_WARN_UNUSED int pv_covariate_at(const struct pv_covariate_fit *fit, const double *z,
+                                          struct pv_fit *ret_fit);
+
+/*
+ * Everything that pv_value_customers and pv_value_equity say, of customers at parameters of their
+ * own. spend: gamma-gamma with the same columns; NULL or not usable: no money. Customers with the
+ * same z are a base of their own: some 15 ms for each distinct z.
+ * ret_equity may be NULL; its ranges know that all customers share ln theta and coefficients.
+ * PV_ERR_ARGUMENT as pv_covariate_predict, and for options->points or another unit than the fit's.
+ */
+PV_API PV_WARN_UNUSED int
+pv_covariate_value(const struct pv_covariate_fit *fit, const struct pv_covariate_fit *spend,
+                   const struct pv_valuer_options *options, const struct pv_customer *rows,
+                   size_t n, const struct pv_covariates *covariates, struct pv_value *ret_values,
+                   struct pv_equity *ret_equity);
+
 struct pv_covariate_value {
     double p_alive;
     double expected; /* purchases in the horizon */

@@ -1,5 +1,5 @@
 /*
- * patron_model_file.h - libpatron-value: a fitted model as a few hundred bytes of JSON.
+ * patron_model_file.h - libpatron-value: a fitted model as one or two thousand bytes of JSON.
  *
  * What predictions need and nothing else: parameters, their covariance, the verdict, the unit of
  * time, the end of the observation, and a fingerprint of the data, so that somebody who applies the
@@ -10,7 +10,7 @@
 #ifndef PATRON_MODEL_FILE_H
 #define PATRON_MODEL_FILE_H
 
-#include "patron_value.h"
+#include "patron_covariates.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -18,18 +18,33 @@ extern "C" {
 
 enum {
     PV_MODEL_FILE_VERSION = 1,
-    PV_MODEL_FILE_MAX = 16384, /* bytes; larger ones are refused unread */
+    PV_MODEL_FILE_MAX = 262144, /* bytes; larger ones are refused unread */
+};
+
+enum { PV_COVARIATE_NAME = 64 };
+
+/* Coefficients of the fits of a file, and what their columns are called: UTF-8 without quotes,
+ * backslashes and control characters, all different. */
+struct pv_model_covariates {
+    size_t columns;
+    char name[PV_MAX_COVARIATES][PV_COVARIATE_NAME];
+    struct pv_covariate_fit *fit;   /* whose `typical` is the fit of the file */
+    struct pv_covariate_fit *spend; /* NULL: spend without covariates */
 };
 
 /* A fit of anything but spend, and beside it, if there is one, what a purchase brings. */
 struct pv_model_file {
     struct pv_fit fit;
     bool has_spend;
-    struct pv_fit spend;  /* gamma-gamma; when has_spend */
-    int32_t until;        /* end of the observation; PV_NO_DAY: not known */
-    double money_scale;   /* minor units in one major, as in the fit */
-    uint64_t fingerprint; /* of the customers fitted to; 0: not known */
+    struct pv_fit spend;                    /* gamma-gamma; when has_spend */
+    int32_t until;                          /* end of the observation; PV_NO_DAY: not known */
+    double money_scale;                     /* minor units in one major, as in the fit */
+    uint64_t fingerprint;                   /* of the customers fitted to; 0: not known */
+    struct pv_model_covariates *covariates; /* NULL: none */
 };
+
+/* Releases the covariates of a file that was parsed, if it has any. */
+PV_API void pv_model_file_free(struct pv_model_file *file);
 
 /*
  * Of what a fit sees of customers (x, t_x, T, spend): the same in whatever order they come, and
@@ -74,8 +89,8 @@ struct pv_file_error {
 
 /*
  * Strict: every field once, no other ones, whole numbers where whole numbers belong. On
- * PV_ERR_ARGUMENT *ret_error (may be NULL) says what is wrong, and with which field. Never
- * allocates.
+ * PV_ERR_ARGUMENT *ret_error (may be NULL) says what is wrong, and with which field. Allocates
+ * nothing but the covariates of a model that has them: pv_model_file_free.
  */
 PV_API PV_WARN_UNUSED int pv_model_file_parse(const char *text, size_t length,
                                               struct pv_model_file *ret_file,

@@ -142,6 +142,9 @@ PV_API struct pv_history_view pv_history_columns(const struct pv_history *histor
 /* ---- Summaries ------------------------------------------------------------------------------- */
 
 #define PV_NO_DAY INT32_MIN
+/* The longest observation of a customer that is fitted to, and the most repeat purchases: 5,741
+ * years. Longer ones are PV_ERR_ARGUMENT of whatever groups customers; one of the days is wrong. */
+enum { PV_MAX_DAYS = (1 << 21) - 1 };
 
 /* One customer seen from the end of the observation. Times are days; spend is minor units. */
 struct pv_customer {
@@ -505,7 +508,9 @@ PV_API PV_WARN_UNUSED int pv_value_holdout(const struct pv_valuer *valuer,
 
 /* ---- Choosing a model ---- */
 
-enum { PV_MAX_CANDIDATES = 16 };
+/* A choice looks at PV_CHOICE_CUSTOMERS at most: that many tell models apart which differ in
+ * anything that matters. */
+enum { PV_MAX_CANDIDATES = 32, PV_CHOICE_CUSTOMERS = 100000 };
 
 struct pv_candidate {
     struct pv_fit fit;
@@ -513,19 +518,35 @@ struct pv_candidate {
     struct pv_holdout holdout; /* customers = 0: not tried */
 };
 
+struct pv_choice {
+    struct pv_candidate candidate[PV_MAX_CANDIDATES]; /* in the order of pv_model_at() */
+    size_t candidates;
+    int best; /* -1: none is usable */
+    int like; /* the next one when its BIC is less than 2 larger, so that the data cannot tell the
+                 two apart; else -1 */
+    uint64_t customers, of; /* looked at, of how many there are */
+};
+
 /*
- * Fits every model of repeat purchases (those of regular buyers when options->gaps is there) to
- * `rows` and, when holdout_units > 0, tries it on the
- * x_star of that many units. Of the usable ones within 1 % of the smallest root mean squared error
- * in the hold-out (of all, without one), the smallest BIC wins: *ret_best, or -1 when none is
- * usable. *ret_like: the next one when its BIC is less than 2 larger, so that the data cannot tell
- * the two apart; else -1. ret_candidates: room for PV_MAX_CANDIDATES, in the order of
- * pv_model_at().
+ * Fits every model of repeat purchases to `rows` and, when holdout_units > 0, tries the usable ones
+ * on the x_star of that many units. Of those within 1 % of the smallest root mean squared error in
+ * the hold-out (of all, without one), the smallest BIC wins. Models of regular buyers take part
+ * when options->gaps is there (of just these rows): of both forms k = 2, 3, ... are fitted as long
+ * as ln L grows, and the last that was better is tried. options->stop is asked between the steps.
+ *
+ * Of more than PV_CHOICE_CUSTOMERS customers that many, about, are drawn by their index, the same
+ * every time; not by the rows alone when gaps are there, which are those of all: use
+ * pv_choose_history.
  */
 PV_API PV_WARN_UNUSED int pv_choose_model(const struct pv_customer *rows, size_t n,
                                           const struct pv_fit_options *options,
-                                          double holdout_units, struct pv_candidate *ret_candidates,
-                                          size_t *ret_n, int *ret_best, int *ret_like);
+                                          double holdout_units, struct pv_choice *ret_choice);
+/* The same from a history: fitted to what came up to the end of day `end`, tried on what came until
+ * holdout_end (PV_NO_DAY: nothing is held out). options->gaps is not used: it is counted. */
+PV_API PV_WARN_UNUSED int pv_choose_history(const struct pv_history *history, int32_t end,
+                                            int32_t holdout_end,
+                                            const struct pv_fit_options *options,
+                                            struct pv_choice *ret_choice);
 
 /*
  * Density of one customer's residual value: `points` pairs of value and height (of the part of the

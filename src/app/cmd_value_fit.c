@@ -31,6 +31,7 @@ static int fit_json(const struct value_result *r)
     value_put_fit_json(&w, &r->buying);
     value_put_fit_json(&w, &r->gamma_gamma);
     jw_obj_end(&w);
+    value_covariates_json(&w, r);
     value_put_findings_json(&w, r);
     jw_obj_end(&w);
     return value_print_json(&out);
@@ -51,6 +52,7 @@ static int fit_text(const struct value_options *o, const struct value_result *r)
     snprintf(text, sizeof text, "%.2f", r->buying.loglik);
     value_line("ln L", isfinite(r->buying.loglik) ? text : "–");
     value_show_fit(&r->gamma_gamma, o->lang);
+    value_covariates_show(r, o->lang);
     value_show_findings(r, o->lang);
     if (o->save)
         value_line(value_say(o->lang, "Saved as", "已保存为"), o->save);
@@ -71,6 +73,7 @@ static int run_fit(struct value_options *o)
         rc = value_model_save(o, &b, &r);
     if (rc == 0)
         rc = o->json ? fit_json(&r) : fit_text(o, &r);
+    value_covariates_done(&r);
     value_base_free(&b);
     return rc == 0 && !r.buying.usable ? VALUE_UNUSABLE : rc;
 }
@@ -80,10 +83,11 @@ const struct value_command value_command_fit = {
     .file = "FILE.csv",
     .what = {"A model of purchases and one of spend: parameters, standard errors, verdict",
              "拟合购买模型与消费金额模型：参数、标准误、判定"},
-    .options = VALUE_READS | VALUE_BIT(CALIBRATE) | VALUE_BIT(MODEL) | VALUE_BIT(SAVE) |
-               VALUE_BIT(SUMMARY),
+    .options = VALUE_READS | VALUE_BIT(CALIBRATE) | VALUE_BIT(MODEL) | VALUE_BIT(COVARIATES) |
+               VALUE_BIT(PENALTY) | VALUE_BIT(SAVE) | VALUE_BIT(SUMMARY),
     .example = {"fit orders.csv --save model.json", "fit orders.csv --model auto --json",
-                "fit orders.csv --model pareto-nbd --until 2025-06-30"},
+                "fit orders.csv --model pareto-nbd --until 2025-06-30",
+                "fit orders.csv --covariates customers.csv --penalty 1 --save channels.json"},
     .run = run_fit,
 };
 
@@ -91,48 +95,60 @@ const struct value_command value_command_fit = {
 
 static const struct pv_candidate *chosen(const struct value_result *r)
 {
-    return r->best >= 0 ? &r->candidate[r->best] : NULL;
+    return r->choice.best >= 0 ? &r->choice.candidate[r->choice.best] : NULL;
 }
 
-/* Usable ones whose error is as good as the smallest. */
-static int as_good(const struct value_result *r, int *ret_usable)
+/* Those that were tried, and how many of them are as good as the one with the smallest error. */
+static int as_good(const struct value_result *r, int *ret_tried)
 {
     double least = INFINITY;
-    int usable = 0, good = 0;
-    for (size_t i = 0; i < r->candidates; i++) {
-        const struct pv_candidate *c = &r->candidate[i];
-        usable += c->fit.usable;
-        if (c->fit.usable && c->holdout.customers > 0)
+    int tried = 0, good = 0;
+    for (size_t i = 0; i < r->choice.candidates; i++) {
+        const struct pv_candidate *c = &r->choice.candidate[i];
+        bool counts = c->holdout.customers > 0;
+        tried += counts;
+        if (counts)
             least = fmin(least, c->holdout.rmse);
     }
-    for (size_t i = 0; i < r->candidates; i++)
-        good += r->candidate[i].fit.usable && r->candidate[i].holdout.rmse <= 1.01 * least;
-    *ret_usable = usable;
+    for (size_t i = 0; i < r->choice.candidates; i++) {
+        const struct pv_candidate *c = &r->choice.candidate[i];
+        good += c->holdout.customers > 0 && c->holdout.rmse <= 1.01 * least;
+    }
+    *ret_tried = tried;
     return good;
+}
+
+static int usable(const struct value_result *r)
+{
+    int n = 0;
+    for (size_t i = 0; i < r->choice.candidates; i++)
+        n += r->choice.candidate[i].fit.usable;
+    return n;
 }
 
 static void why(const struct value_options *o, const struct value_result *r, char *out, size_t room)
 {
     const struct pv_candidate *c = chosen(r);
-    int usable, good = as_good(r, &usable);
+    int tried, good = as_good(r, &tried);
     if (!c)
         snprintf(out, room, "%s",
                  value_say(o->lang, "No model may be trusted here.", "没有可信的模型。"));
     else if (c->holdout.customers > 0)
-        snprintf(out, room,
-                 value_say(o->lang,
-                           "%s: of %d usable models %d predict as well as the best (root mean "
-                           "squared error within 1 %%); of these it has the smallest BIC.",
-                           "%s：%d 个可用模型中有 %d 个预测得与最好的一样好（均方根误差相差不到 "
-                           "1%%），其中它的 BIC 最小。"),
-                 c->fit.model, usable, good);
+        snprintf(
+            out, room,
+            value_say(o->lang,
+                      "%s: of %d models that were tried %d predict as well as the best (root mean "
+                      "squared error within 1 %%); of these it has the smallest BIC.",
+                      "%s：%d 个经检验的模型中有 %d 个预测得与最好的一样好（均方根误差相差不到 "
+                      "1%%），其中它的 BIC 最小。"),
+            c->fit.model, tried, good);
     else
         snprintf(out, room,
                  value_say(o->lang,
                            "%s: the smallest BIC of %d usable models; there is no hold-out to try "
                            "them on.",
                            "%s：%d 个可用模型中 BIC 最小；没有留出期可供检验。"),
-                 c->fit.model, usable);
+                 c->fit.model, usable(r));
 }
 
 static int compare_json(const struct value_options *o, const struct value_result *r)
@@ -148,13 +164,15 @@ static int compare_json(const struct value_options *o, const struct value_result
     else
         jw_cstr(&w, value_date(r->tried_from, text, sizeof text));
     jw_kcstr(&w, "chosen", chosen(r) ? chosen(r)->fit.model : NULL);
-    jw_kcstr(&w, "as_good", r->like >= 0 ? r->candidate[r->like].fit.model : NULL);
+    jw_kcstr(&w, "as_good",
+             r->choice.like >= 0 ? r->choice.candidate[r->choice.like].fit.model : NULL);
     why(o, r, text, sizeof text);
     jw_kcstr(&w, "why", text);
+    jw_ki64(&w, "compared_on", (int64_t)r->choice.customers);
     jw_key(&w, "candidates");
     jw_arr(&w);
-    for (size_t i = 0; i < r->candidates; i++) {
-        const struct pv_candidate *c = &r->candidate[i];
+    for (size_t i = 0; i < r->choice.candidates; i++) {
+        const struct pv_candidate *c = &r->choice.candidate[i];
         const struct pv_holdout *h = &c->holdout;
         bool tried = h->customers > 0;
         jw_obj(&w);
@@ -182,20 +200,25 @@ static int compare_text(const struct value_options *o, const struct value_result
         [LANG_EN] = {"ln L", "BIC", "held out", "MAE", "RMSE", "in 80 %", "in 95 %", "verdict"},
         [LANG_ZH] = {"对数似然", "BIC", "留出误差", "MAE", "RMSE", "80% 内", "95% 内", "判定"}};
     static const size_t width[8] = {12, 12, 10, 9, 9, 9, 9, 18};
-    char text[320];
+    char text[320], some[32];
     if (r->tried_from != PV_NO_DAY)
         printf(value_say(o->lang, "Fitted to %s, tried on what came after.\n\n",
                          "拟合至 %s，用其后的数据检验。\n\n"),
                value_date(r->tried_from, text, sizeof text));
+    if (r->choice.customers < r->choice.of)
+        printf(value_say(o->lang, "Compared on %s of %s customers, drawn by chance.\n\n",
+                         "比较所用的客户：随机抽取 %s 位，共 %s 位。\n\n"),
+               value_grouped((double)r->choice.customers, 0, some, sizeof some),
+               value_grouped((double)r->choice.of, 0, text, sizeof text));
     value_cell_left("", 16);
     for (int i = 0; i < 8; i++)
         value_cell(head[o->lang][i], width[i]);
     putchar('\n');
-    for (size_t i = 0; i < r->candidates; i++) {
-        const struct pv_candidate *c = &r->candidate[i];
+    for (size_t i = 0; i < r->choice.candidates; i++) {
+        const struct pv_candidate *c = &r->choice.candidate[i];
         const struct pv_holdout *h = &c->holdout;
         bool tried = h->customers > 0;
-        value_cell_left((int)i == r->best ? "→" : " ", 2);
+        value_cell_left((int)i == r->choice.best ? "→" : " ", 2);
         value_cell_left(c->fit.model, 14);
         value_number_cell(c->fit.loglik, 1, width[0]);
         value_number_cell(c->bic, 1, width[1]);
@@ -210,10 +233,11 @@ static int compare_text(const struct value_options *o, const struct value_result
     }
     why(o, r, text, sizeof text);
     printf("\n%s\n", text);
-    if (r->best >= 0 && r->like >= 0)
+    if (r->choice.best >= 0 && r->choice.like >= 0)
         printf(value_say(o->lang, "These data cannot tell %s from %s.\n",
                          "这些数据分不清 %s 与 %s。\n"),
-               r->candidate[r->best].fit.model, r->candidate[r->like].fit.model);
+               r->choice.candidate[r->choice.best].fit.model,
+               r->choice.candidate[r->choice.like].fit.model);
     return fflush(stdout) == 0 ? 0 : 1;
 }
 
@@ -229,7 +253,7 @@ static int run_compare(struct value_options *o)
     if (rc == 0)
         rc = o->json ? compare_json(o, &r) : compare_text(o, &r);
     value_base_free(&b);
-    return rc == 0 && r.best < 0 ? VALUE_UNUSABLE : rc;
+    return rc == 0 && r.choice.best < 0 ? VALUE_UNUSABLE : rc;
 }
 
 const struct value_command value_command_compare = {

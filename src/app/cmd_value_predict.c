@@ -112,6 +112,7 @@ static int load_usable(struct value_options *o, struct pv_model_file *ret_file)
                 value_say(o->lang, "%s: %s is no model of purchases in days\n",
                           "%s：%s 不是按天计的购买模型\n"),
                 o->using, ret_file->fit.model);
+        pv_model_file_free(ret_file);
         return 1;
     }
     if (!ret_file->fit.usable) {
@@ -120,9 +121,27 @@ static int load_usable(struct value_options *o, struct pv_model_file *ret_file)
                           "%s: this model must not be trusted (%s); nothing is predicted\n",
                           "%s：该模型不可信（%s），不作预测\n"),
                 o->using, pv_verdict_code(ret_file->fit.verdict));
+        pv_model_file_free(ret_file);
         return VALUE_UNUSABLE;
     }
     return 0;
+}
+
+/* Customers at parameters of their own. */
+static int predict_with(const struct value_options *o, struct prediction *p,
+                        const struct pv_valuer_options *options)
+{
+    const struct pv_model_covariates *m = p->file.covariates;
+    struct value_covariates c;
+    int rc = value_covariates_read(o, p->base, m, &c);
+    if (rc)
+        return rc;
+    const struct pv_covariates covariates = {c.z, c.columns};
+    value_progress_say(o->shown, value_say(o->lang, "predicting", "预测"));
+    rc = pv_covariate_value(m->fit, p->money ? m->spend : NULL, options, p->base->now, p->base->n,
+                            &covariates, p->values, &p->equity);
+    value_covariates_free(&c);
+    return rc ? value_failed(o, rc) : 0;
 }
 
 static int predict(const struct value_options *o, struct prediction *p)
@@ -138,16 +157,32 @@ static int predict(const struct value_options *o, struct prediction *p)
     struct pv_valuer *valuer;
     p->horizon = options.horizon;
     p->money = f->has_spend && f->spend.usable;
+    p->values = malloc((b->n + 1) * sizeof *p->values);
+    if (!p->values)
+        return value_failed(o, PV_ERR_NO_MEMORY);
+    if (f->covariates)
+        return predict_with(o, p, &options);
     value_progress_say(o->shown, value_say(o->lang, "predicting", "预测"));
     int rc = pv_valuer_new(&f->fit, p->money ? &f->spend : NULL, &options, b->now, b->n, &valuer);
     if (rc)
-        return rc;
-    p->values = malloc((b->n + 1) * sizeof *p->values);
-    rc = p->values ? pv_value_customers(valuer, b->now, b->n, p->values) : PV_ERR_NO_MEMORY;
+        return value_failed(o, rc);
+    rc = pv_value_customers(valuer, b->now, b->n, p->values);
     if (rc == 0)
         rc = pv_value_equity(valuer, b->now, b->n, &p->equity);
     pv_valuer_free(valuer);
-    return rc;
+    return rc ? value_failed(o, rc) : 0;
+}
+
+static int check_covariates(const struct value_options *o, const struct pv_model_file *file)
+{
+    if (file->covariates && !o->covariates)
+        return value_usage_error(
+            o, "--covariates",
+            value_say(o->lang, "missing: the model has some", "缺失：模型带协变量"));
+    if (o->covariates && !file->covariates)
+        return value_usage_error(o, "--covariates",
+                                 value_say(o->lang, "the model has none", "模型不带协变量"));
+    return 0;
 }
 
 static int run_predict(struct value_options *o)
@@ -157,15 +192,16 @@ static int run_predict(struct value_options *o)
     int rc = load_usable(o, &p.file);
     if (rc)
         return rc;
-    rc = value_base_load(o, &b);
-    if (rc)
+    rc = check_covariates(o, &p.file);
+    rc = rc ? rc : value_base_load(o, &b);
+    if (rc) {
+        pv_model_file_free(&p.file);
         return rc;
+    }
     value_model_warn(o, &b, &p.file);
     rc = predict(o, &p);
     value_progress_end(o->shown);
-    if (rc)
-        rc = value_failed(o, rc);
-    else if (o->out || !o->json)
+    if (rc == 0 && (o->out || !o->json))
         rc = value_write(o->out, put_rows, &p);
     if (rc == 0 && o->json)
         rc = predict_json(&p);
@@ -173,6 +209,7 @@ static int run_predict(struct value_options *o)
         rc = predict_text(o, &p);
     free(p.values);
     value_base_free(&b);
+    pv_model_file_free(&p.file);
     return rc;
 }
 
@@ -181,11 +218,12 @@ const struct value_command value_command_predict = {
     .file = "FILE.csv",
     .what = {"What a saved model says of each customer, without fitting it again",
              "用已保存的模型预测每位客户，不再拟合"},
-    .options = VALUE_READS | VALUE_BIT(USING) | VALUE_BIT(HORIZON) | VALUE_BIT(DISCOUNT) |
-               VALUE_BIT(OUT) | VALUE_BIT(SUMMARY),
+    .options = VALUE_READS | VALUE_BIT(COVARIATES) | VALUE_BIT(USING) | VALUE_BIT(HORIZON) |
+               VALUE_BIT(DISCOUNT) | VALUE_BIT(OUT) | VALUE_BIT(SUMMARY),
     .example = {"fit orders.csv --save model.json",
                 "predict orders.csv --using model.json --out predictions.csv",
-                "predict orders.csv --using model.json --horizon 26w --json"},
+                "predict orders.csv --using model.json --horizon 26w --json",
+                "predict orders.csv --using channels.json --covariates customers.csv"},
     .run = run_predict,
 };
 

@@ -27,6 +27,22 @@ static int settle_dates(const struct value_options *o, struct value_base *b)
                 o->input.path);
         return 1;
     }
+    if ((int64_t)b->until - h.first_day > PV_MAX_DAYS) {
+        char first[16], last[16], row[32] = "--until";
+        if (o->until == PV_NO_DAY)
+            snprintf(row, sizeof row, value_say(o->lang, "row %llu", "第 %llu 行"),
+                     (unsigned long long)b->data.last.row);
+        fprintf(stderr,
+                value_say(o->lang,
+                          "%s:%llu: %s lies more than %d days before %s (%s): one of the two days "
+                          "is wrong [out-of-range]\n",
+                          "%1$s:%2$llu：%3$s 比 %5$s（%6$s）早 %4$d 天以上：两个日期必有一错 "
+                          "[out-of-range]\n"),
+                o->input.path, (unsigned long long)b->data.first.row,
+                value_date(b->data.first.day, first, sizeof first), PV_MAX_DAYS,
+                value_date(b->until, last, sizeof last), row);
+        return 1;
+    }
     if (b->calibrate_to != PV_NO_DAY &&
         (b->calibrate_to >= b->until || b->calibrate_to < h.first_day)) {
         fprintf(stderr,
@@ -129,31 +145,19 @@ int value_base_choose(struct value_options *o, const struct value_base *b, struc
 {
     const struct pv_history *history = b->data.history;
     struct pv_fit_options fit = {o->unit_days, b->money_scale, o->threads, NULL};
-    const struct pv_customer *rows = b->calibration ? b->calibration : b->now;
-    struct pv_customer *part = NULL;
-    struct pv_gaps gaps;
-    double held_out = b->holdout_units;
-    int rc = 0;
+    int rc;
     describe(o, b, r);
     value_progress_say(o->shown, value_say(o->lang, "comparing all models", "比较所有模型"));
     r->tried_from = b->calibrate_to;
-    if (history && !b->calibration)
-        r->tried_from = part_of(history, b->until);
-    if (history) {
-        gaps = pv_history_gaps(history, r->tried_from == PV_NO_DAY ? b->until : r->tried_from,
-                               o->unit_days);
-        fit.gaps = &gaps;
+    if (!history) {
+        rc = pv_choose_model(b->now, b->n, &fit, 0.0, &r->choice);
+    } else {
+        if (!b->calibration)
+            r->tried_from = part_of(history, b->until);
+        bool held = r->tried_from != PV_NO_DAY;
+        rc = pv_choose_history(history, held ? r->tried_from : b->until,
+                               held ? b->until : PV_NO_DAY, &fit, &r->choice);
     }
-    if (history && !b->calibration && r->tried_from != PV_NO_DAY) {
-        part = malloc((b->n + 1) * sizeof *part);
-        rc = part ? pv_summarise(history, r->tried_from, b->until, part) : PV_ERR_NO_MEMORY;
-        rows = part;
-        held_out = (b->until - r->tried_from) / o->unit_days;
-    }
-    if (rc == 0)
-        rc = pv_choose_model(rows, b->n, &fit, held_out, r->candidate, &r->candidates, &r->best,
-                             &r->like);
-    free(part);
     return rc ? value_failed(o, rc) : 0;
 }
 
@@ -175,7 +179,7 @@ int value_base_fit(struct value_options *o, const struct value_base *b, struct v
         fit.gaps = &gaps;
     }
     if (!model)
-        model = r->best >= 0 ? r->candidate[r->best].fit.model : "bg-nbd";
+        model = r->choice.best >= 0 ? r->choice.candidate[r->choice.best].fit.model : "bg-nbd";
     value_progress_say(o->shown, model);
     rc = pv_cells_new(rows, b->n, &cells);
     if (rc)
@@ -184,7 +188,9 @@ int value_base_fit(struct value_options *o, const struct value_base *b, struct v
     pv_cells_free(cells);
     if (rc == 0)
         rc = pv_fit_gamma_gamma(rows, b->n, &fit, &r->gamma_gamma);
-    return rc ? value_failed(o, rc) : 0;
+    if (rc)
+        return value_failed(o, rc);
+    return o->covariates ? value_covariates_fit(o, b, rows, &fit, r) : 0;
 }
 
 int value_base_check(const struct value_options *o, const struct value_base *b,

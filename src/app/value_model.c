@@ -26,7 +26,8 @@ int value_model_save(const struct value_options *o, const struct value_base *b,
                                  .spend = r->gamma_gamma,
                                  .until = b->calibration ? b->calibrate_to : b->until,
                                  .money_scale = b->money_scale,
-                                 .fingerprint = pv_fingerprint(rows, b->n)};
+                                 .fingerprint = pv_fingerprint(rows, b->n),
+                                 .covariates = r->covariates};
     struct saved *s = malloc(sizeof *s);
     int rc = s ? pv_model_file_write(&file, s->text, sizeof s->text, &s->length) : PV_ERR_NO_MEMORY;
     int code = rc ? value_failed(o, rc) : value_write(o->save, put_saved, s);
@@ -65,22 +66,39 @@ int value_model_load(const struct value_options *o, const char *path,
                      struct pv_model_file *ret_file)
 {
     struct pv_file_error e;
-    char text[PV_MODEL_FILE_MAX + 1];
     FILE *f = fopen(path, "re");
     if (!f) {
         fprintf(stderr, "%s: %s\n", path, strerror(errno));
         return 1;
     }
-    size_t n = fread(text, 1, sizeof text, f);
+    char *text = malloc(PV_MODEL_FILE_MAX + 1);
+    if (!text) {
+        (void)fclose(f);
+        return value_failed(o, PV_ERR_NO_MEMORY);
+    }
+    size_t n = fread(text, 1, PV_MODEL_FILE_MAX + 1, f);
     int why = ferror(f) ? errno : 0;
     (void)fclose(f); /* read only: nothing can be lost */
     if (why) {
         fprintf(stderr, "%s: %s\n", path, strerror(why));
+        free(text);
         return 1;
     }
-    if (pv_model_file_parse(text, n, ret_file, &e) == 0)
+    int rc = pv_model_file_parse(text, n, ret_file, &e);
+    free(text);
+    if (rc) {
+        say_fault(o, path, &e);
+        return 1;
+    }
+    if (!ret_file->covariates || o->command->options & VALUE_BIT(COVARIATES))
         return 0;
-    say_fault(o, path, &e);
+    fprintf(stderr,
+            value_say(o->lang,
+                      "%s: a model with covariates: only `patron value predict` knows what to do "
+                      "with it\n",
+                      "%s：带协变量的模型只能用于 patron value predict\n"),
+            path);
+    pv_model_file_free(ret_file);
     return 1;
 }
 

@@ -90,6 +90,7 @@ READ_DAY(read_calibrate, calibrate_to)
         return number_is(text[0], LOW, HIGH, &o->MEMBER) ? 0 : not_understood(o, name);            \
     }
 READ_NUMBER(read_alive, alive, 0.0, 1.0)
+READ_NUMBER(read_penalty, penalty, 0.0, 1e12)
 READ_NUMBER(read_x, x, 0.0, 1e6)
 READ_NUMBER(read_t_x, t_x, 0.0, 1e7)
 READ_NUMBER(read_T, T, 0.0, 1e7)
@@ -100,6 +101,7 @@ READ_NUMBER(read_T, T, 0.0, 1e7)
         o->MEMBER = text[0];                                                                       \
         return *text[0] ? 0 : not_understood(o, name);                                             \
     }
+READ_TEXT(read_covariates, covariates)
 READ_TEXT(read_params, params)
 READ_TEXT(read_spend, spend)
 READ_TEXT(read_using, using)
@@ -359,6 +361,18 @@ static const struct option_row rows[VALUE_OPTIONS] = {
                          {"model of purchases (bg-nbd); auto: by hold-out error, then BIC",
                           "购买模型（bg-nbd）；auto：先比留出误差，再比 BIC"},
                          read_model},
+    [VALUE_OPT_COVARIATES] = {"--covariates",
+                              1,
+                              {"FILE.csv", "文件.csv"},
+                              {"what else is known: a row per customer, numbers or categories",
+                               "客户的其他已知特征：每位客户一行，数字或类别"},
+                              read_covariates},
+    [VALUE_OPT_PENALTY] = {"--penalty",
+                           1,
+                           {"0", "0"},
+                           {"L2 on the effect of one standard deviation of a covariate (0: none)",
+                            "对协变量每一标准差效应的 L2 惩罚（0：无）"},
+                           read_penalty},
     [VALUE_OPT_NAME] =
         {"--model", 1, {"NAME", "名称"}, {"model (bg-nbd)", "模型（bg-nbd）"}, read_model},
     [VALUE_OPT_PARAMS] = {"--params",
@@ -590,6 +604,9 @@ int value_options_read(const struct value_command *command, int argc, char **arg
     if (o->horizon_days < 0.0)
         o->horizon_days = -o->horizon_days * o->unit_days;
     o->input.lang = o->lang;
+    if (o->given & VALUE_BIT(PENALTY) && !o->covariates)
+        return value_usage_error(o, "--penalty",
+                                 value_say(o->lang, "needs --covariates", "需要 --covariates"));
     if (!o->help && command->file && !o->input.path)
         return value_usage_error(o, command->file, value_say(o->lang, "missing", "缺少文件"));
     return 0;

@@ -115,6 +115,14 @@ static void name_column(struct columns *c, enum value_field f, size_t index, str
     c->name[f][n] = '\0';
 }
 
+bool value_read_names(enum value_field field, struct csv_slice header)
+{
+    for (size_t k = 0; header_names[field][k]; k++)
+        if (value_read_same(header, header_names[field][k], strlen(header_names[field][k])))
+            return true;
+    return false;
+}
+
 static int map_columns(const struct value_input *in, const struct csv_record *head,
                        struct columns *c)
 {
@@ -313,7 +321,7 @@ static int flush(const struct value_input *in, struct block *b, struct intern *i
 
 /* One row into the block; the number of wrong cells. */
 static int take_row(const struct value_input *in, const struct columns *c,
-                    const struct csv_record *r, const struct value_data *d, struct block *b)
+                    const struct csv_record *r, struct value_data *d, struct block *b)
 {
     int wrong = 0;
     struct csv_slice id = csv_trim(r->field[c->index[VALUE_CUSTOMER]]);
@@ -345,6 +353,10 @@ static int take_row(const struct value_input *in, const struct columns *c,
     }
     if (wrong)
         return wrong;
+    if (b->day[i] < d->first.day)
+        d->first = (struct value_day){b->day[i], r->number};
+    if (b->day[i] > d->last.day)
+        d->last = (struct value_day){b->day[i], r->number};
     if (id.len > INTERN_SHORT && id.len <= sizeof b->text[i])
         id.ptr = memcpy(b->text[i], id.ptr, id.len);
     intern_ask(d->ids, id, &b->key[i]);
@@ -415,7 +427,7 @@ static int open_reader(const struct value_input *in, int fd, struct csv_reader *
 
 int value_read_file(const struct value_input *in, struct value_data *ret_data)
 {
-    struct value_data d = {0};
+    struct value_data d = {.first = {INT32_MAX, 0}, .last = {INT32_MIN, 0}};
     struct columns columns = {0};
     struct csv_reader *reader = NULL;
     struct pv_builder *builder = NULL;

@@ -29,12 +29,19 @@ struct value_input {
     void *context;
 };
 
+/* A day, and the row of the file it stands in. */
+struct value_day {
+    int32_t day;
+    uint64_t row;
+};
+
 struct value_data {
     struct intern *ids;
     struct pv_history *history;
     struct pv_history_report report;
     uint64_t rows;
-    int decimals; /* 2, or more when the amounts have more */
+    struct value_day first, last; /* the earliest day, and the latest */
+    int decimals;                 /* 2, or more when the amounts have more */
     enum csv_encoding encoding;
     char delimiter;
     enum csv_date_format date_format;
@@ -48,6 +55,8 @@ int value_read_failed(const struct value_input *input, const struct csv_reader *
 void value_read_cell(const struct value_input *input, const char *column, uint64_t row,
                      struct csv_slice text, const char *why, const char *code);
 const char *value_read_cell_text(enum lang lang, enum csv_cell cell);
+/* Whether a column of this name is likely to hold the field. */
+bool value_read_names(enum value_field field, struct csv_slice header);
 bool value_read_same(struct csv_slice header, const char *name, size_t len);
 void value_data_free(struct value_data *data);
 

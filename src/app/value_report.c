@@ -76,7 +76,7 @@ static void put_equity(struct jw *w, const struct value_result *r)
 static void put_candidates(struct jw *w, const struct value_result *r)
 {
     char text[32];
-    if (r->candidates == 0)
+    if (r->choice.candidates == 0)
         return;
     jw_key(w, "choice");
     jw_obj(w);
@@ -86,14 +86,14 @@ static void put_candidates(struct jw *w, const struct value_result *r)
     else
         jw_cstr(w, value_date(r->tried_from, text, sizeof text));
     jw_key(w, "as_good");
-    if (r->like < 0)
+    if (r->choice.like < 0)
         jw_null(w);
     else
-        jw_cstr(w, r->candidate[r->like].fit.model);
+        jw_cstr(w, r->choice.candidate[r->choice.like].fit.model);
     jw_key(w, "candidates");
     jw_arr(w);
-    for (size_t i = 0; i < r->candidates; i++) {
-        const struct pv_candidate *c = &r->candidate[i];
+    for (size_t i = 0; i < r->choice.candidates; i++) {
+        const struct pv_candidate *c = &r->choice.candidate[i];
         bool tried = c->holdout.customers > 0;
         jw_obj(w);
         jw_kcstr(w, "model", c->fit.model);
@@ -103,7 +103,7 @@ static void put_candidates(struct jw *w, const struct value_result *r)
         jw_kf64(w, "predicted", tried ? c->holdout.predicted : NAN);
         jw_kf64(w, "actual", tried ? c->holdout.actual : NAN);
         jw_kf64(w, "rmse", tried ? c->holdout.rmse : NAN);
-        jw_kbool(w, "chosen", (int)i == r->best);
+        jw_kbool(w, "chosen", (int)i == r->choice.best);
         jw_obj_end(w);
     }
     jw_arr_end(w);
@@ -214,17 +214,17 @@ static void show_candidates(const struct value_result *r, enum lang lang)
         [LANG_EN] = {"ln L", "BIC", "held out", "RMSE", "verdict"},
         [LANG_ZH] = {"对数似然", "BIC", "留出误差", "均方根误差", "判定"}};
     char text[64];
-    if (r->candidates == 0)
+    if (r->choice.candidates == 0)
         return;
     printf("  %-16s", "");
     for (int i = 0; i < 5; i++)
         value_cell(head[lang][i], i < 4 ? 14 : 14 + 4);
     putchar('\n');
-    for (size_t i = 0; i < r->candidates; i++) {
-        const struct pv_candidate *c = &r->candidate[i];
+    for (size_t i = 0; i < r->choice.candidates; i++) {
+        const struct pv_candidate *c = &r->choice.candidate[i];
         const struct pv_holdout *h = &c->holdout;
         bool tried = h->customers > 0;
-        printf("%s%-16s", (int)i == r->best ? "→ " : "  ", c->fit.model);
+        printf("%s%-16s", (int)i == r->choice.best ? "→ " : "  ", c->fit.model);
         value_number_cell(c->fit.loglik, 1, 14);
         value_number_cell(c->bic, 1, 14);
         snprintf(text, sizeof text, "%+.1f %%", 100.0 * (h->predicted / h->actual - 1.0));
@@ -233,10 +233,11 @@ static void show_candidates(const struct value_result *r, enum lang lang)
         value_cell(pv_verdict_code(c->fit.verdict), 18);
         putchar('\n');
     }
-    if (r->like >= 0)
+    if (r->choice.like >= 0)
         printf(lang == LANG_ZH ? "  这些数据分不清 %s 与 %s。\n"
                                : "  These data cannot tell %s from %s.\n",
-               r->candidate[r->best].fit.model, r->candidate[r->like].fit.model);
+               r->choice.candidate[r->choice.best].fit.model,
+               r->choice.candidate[r->choice.like].fit.model);
     putchar('\n');
 }
 

@@ -7,6 +7,7 @@
 
 #include "app/value_read.h"
 #include "patron_check.h"
+#include "patron_model_file.h"
 
 struct value_result {
     const struct value_data *data;
@@ -17,9 +18,8 @@ struct value_result {
     uint64_t customers, orders;
     int64_t revenue;
     struct pv_fit buying, gamma_gamma;
-    struct pv_candidate candidate[PV_MAX_CANDIDATES]; /* when the model was chosen */
-    size_t candidates;
-    int best, like;     /* among them; -1: none */
+    struct pv_model_covariates *covariates; /* coefficients of both; NULL: none were asked for */
+    struct pv_choice choice;                /* when the model was chosen; else without candidates */
     int32_t tried_from; /* they were fitted to this day; PV_NO_DAY: no hold-out */
     bool has_values, has_money, has_holdout;
     struct pv_value *values; /* n, NULL without a usable model */

@@ -134,9 +134,9 @@ static void read_row(struct reading *g, const struct csv_record *r, struct pv_cu
            T_ = rint(number(g, T, r) * unit);
     *c = (struct pv_customer){
         .x = (int32_t)fmin(x, 1e9), .t_x = (int32_t)fmin(t_x, 1e9), .T = (int32_t)fmin(T_, 1e9)};
-    if (x != floor(x) || x >= 1 << 21 || T_ >= 1 << 21)
-        wrong_cell(g, x != floor(x) || x >= 1 << 21 ? X : T, r->number,
-                   r->field[g->at[x != floor(x) || x >= 1 << 21 ? X : T]],
+    if (x != floor(x) || x > PV_MAX_DAYS || T_ > PV_MAX_DAYS)
+        wrong_cell(g, x != floor(x) || x > PV_MAX_DAYS ? X : T, r->number,
+                   r->field[g->at[x != floor(x) || x > PV_MAX_DAYS ? X : T]],
                    value_read_cell_text(g->o->lang, CSV_CELL_OUT_OF_RANGE), "out-of-range");
     else if (t_x > T_ || (x == 0.0 && t_x > 0.0))
         wrong_cell(g, TX, r->number, r->field[g->at[TX]],

@@ -37,6 +37,8 @@ enum value_option_id {
     VALUE_OPT_BETWEEN,
     VALUE_OPT_UNIT,
     VALUE_OPT_MODEL,
+    VALUE_OPT_COVARIATES,
+    VALUE_OPT_PENALTY,
     VALUE_OPT_NAME, /* --model where parameters are given */
     VALUE_OPT_PARAMS,
     VALUE_OPT_SPEND,
@@ -78,13 +80,13 @@ struct value_options {
     struct value_mapping mapping[VALUE_MAX_MAPPINGS];
     uint64_t given; /* bits of the options that were there */
     int32_t until, from, calibrate_to, between[2];
-    double unit_days, horizon_days, discount, alive;
+    double unit_days, horizon_days, discount, alive, penalty;
     double x, t_x, T;
     struct pv_rfm_edges cuts;
     enum pv_calendar calendar;
     bool json, help, summary, progress;
     const char *model; /* NULL: choose one */
-    const char *params, *spend, *using, *save, *out, *what;
+    const char *params, *spend, *using, *save, *out, *what, *covariates;
     uint64_t customers, seed;
     int32_t join_days;
     int threads;
@@ -147,6 +149,29 @@ int value_base_check(const struct value_options *o, const struct value_base *bas
 int value_base_choose(struct value_options *o, const struct value_base *base,
                       struct value_result *r);
 int value_failed(const struct value_options *o, int error);
+
+/* ---- Covariates (value_covariates.c) --------------------------------------------------------- */
+
+/* Of every customer of a base. A text is a category: a column of 0 and 1 for each, named
+ * header=text; the most frequent one is not in `use`, as what the others are compared with. */
+struct value_covariates {
+    size_t columns;
+    char name[PV_MAX_COVARIATES][PV_COVARIATE_NAME];
+    uint32_t use;
+    double *z; /* n x columns */
+};
+
+/* Reads o->covariates; known: the columns of a model, NULL: whatever the file has. Exit code. */
+int value_covariates_read(const struct value_options *o, const struct value_base *base,
+                          const struct pv_model_covariates *known, struct value_covariates *ret);
+void value_covariates_free(struct value_covariates *c);
+/* The model and gamma-gamma with covariates into *r; exit code. */
+int value_covariates_fit(struct value_options *o, const struct value_base *base,
+                         const struct pv_customer *rows, const struct pv_fit_options *fit,
+                         struct value_result *r);
+void value_covariates_show(const struct value_result *r, enum lang lang);
+void value_covariates_json(struct jw *w, const struct value_result *r);
+void value_covariates_done(struct value_result *r);
 
 /* Model files: 0, or an exit code after saying why. */
 int value_model_save(const struct value_options *o, const struct value_base *base,

@@ -26,6 +26,7 @@
     X(NOT_FOUND, "not-found", 404)                                                                 \
     X(NO_VALUE_YET, "no-value-yet", 404)                                                           \
     X(VALUE_NOT_TRUSTED, "value-not-trusted", 404)                                                 \
+    X(VALUE_SPAN, "value-span", 422)                                                               \
     X(METHOD_NOT_ALLOWED, "method-not-allowed", 405)                                               \
     X(VERSION_CONFLICT, "version-conflict", 412)                                                   \
     X(UNDO_CONFLICT, "undo-conflict", 409)                                                         \

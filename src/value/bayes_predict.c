@@ -20,7 +20,7 @@ static uint64_t stream_of(int32_t x, int32_t t_x, int32_t T)
 
 static bool possible(int32_t x, int32_t t_x, int32_t T)
 {
-    return x >= 0 && t_x >= 0 && t_x <= T && T < 1 << 21 && x < 1 << 21 && (x > 0 || t_x == 0);
+    return x >= 0 && t_x >= 0 && t_x <= T && T <= PV_MAX_DAYS && x <= PV_MAX_DAYS && (x > 0 || t_x == 0);
 }
 
 int pv_posterior_latent(const struct pv_posterior *p, int32_t x, int32_t t_x, int32_t T,

@@ -377,8 +377,11 @@ static const struct pv_buying family = {
         .far = {1e4, 0.0, 1e4, 0.0}, .eval = eval, .starts = pv_bg_starts, .buying = &family,      \
         .first_chances = FIRST, .regular = K, .process = pv_bg_processes                           \
     }
+#define EACH_K(PREFIX, FIRST)                                                                      \
+    CNBD(PREFIX "2", 2, FIRST), CNBD(PREFIX "3", 3, FIRST), CNBD(PREFIX "4", 4, FIRST),            \
+        CNBD(PREFIX "5", 5, FIRST), CNBD(PREFIX "6", 6, FIRST), CNBD(PREFIX "7", 7, FIRST),        \
+        CNBD(PREFIX "8", 8, FIRST), CNBD(PREFIX "9", 9, FIRST), CNBD(PREFIX "10", 10, FIRST),      \
+        CNBD(PREFIX "11", 11, FIRST), CNBD(PREFIX "12", 12, FIRST)
 
-const struct pv_model pv_model_cnbd[PV_CNBD_MODELS] = {
-    CNBD("bg-cnbd-2", 2, 0),  CNBD("bg-cnbd-3", 3, 0),  CNBD("bg-cnbd-4", 4, 0),
-    CNBD("mbg-cnbd-2", 2, 1), CNBD("mbg-cnbd-3", 3, 1), CNBD("mbg-cnbd-4", 4, 1),
-};
+const struct pv_model pv_model_cnbd[PV_CNBD_MODELS] = {EACH_K("bg-cnbd-", 0),
+                                                       EACH_K("mbg-cnbd-", 1)};

@@ -14,8 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_COEFS = PV_MAX_COVARIATES * PV_MAX_PROCESSES, MAX_DIMS = PV_MAX_PARAMS + MAX_COEFS };
-
 struct coef {
     int process, param;
     double sign, lambda;
@@ -77,14 +75,6 @@ static int design_of(const struct pv_model *model, const struct pv_covariates *c
     d.dims = d.params + d.coefs;
     *ret = d;
     return 0;
-}
-
-static bool all_finite(const struct pv_covariates *c, size_t n)
-{
-    for (size_t i = 0; i < n * c->columns; i++)
-        if (!(fabs(c->z[i]) <= 1e100))
-            return false;
-    return true;
 }
 
 /* ---- Columns --------------------------------------------------------------------------------- */
@@ -257,37 +247,14 @@ static double objective(void *context, const double *u, double *grad, double *he
 
 /* ---- The fit --------------------------------------------------------------------------------- */
 
-/* What is returned, and its arrays behind it. */
-struct holder {
-    struct pv_covariate_fit fit;
-    double numbers[];
-};
-
-static struct holder *holder_new(const struct design *d, size_t columns)
+static struct pv_cov_holder *holder_new(const struct design *d, size_t columns)
 {
-    size_t doubles = columns + d->dims * d->dims;
-    struct holder *h = calloc(1, sizeof *h + doubles * sizeof *h->numbers +
-                                     d->coefs * sizeof(struct pv_coefficient));
-    if (!h)
-        return NULL;
-    struct pv_coefficient *coefficient = (void *)(h->numbers + doubles);
-    for (size_t j = 0; j < d->coefs; j++)
-        coefficient[j] =
-            (struct pv_coefficient){d->coef[j].process, d->coef[j].column, NAN, NAN, NAN};
-    h->fit.columns = columns;
-    h->fit.centre = h->numbers;
-    h->fit.covariance = h->numbers + columns;
-    h->fit.coefficient = coefficient;
-    h->fit.coefficients = d->coefs;
-    h->fit.column = SIZE_MAX;
-    for (size_t k = 0; k < PV_MAX_PARAMS; k++)
-        h->fit.zero[k] = h->fit.zero_std_error[k] = NAN;
+    struct pv_cov_holder *h = pv_cov_holder_new(d->params, columns, d->coefs);
+    for (size_t j = 0; h && j < d->coefs; j++) {
+        h->coefficient[j].process = d->coef[j].process;
+        h->coefficient[j].column = d->coef[j].column;
+    }
     return h;
-}
-
-void pv_covariate_fit_free(struct pv_covariate_fit *fit)
-{
-    free(fit); /* the first member of its holder */
 }
 
 /*
@@ -319,12 +286,12 @@ static bool base_is_known(const struct design *d, const struct pv_newton *w)
 }
 
 /* Numbers of the optimum, back in the columns' own units. */
-static void report(const struct design *d, const struct pv_newton *w, struct holder *h)
+static void report(const struct design *d, const struct pv_newton *w, struct pv_cov_holder *h)
 {
     struct pv_covariate_fit *f = &h->fit;
     size_t n = d->params, dims = d->dims;
-    double *cov = h->numbers + f->columns, *centre = h->numbers;
-    struct pv_coefficient *coefficient = (void *)(cov + dims * dims);
+    double *cov = h->covariance, *centre = h->centre;
+    struct pv_coefficient *coefficient = h->coefficient;
     for (size_t j = 0; j < d->used; j++)
         centre[d->column[j]] = d->mean[j];
     for (size_t i = 0; i < dims; i++) {
@@ -359,7 +326,8 @@ static void report(const struct design *d, const struct pv_newton *w, struct hol
     }
 }
 
-static void judge(const struct design *d, const struct pv_newton *w, double span, struct holder *h)
+static void judge(const struct design *d, const struct pv_newton *w, double span,
+                  struct pv_cov_holder *h)
 {
     struct pv_covariate_fit *f = &h->fit;
     struct pv_optimum o = {.value = w->value,
@@ -394,7 +362,8 @@ static void judge(const struct design *d, const struct pv_newton *w, double span
         f->typical.usable = false;
 }
 
-static int maximise(const struct design *d, struct pv_cov_source *s, int threads, struct holder *h)
+static int maximise(const struct design *d, struct pv_cov_source *s, int threads,
+                    struct pv_cov_holder *h)
 {
     size_t n = d->dims;
     size_t sums = s->chunks * (1 + n + n * n);
@@ -454,12 +423,12 @@ int pv_covariate_fit_new(const struct pv_model *model, const struct pv_customer 
     int rc = design_of(model, covariates, options, &d);
     if (rc)
         return rc;
-    if (!all_finite(covariates, n))
+    if (!pv_cov_finite(covariates, n))
         return PV_ERR_ARGUMENT;
     rc = plain_fit(model, rows, n, &options->fit, &plain);
     if (rc)
         return rc;
-    struct holder *h = holder_new(&d, covariates->columns);
+    struct pv_cov_holder *h = holder_new(&d, covariates->columns);
     if (!h)
         return PV_ERR_NO_MEMORY;
     struct pv_cov_source s = {0};
@@ -507,68 +476,4 @@ done:
     }
     *ret_fit = &h->fit;
     return 0;
-}
-
-/* ---- Predictions ----------------------------------------------------------------------------- */
-
-void pv_covariate_theta(const struct pv_covariate_fit *fit, const double *z, double *ret_theta)
-{
-    const struct pv_model *model = pv_model_find(fit->typical.model);
-    double shift[PV_MAX_PARAMS] = {0.0};
-    for (size_t j = 0; j < fit->coefficients; j++) {
-        const struct pv_coefficient *c = &fit->coefficient[j];
-        const struct pv_process *p = &model->process[c->process];
-        shift[p->param] += p->sign * c->value * (z[c->column] - fit->centre[c->column]);
-    }
-    for (int k = 0; k < PV_MAX_PARAMS; k++)
-        ret_theta[k] = k < model->params ? fit->typical.param[k] * exp(shift[k]) : 0.0;
-}
-
-struct slice {
-    const struct pv_covariate_fit *fit;
-    const struct pv_customer *rows;
-    const double *z;
-    size_t n;
-    double horizon, delta;
-    struct pv_covariate_value *values;
-};
-
-enum { SLICE = 1024 };
-
-static int predict_slice(void *context, size_t chunk)
-{
-    const struct slice *s = context;
-    const struct pv_model *m = pv_model_find(s->fit->typical.model);
-    double unit = s->fit->typical.unit_days;
-    size_t to = (chunk + 1) * SLICE < s->n ? (chunk + 1) * SLICE : s->n;
-    for (size_t i = chunk * SLICE; i < to; i++) {
-        const struct pv_customer *c = &s->rows[i];
-        struct pv_covariate_value v = {NAN, 0.0, 0.0};
-        if (c->T >= 0) {
-            double theta[PV_MAX_PARAMS], t_x = c->t_x / unit, T = c->T / unit;
-            pv_covariate_theta(s->fit, s->z + i * s->fit->columns, theta);
-            v.p_alive = pv_predict_alive(m, theta, c->x, t_x, T, 0.0);
-            v.expected = pv_predict_expected(m, theta, c->x, t_x, T, s->horizon);
-            v.dert = s->delta > 0.0 ? pv_predict_dert(m, theta, c->x, t_x, T, s->delta) : NAN;
-        }
-        s->values[i] = v;
-    }
-    return 0;
-}
-
-int pv_covariate_predict(const struct pv_covariate_fit *fit, const struct pv_customer *rows,
-                         size_t n, const struct pv_covariates *covariates, double horizon,
-                         double discount, int threads, struct pv_covariate_value *ret_values)
-{
-    const struct pv_model *m = pv_buying_find(fit->typical.model);
-    if (!m || !fit->typical.usable || covariates->columns != fit->columns || !(horizon > 0.0) ||
-        !isfinite(horizon) || !(discount >= 0.0) || !isfinite(discount) ||
-        !all_finite(covariates, n))
-        return PV_ERR_ARGUMENT;
-    for (size_t i = 0; i < n; i++)
-        if (rows[i].x < 0 || rows[i].t_x < 0 || (rows[i].T >= 0 && rows[i].T < rows[i].t_x))
-            return PV_ERR_ARGUMENT;
-    struct slice s = {fit, rows, covariates->z, n, horizon, 0.0, ret_values};
-    s.delta = pv_discount_per_unit(discount, fit->typical.unit_days);
-    return pv_parallel_run(threads, (n + SLICE - 1) / SLICE, predict_slice, &s);
 }

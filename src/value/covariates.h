@@ -12,6 +12,8 @@
 #include "internal.h"
 #include "patron_covariates.h"
 
+enum { MAX_COEFS = PV_MAX_COVARIATES * PV_MAX_PROCESSES, MAX_DIMS = PV_MAX_PARAMS + MAX_COEFS };
+
 struct pv_cov_source {
     const struct pv_model *model;
     size_t columns, profiles;
@@ -46,6 +48,19 @@ int pv_cov_group(const struct pv_customer *rows, size_t n, const struct pv_covar
 /* Cuts profiles into chunks, when the units are there. */
 int pv_cov_cut(struct pv_cov_source *source);
 void pv_cov_free(struct pv_cov_source *source);
+
+/* A fit with covariates, and what it points to. */
+struct pv_cov_holder {
+    struct pv_covariate_fit fit;
+    double *centre, *covariance;
+    struct pv_coefficient *coefficient;
+    double numbers[];
+};
+/* Nothing known yet. NULL: no memory. pv_covariate_fit_free releases it. */
+struct pv_cov_holder *pv_cov_holder_new(size_t params, size_t columns, size_t coefs);
+/* Covariance of ln theta and the coefficients, as predictions use it. */
+double pv_cov_covariance(const struct pv_covariate_fit *fit, size_t i, size_t j);
+bool pv_cov_finite(const struct pv_covariates *covariates, size_t n);
 
 bool pv_cov_keep_buying(const struct pv_customer *row);
 int pv_cov_buying(const struct pv_customer *rows, double unit_days, struct pv_cov_source *source);

@@ -14,11 +14,14 @@
  * - A; z) rx Gamma(C) Gamma(B - A) Gamma(1 - A) / (Gamma(B) Gamma(C - A)) z^(A - 1) 1F1(1 + A - C;
  * 1 + A - B; z)
  *
- * Poles of two series meet, and both are infinite, where a, rx or their difference is whole. There
- * DERT itself is smooth, and is interpolated from fourteen points on a line through the place. What
- * rounding does to a sum is bounded from its terms beside it; where that is too much (z beyond some
- * eight: discounting so steep that little is left to count), nothing is returned, and dert.c
- * integrates.
+ * Poles of two series meet, and both are infinite, where a, rx or their difference is whole; next
+ * to such a place they are large and cancel. How far from it one is, is known exactly: what is
+ * close to zero, a denominator or the argument of a sine, is made of whole numbers and distances
+ * from them, never of sums that round. DERT itself is smooth there, and at the place it is
+ * interpolated from four points close by on a line through it, or from fourteen further away, where
+ * two such places are close together. What rounding does to a sum is bounded from its terms beside
+ * it; where that is too much (z beyond some eight: discounting so steep that little is left to
+ * count), nothing is returned, and dert.c integrates.
  */
 #include "internal.h"
 
@@ -26,21 +29,49 @@
 #include <math.h>
 
 enum { TERMS = 400, SIDE = 7 };
-static const double STEP = 0.03; /* between the points of the interpolation */
 static const double GOOD = 1e-10;
+
+/* A number as the nearest whole one and what is left, exactly. */
+struct place {
+    double whole, rest;
+};
+
+static struct place place_of(double x)
+{
+    double whole = nearbyint(x);
+    return (struct place){whole, x - whole};
+}
+
+/* p + k for whole k, to the last digit also where little is left. */
+static double plus(const struct place *p, double k)
+{
+    return (p->whole + k) + p->rest;
+}
+
+/* sin(pi p) */
+static double sine(const struct place *p)
+{
+    double s = sin(M_PI * p->rest);
+    return fmod(p->whole, 2.0) == 0.0 ? s : -s;
+}
 
 /* sign * exp(log), and how much of the logarithm's size rounds. */
 struct factor {
     double log, sign, size;
 };
 
-static void times_gamma(struct factor *f, double x, int power)
+/* by x > 0, or its inverse */
+static void times(struct factor *f, double log_x, int power)
 {
-    int sign;
-    double value = lgamma_r(x, &sign);
-    f->log += power * value;
-    f->sign *= sign;
-    f->size += fabs(value);
+    f->log += power * log_x;
+    f->size += fabs(log_x);
+}
+
+/* by 1 / sine */
+static void over(struct factor *f, double sine_of)
+{
+    times(f, log(fabs(sine_of)), -1);
+    f->sign *= sine_of < 0.0 ? -1.0 : 1.0;
 }
 
 /* What has been summed, and what rounding may have done to it, in half units of DBL_EPSILON. */
@@ -48,17 +79,20 @@ struct sum {
     double value, rounding;
 };
 
-/* + lead (1 + sum_k prod over i < k of (top + i) z / ((low1 + i) (low2 + i))); loss: what lead and
- * the factors have rounded. */
-static bool add_series(struct sum *s, double lead, double top, double low1, double low2, double z,
+/* + lead (1 + sum_k prod over i < k of (top + i) z / ((low1 + i) (low2 + i))), low2 = sign2 (p2 +
+ * whole2); loss: what lead has rounded. */
+static bool add_series(struct sum *s, double lead, double top, const struct place *p1,
+                       double whole1, double sign1, const struct place *p2, double whole2, double z,
                        double loss)
 {
     double term = lead, value = lead, size = fabs(lead) * loss;
     for (int k = 0; k < TERMS; k++) {
-        double ratio = (top + k) * z / ((low1 + k) * (low2 + k));
+        double low1 = sign1 * plus(p1, whole1 + sign1 * k);
+        double low2 = p2 ? -plus(p2, whole2 - k) : 1.0 + k;
+        double ratio = (top + k) * z / (low1 * low2);
         term *= ratio;
         value += term;
-        size += fabs(term) * (4 * k + loss);
+        size += fabs(term) * (5 * k + loss);
         if (fabs(term) <= 1e-18 * fabs(value) && fabs(ratio) < 0.5) {
             s->value += value;
             s->rounding += size;
@@ -68,39 +102,49 @@ static bool add_series(struct sum *s, double lead, double top, double low1, doub
     return false;
 }
 
-static double from_whole(double x)
-{
-    return fabs(x - nearbyint(x));
-}
-
 /* Where no two poles meet. */
 static bool by_series(double rx, double a, double bx, double z, double *ret_dert)
 {
-    double A = rx + 1.0, B = a, C = a + bx, log_z = log(z);
-    double of_rx = from_whole(rx), of_both = from_whole(A - B), of_a = from_whole(a);
-    if (!(of_rx > 0.0) || !(of_both > 0.0) || (a > 0.5 && !(of_a > 0.0)) || !(z > 0.0))
+    struct place of_rx = place_of(rx), of_a = place_of(a);
+    /* D = A - B; its rest may be more than a half, and is exact all the same */
+    struct place d = {of_rx.whole + 1.0 - of_a.whole, of_rx.rest - of_a.rest};
+    double C = a + bx, E = C - rx - 1.0, D = plus(&d, 0.0), log_z = log(z);
+    double sin_rx = sine(&of_rx), sin_a = sine(&of_a), sin_d = sine(&d);
+    if (sin_rx == 0.0 || sin_d == 0.0 || sin_a == 0.0 || !(z > 0.0))
         return false;
-    /* One subtraction is exact to its own last digit; where more is added, an argument rounds by
-     * what it was made of, which next to a pole is relative to the distance from it. */
-    double loss = 4.0 + 2.0 * (A / of_rx + (A + B) / of_both + (B > 2.0 ? B / of_a : 0.0));
+    int sign_e;
+    double log_c = lgamma(C), log_rx = lgamma(rx), log_a = lgamma(a), log_d = lgamma(fabs(D));
+    double log_e = lgamma_r(E, &sign_e), log_bx = lgamma(bx);
+    /* Gamma(-|D|) = -pi / (|D| sin(pi |D|) Gamma(|D|)) */
+    double log_minus_d = log(M_PI / fabs(D * sin_d)) - log_d;
+    double sign_minus_d = (D > 0.0 ? sin_d : -sin_d) > 0.0 ? -1.0 : 1.0;
+    /* Sums round by what they are made of: C and D as arguments of Gamma. */
+    double loss = 8.0 + 2.0 * C * fabs(log(C + 1.0)) + 2.0 * fabs(D) * log(fabs(D) + 1.0);
     struct sum s = {0.0, 0.0};
-    if (!add_series(&s, (C - 1.0) / (B - 1.0), 2.0 - C, 2.0 - A, 2.0 - B, z, loss))
+    if (!add_series(&s, (C - 1.0) / plus(&of_a, -1.0), 2.0 - C, &of_rx, -1.0, -1.0, &of_a, -2.0, z,
+                    loss))
         return false;
-    struct factor f = {(B - 1.0) * log_z, rx, fabs((B - 1.0) * log_z)};
-    times_gamma(&f, C, 1);
-    times_gamma(&f, A - B, 1);
-    times_gamma(&f, 1.0 - B, 1);
-    times_gamma(&f, A, -1);
-    times_gamma(&f, C - B, -1);
-    if (!add_series(&s, f.sign * exp(f.log), 1.0 + B - C, 1.0 + B - A, 1.0, z, loss + f.size))
+    /* rx Gamma(1 - B) / Gamma(A) = pi / (sin(pi a) Gamma(a) Gamma(rx)) */
+    struct factor f = {(a - 1.0) * log_z, D > 0.0 ? 1.0 : sign_minus_d, fabs((a - 1.0) * log_z)};
+    times(&f, log_c, 1);
+    times(&f, log_rx, -1);
+    times(&f, log_a, -1);
+    times(&f, log_bx, -1);
+    times(&f, D > 0.0 ? log_d : log_minus_d, 1);
+    over(&f, sin_a / M_PI);
+    if (!add_series(&s, f.sign * exp(f.log), 1.0 - bx, &d, -1.0, -1.0, NULL, 0.0, z, loss + f.size))
         return false;
-    f = (struct factor){rx * log_z, rx, fabs(rx * log_z)};
-    times_gamma(&f, C, 1);
-    times_gamma(&f, B - A, 1);
-    times_gamma(&f, 1.0 - A, 1);
-    times_gamma(&f, B, -1);
-    times_gamma(&f, C - A, -1);
-    if (!add_series(&s, f.sign * exp(f.log), 1.0 + A - C, 1.0 + A - B, 1.0, z, loss + f.size))
+    /* rx Gamma(1 - A) = -pi / (sin(pi rx) Gamma(rx)) */
+    f = (struct factor){rx * log_z, D > 0.0 ? sign_minus_d : 1.0, fabs(rx * log_z)};
+    f.sign *= -sign_e;
+    times(&f, log_c, 1);
+    times(&f, log_rx, -1);
+    times(&f, log_a, -1);
+    times(&f, log_e, -1);
+    times(&f, D > 0.0 ? log_minus_d : log_d, 1);
+    over(&f, sin_rx / M_PI);
+    loss += (C + rx) / fmax(fabs(E - nearbyint(E)), 1e-300) * (E < 0.5 ? 1.0 : 0.0);
+    if (!add_series(&s, f.sign * exp(f.log), -E + 1.0, &d, 1.0, 1.0, NULL, 0.0, z, loss + f.size))
         return false;
     if (!(s.value > 0.0) || !(s.rounding * (0.5 * DBL_EPSILON) < GOOD * s.value))
         return false;
@@ -108,27 +152,53 @@ static bool by_series(double rx, double a, double bx, double z, double *ret_dert
     return true;
 }
 
-/* On a line through the place: `h` steps to either side, rx by another step than a, so that all
- * three distances from a pole grow. DERT goes like powers of z, bx and rx, and its own nearest pole
- * is at a + bx = 0. */
-static bool by_interpolation(double rx, double a, double bx, double z, double *ret_dert)
+/*
+ * Points on a line through the place, to either side: few and close by, where little is lost to
+ * rounding, else more of them and further away. The weights give back a polynomial whose degree is
+ * twice the points of a side less one; what is left is under 1e-11 when a step is not more than so
+ * much of the distance over which DERT changes e-fold.
+ */
+struct line {
+    int points; /* of a side */
+    double step, weight[SIDE];
+};
+static const struct line lines[] = {
+    {2, 2.5e-3, {4.0 / 3, -1.0 / 3}},
+    {3, 2.4e-2, {3.0 / 2, -3.0 / 5, 1.0 / 10}},
+    {5, 0.1, {5.0 / 3, -20.0 / 21, 5.0 / 14, -5.0 / 63, 1.0 / 126}},
+    {SIDE, 0.2, {7.0 / 4, -7.0 / 6, 7.0 / 12, -7.0 / 33, 7.0 / 132, -7.0 / 858, 1.0 / 1716}},
+};
+enum { LINES = sizeof lines / sizeof lines[0] };
+
+/* rx moves by another step than a, so that all three distances from a pole grow. */
+static bool on_line(double rx, double a, double bx, double z, const struct line *line, double step,
+                    double *ret_dert)
 {
-    static const double weight[SIDE] = {7.0 / 4,   -7.0 / 6,   7.0 / 12,  -7.0 / 33,
-                                        7.0 / 132, -7.0 / 858, 1.0 / 1716};
     static const double OTHER = 0.6180339887498949;
-    double steep = fabs(log(z * bx / rx)) + fabs(log(z)) + 1.0;
-    if (a <= (SIDE + 1) * STEP || rx <= (SIDE + 1) * STEP || a + bx < 0.75 || steep > 11.0)
-        return false;
     double sum = 0.0;
-    for (int k = 1; k <= SIDE; k++) {
-        double h = k * STEP, up, down;
+    for (int k = 1; k <= line->points; k++) {
+        double h = k * step, up, down;
         if (!by_series(rx + OTHER * h, a + h, bx, z, &up) ||
             !by_series(rx - OTHER * h, a - h, bx, z, &down))
             return false;
-        sum += weight[k - 1] * 0.5 * (up + down);
+        sum += line->weight[k - 1] * 0.5 * (up + down);
     }
     *ret_dert = sum;
     return true;
+}
+
+/* DERT goes like powers of z, bx and rx, and its own nearest pole is at a + bx = 0. */
+static bool by_interpolation(double rx, double a, double bx, double z, double *ret_dert)
+{
+    double steep = fabs(log(z * bx / rx)) + fabs(log(z)) + 1.0;
+    if (a + bx < 0.75)
+        return false;
+    for (int i = 0; i < LINES; i++) {
+        double step = lines[i].step / steep, room = (lines[i].points + 1) * step;
+        if (a > room && rx > room && on_line(rx, a, bx, z, &lines[i], step, ret_dert))
+            return true;
+    }
+    return false;
 }
 
 bool pv_bg_dert_series(double rx, double a, double bx, double z, double *ret_dert)

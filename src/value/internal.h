@@ -54,7 +54,8 @@ uint64_t pv_rng_poisson(struct pv_rng *rng, double mean);
 
 /* ---- Models: one const row each, listed in model.c ---- */
 
-enum { PV_CNBD_MODELS = 6, PV_MAX_REGULAR = 4 };
+/* k = 2 .. PV_MAX_REGULAR of both forms, one form after the other. */
+enum { PV_MAX_REGULAR = 12, PV_CNBD_MODELS = 2 * (PV_MAX_REGULAR - 1) };
 
 /* What a fit looks at: cells and room to work in. */
 struct pv_fit_data {

@@ -225,7 +225,7 @@ bool pv_json_object(struct pv_json *c, const struct pv_json_field *fields, size_
         pv_json_leave(c, path);
     }
     for (size_t k = 0; k < n; k++) {
-        if (!(seen & 1u << k)) {
+        if (!fields[k].optional && !(seen & 1u << k)) {
             pv_json_enter(c, fields[k].name);
             return pv_json_fail(c, PV_FILE_MISSING);
         }

@@ -26,6 +26,7 @@ typedef bool pv_json_read_fn(struct pv_json *c, void *into);
 struct pv_json_field {
     const char *name;
     pv_json_read_fn *read;
+    bool optional;
 };
 
 bool pv_json_fail(struct pv_json *c, enum pv_file_fault fault);
@@ -43,7 +44,7 @@ bool pv_json_number(struct pv_json *c, double *ret_value);
 bool pv_json_skip(struct pv_json *c);
 /* Looks for a member of the object at the cursor, which is well formed, and stays where it is. */
 bool pv_json_find(const struct pv_json *c, const char *name, struct pv_json *ret_at);
-/* An object with exactly these fields, at most 32. */
+/* An object with exactly these fields, at most 32, each once; optional ones may be missing. */
 bool pv_json_object(struct pv_json *c, const struct pv_json_field *fields, size_t n, void *into);
 /* An array of exactly n numbers; null, where `unknown` allows it, is NaN. */
 bool pv_json_numbers(struct pv_json *c, size_t n, bool unknown, double *ret);

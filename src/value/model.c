@@ -7,25 +7,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Those of regular buyers, whose k makes many, come behind them. */
 static const struct pv_model *const models[] = {
-    &pv_model_bg_nbd,  &pv_model_mbg_nbd,     &pv_model_pareto_nbd, &pv_model_ggompertz_nbd,
-    &pv_model_nbd,     &pv_model_cnbd[0],     &pv_model_cnbd[1],    &pv_model_cnbd[2],
-    &pv_model_cnbd[3], &pv_model_cnbd[4],     &pv_model_cnbd[5],    &pv_model_bg_bb,
-    &pv_model_sbg,     &pv_model_gamma_gamma,
+    &pv_model_bg_nbd, &pv_model_mbg_nbd, &pv_model_pareto_nbd, &pv_model_ggompertz_nbd,
+    &pv_model_nbd,    &pv_model_bg_bb,   &pv_model_sbg,        &pv_model_gamma_gamma,
 };
 enum { MODELS = sizeof models / sizeof models[0] };
 
 const struct pv_model *pv_model_at(size_t index)
 {
-    return index < MODELS ? models[index] : NULL;
+    if (index < MODELS)
+        return models[index];
+    return index - MODELS < PV_CNBD_MODELS ? &pv_model_cnbd[index - MODELS] : NULL;
 }
 
 const struct pv_model *pv_model_find(const char *name)
 {
-    for (size_t i = 0; i < MODELS; i++)
-        if (strcmp(models[i]->name, name) == 0)
-            return models[i];
-    return NULL;
+    const struct pv_model *m = NULL;
+    for (size_t i = 0; (m = pv_model_at(i)) && strcmp(m->name, name) != 0; i++) {
+    }
+    return m;
 }
 
 const struct pv_model *pv_buying_find(const char *name)

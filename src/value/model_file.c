@@ -9,6 +9,8 @@
 #include "calendar.h"
 #include "internal.h"
 #include "json_in.h"
+#include "json_out.h"
+#include "model_file.h"
 
 #include <locale.h>
 #include <math.h>
@@ -61,97 +63,69 @@ uint64_t pv_fingerprint(const struct pv_customer *rows, size_t n)
 
 /* ---- Writing --------------------------------------------------------------------------------- */
 
-struct out {
-    char *text;
-    size_t room, n;
-    bool full;
-};
-
-static void advance(struct out *o, int n)
-{
-    if (n < 0 || (size_t)n >= o->room - o->n)
-        o->full = true;
-    else
-        o->n += (size_t)n;
-}
-
-/* What does not fit any more is cut off by snprintf, and `full` says so. */
-#define put(o, ...) advance((o), snprintf((o)->text + (o)->n, (o)->room - (o)->n, __VA_ARGS__))
-
-static void put_number(struct out *o, double value)
-{
-    if (isfinite(value))
-        put(o, "%.17g", value);
-    else
-        put(o, "null");
-}
-
-static void put_fit(struct out *o, const char *key, const struct pv_fit *f)
+static void put_fit(struct pv_json_out *o, const char *key, const struct pv_fit *f)
 {
     int n = f->params;
-    put(o, "  \"%s\": {\n    \"model\": \"%s\",\n    \"params\": {", key, f->model);
+    pv_json_put(o, "  \"%s\": {\n    \"model\": \"%s\",\n    \"params\": {", key, f->model);
     for (int i = 0; i < n; i++) {
-        put(o, "%s\"%s\": ", i ? ", " : "", f->name[i]);
-        put_number(o, f->param[i]);
+        pv_json_put(o, "%s\"%s\": ", i ? ", " : "", f->name[i]);
+        pv_json_put_number(o, f->param[i]);
     }
-    put(o, "},\n    \"std_errors\": [");
+    pv_json_put(o, "},\n    \"std_errors\": ");
+    pv_json_put_numbers(o, (size_t)n, f->std_error);
+    pv_json_put(o, ",\n    \"log_covariance\": [");
     for (int i = 0; i < n; i++) {
-        put(o, "%s", i ? ", " : "");
-        put_number(o, f->std_error[i]);
+        pv_json_put(o, "%s", i ? ", " : "");
+        pv_json_put_numbers(o, (size_t)i + 1, f->log_cov + i * n);
     }
-    put(o, "],\n    \"log_covariance\": [");
-    for (int i = 0; i < n; i++) {
-        for (int k = 0; k <= i; k++) {
-            put(o, "%s", k ? ", " : i ? ", [" : "[");
-            put_number(o, f->log_cov[i * n + k]);
-        }
-        put(o, "]");
-    }
-    put(o, "],\n    \"loglik\": ");
-    put_number(o, f->loglik);
-    put(o, ",\n    \"verdict\": \"%s\",\n    \"usable\": %s,\n", pv_verdict_code(f->verdict),
-        f->usable ? "true" : "false");
-    put(o, "    \"unit_days\": ");
-    put_number(o, f->unit_days);
-    put(o, ",\n    \"customers\": %llu,\n    \"repeaters\": %llu,\n    \"cells\": %zu,\n",
-        (unsigned long long)f->customers, (unsigned long long)f->repeaters, f->cells);
-    put(o, "    \"iterations\": %d,\n    \"correlation\": ", f->iterations);
-    put_number(o, f->correlation);
-    put(o, "\n  }");
+    pv_json_put(o, "],\n    \"loglik\": ");
+    pv_json_put_number(o, f->loglik);
+    pv_json_put(o, ",\n    \"verdict\": \"%s\",\n    \"usable\": %s,\n",
+                pv_verdict_code(f->verdict), f->usable ? "true" : "false");
+    pv_json_put(o, "    \"unit_days\": ");
+    pv_json_put_number(o, f->unit_days);
+    pv_json_put(o, ",\n    \"customers\": %llu,\n    \"repeaters\": %llu,\n    \"cells\": %zu,\n",
+                (unsigned long long)f->customers, (unsigned long long)f->repeaters, f->cells);
+    pv_json_put(o, "    \"iterations\": %d,\n    \"correlation\": ", f->iterations);
+    pv_json_put_number(o, f->correlation);
+    pv_json_put(o, "\n  }");
 }
 
-static void put_file(struct out *o, const struct pv_model_file *f)
+static void put_file(struct pv_json_out *o, const struct pv_model_file *f)
 {
-    put(o, "{\n  \"format\": \"%s\",\n  \"version\": %d,\n", format_name, PV_MODEL_FILE_VERSION);
+    pv_json_put(o, "{\n  \"format\": \"%s\",\n  \"version\": %d,\n", format_name,
+                PV_MODEL_FILE_VERSION);
     if (f->until == PV_NO_DAY) {
-        put(o, "  \"until\": null,\n");
+        pv_json_put(o, "  \"until\": null,\n");
     } else {
         int32_t month = pv_month_of(f->until), since = month + 2; /* 0000-01 */
-        put(o, "  \"until\": \"%04d-%02d-%02d\",\n", (int)since / 12, (int)since % 12 + 1,
-            (int)(f->until - pv_first_day_of_month(month)) + 1);
+        pv_json_put(o, "  \"until\": \"%04d-%02d-%02d\",\n", (int)since / 12, (int)since % 12 + 1,
+                    (int)(f->until - pv_first_day_of_month(month)) + 1);
     }
-    put(o, "  \"money_scale\": ");
-    put_number(o, f->money_scale);
-    put(o, ",\n  \"fingerprint\": ");
+    pv_json_put(o, "  \"money_scale\": ");
+    pv_json_put_number(o, f->money_scale);
+    pv_json_put(o, ",\n  \"fingerprint\": ");
     if (f->fingerprint)
-        put(o, "\"%016llx\"", (unsigned long long)f->fingerprint);
+        pv_json_put(o, "\"%016llx\"", (unsigned long long)f->fingerprint);
     else
-        put(o, "null");
-    put(o, ",\n");
+        pv_json_put(o, "null");
+    pv_json_put(o, ",\n");
     put_fit(o, "fit", &f->fit);
-    put(o, ",\n");
+    pv_json_put(o, ",\n");
     if (f->has_spend)
         put_fit(o, "spend", &f->spend);
     else
-        put(o, "  \"spend\": null");
-    put(o, "\n}\n");
+        pv_json_put(o, "  \"spend\": null");
+    if (f->covariates)
+        pv_covariates_put(o, f->covariates);
+    pv_json_put(o, "\n}\n");
 }
 
 int pv_model_file_write(const struct pv_model_file *file, char *buffer, size_t room,
                         size_t *ret_length)
 {
     struct pv_model_file again;
-    struct out o = {buffer, room, 0, room == 0};
+    struct pv_json_out o = {buffer, room, 0, room == 0};
     const int32_t first = pv_first_day_of_month(12 - 2), after = pv_first_day_of_month(120000 - 2);
     if (!file->fit.model || file->fit.params > PV_MAX_PARAMS ||
         (file->has_spend && (!file->spend.model || file->spend.params > PV_MAX_PARAMS)) ||
@@ -165,6 +139,7 @@ int pv_model_file_write(const struct pv_model_file *file, char *buffer, size_t r
         return PV_ERR_OVERFLOW;
     if (pv_model_file_parse(buffer, o.n, &again, NULL))
         return PV_ERR_ARGUMENT;
+    pv_model_file_free(&again);
     *ret_length = o.n;
     return 0;
 }
@@ -342,19 +317,19 @@ static bool read_correlation(struct pv_json *c, void *into)
 static bool read_fit(struct pv_json *c, bool spend, struct pv_fit *ret)
 {
     static const struct pv_json_field fields[] = {
-        {"model", read_model},
-        {"params", read_params},
-        {"std_errors", read_errors},
-        {"log_covariance", read_covariance},
-        {"loglik", read_loglik},
-        {"verdict", read_verdict},
-        {"usable", read_usable},
-        {"unit_days", read_unit},
-        {"customers", read_customers},
-        {"repeaters", read_repeaters},
-        {"cells", read_cells},
-        {"iterations", read_iterations},
-        {"correlation", read_correlation},
+        {"model", read_model, false},
+        {"params", read_params, false},
+        {"std_errors", read_errors, false},
+        {"log_covariance", read_covariance, false},
+        {"loglik", read_loglik, false},
+        {"verdict", read_verdict, false},
+        {"usable", read_usable, false},
+        {"unit_days", read_unit, false},
+        {"customers", read_customers, false},
+        {"repeaters", read_repeaters, false},
+        {"cells", read_cells, false},
+        {"iterations", read_iterations, false},
+        {"correlation", read_correlation, false},
     };
     struct fit_into into = {.spend = spend};
     struct pv_json ahead;
@@ -382,6 +357,11 @@ static bool read_fit(struct pv_json *c, bool spend, struct pv_fit *ret)
 }
 
 /* ---- Reading: the file ----------------------------------------------------------------------- */
+
+struct file_into {
+    struct pv_model_file file; /* first: what most fields are read into */
+    struct pv_json covariates; /* where they stand; at: NULL without any */
+};
 
 static bool read_format(struct pv_json *c, void *into)
 {
@@ -456,13 +436,27 @@ static bool read_spend(struct pv_json *c, void *into)
     return read_fit(c, true, &f->spend);
 }
 
+/* Read when both fits are there, wherever it stands. */
+static bool mark_covariates(struct pv_json *c, void *into)
+{
+    struct pv_json *mark = &((struct file_into *)into)->covariates;
+    pv_json_blanks(c);
+    *mark = *c;
+    return pv_json_skip(c);
+}
+
 /* What it is and who wrote it comes before all else: a later version may hold anything. */
-static bool read_file(struct pv_json *c, struct pv_model_file *f)
+static bool read_file(struct pv_json *c, struct file_into *f)
 {
     static const struct pv_json_field fields[] = {
-        {"format", read_format},           {"version", read_version}, {"until", read_until},
-        {"money_scale", read_scale},       {"fit", read_main_fit},    {"spend", read_spend},
-        {"fingerprint", read_fingerprint},
+        {"format", read_format, false},
+        {"version", read_version, false},
+        {"until", read_until, false},
+        {"money_scale", read_scale, false},
+        {"fit", read_main_fit, false},
+        {"spend", read_spend, false},
+        {"fingerprint", read_fingerprint, false},
+        {"covariates", mark_covariates, true},
     };
     struct pv_json whole = *c, ahead;
     if (!pv_json_skip(&whole))
@@ -479,26 +473,44 @@ static bool read_file(struct pv_json *c, struct pv_model_file *f)
             return false;
         pv_json_leave(c, path);
     }
-    return pv_json_object(c, fields, sizeof fields / sizeof fields[0], f);
+    if (!pv_json_object(c, fields, sizeof fields / sizeof fields[0], f))
+        return false;
+    if (!f->covariates.at)
+        return true;
+    pv_json_enter(&f->covariates, "covariates");
+    return pv_covariates_read(&f->covariates, &f->file);
+}
+
+void pv_model_file_free(struct pv_model_file *file)
+{
+    if (file->covariates) {
+        pv_covariate_fit_free(file->covariates->fit);
+        pv_covariate_fit_free(file->covariates->spend);
+        free(file->covariates);
+        file->covariates = NULL;
+    }
 }
 
 int pv_model_file_parse(const char *text, size_t length, struct pv_model_file *ret_file,
                         struct pv_file_error *ret_error)
 {
     struct pv_file_error error = {.fault = PV_FILE_SYNTAX};
-    struct pv_model_file file = {.until = PV_NO_DAY};
+    struct file_into into = {.file = {.until = PV_NO_DAY}};
     struct pv_json c = {.at = text, .begin = text, .end = text + length, .error = &error};
     bool good;
     if (length > PV_MODEL_FILE_MAX) {
         good = pv_json_fail(&c, PV_FILE_TOO_LARGE);
     } else {
         c.plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-        good = read_file(&c, &file);
+        good = read_file(&c, &into);
         freelocale(c.plain);
     }
-    if (good)
-        *ret_file = file;
-    else if (ret_error)
+    if (good) {
+        *ret_file = into.file;
+        return 0;
+    }
+    pv_model_file_free(&into.file);
+    if (ret_error)
         *ret_error = error;
-    return good ? 0 : PV_ERR_ARGUMENT;
+    return PV_ERR_ARGUMENT;
 }

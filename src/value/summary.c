@@ -81,7 +81,8 @@ static uint64_t key_of(int32_t x, int32_t T, int32_t t_x)
 
 static bool fits(int32_t x, int32_t t_x, int32_t T)
 {
-    return x >= 0 && t_x >= 0 && t_x <= T && T < 1 << 21 && x < 1 << 21 && (x > 0 || t_x == 0);
+    return x >= 0 && t_x >= 0 && t_x <= T && T <= PV_MAX_DAYS && x <= PV_MAX_DAYS &&
+           (x > 0 || t_x == 0);
 }
 
 struct slot {

@@ -459,7 +459,7 @@ static double quadratic(int n, const double *slope, const double *cov)
 }
 
 /* Log-normal interval with this mean and variance. */
-static struct pv_interval log_normal(double mean, double var)
+struct pv_interval pv_log_normal(double mean, double var)
 {
     if (!(mean > 0.0))
         return (struct pv_interval){mean, mean, mean, mean};
@@ -510,8 +510,8 @@ static void work_money(const struct pv_valuer *v, const struct pv_customer *row,
                                         mean * money_quantile(v, &mix, true, alive, 0.975)};
     r->clv_median = mean * money_quantile(v, &mix, true, alive, 0.5);
     r->clv_mean_of =
-        log_normal(r->clv, quadratic(v->params, w->clv_slope, v->cov) +
-                               quadratic(GG_PARAMS, w->clv_slope + PV_MAX_PARAMS, v->gg_cov));
+        pv_log_normal(r->clv, quadratic(v->params, w->clv_slope, v->cov) +
+                                  quadratic(GG_PARAMS, w->clv_slope + PV_MAX_PARAMS, v->gg_cov));
 }
 
 static double p_alive(const struct pv_valuer *v, const struct pv_customer *row,
@@ -565,7 +565,7 @@ static void work_customer(const struct pv_valuer *v, const struct pv_customer *r
     for (int i = 0; i < v->params; i++)
         w->order_slope[i] = r->expected_orders * (alive_slope[i] + g->mean_slope[i]);
     r->orders_mean_of =
-        log_normal(r->expected_orders, quadratic(v->params, w->order_slope, v->cov));
+        pv_log_normal(r->expected_orders, quadratic(v->params, w->order_slope, v->cov));
     if (v->has_spend) {
         work_money(v, row, o, alive_slope, w);
     } else {
@@ -642,10 +642,8 @@ struct batch {
     const struct pv_valuer *v;
     const struct pv_customer *rows;
     size_t n;
-    struct pv_value *values; /* or NULL */
-    struct pv_equity *part;  /* one a chunk, or NULL */
-    double (*clv_slope)[ALL_PARAMS];
-    double (*money_slope)[ALL_PARAMS];
+    struct pv_value *values;    /* or NULL */
+    struct pv_sums *part;       /* one a chunk, or NULL */
     struct pv_holdout *holdout; /* one a chunk, or NULL */
 };
 
@@ -681,17 +679,17 @@ static int work_chunk(void *context, size_t chunk)
             add_holdout(&b->rows[i], &w.value, &b->holdout[chunk]);
         if (!b->part)
             continue;
-        struct pv_equity *e = &b->part[chunk];
-        e->customers++;
-        e->amount += w.value.clv;
-        e->money += w.value.expected_money;
-        e->orders += w.value.expected_orders;
-        e->alive += w.value.p_alive;
-        e->range.low95 += w.clv_var; /* variances travel here until the sum */
-        e->money_range.low95 += w.money_var;
+        struct pv_sums *s = &b->part[chunk];
+        s->equity.customers++;
+        s->equity.amount += w.value.clv;
+        s->equity.money += w.value.expected_money;
+        s->equity.orders += w.value.expected_orders;
+        s->equity.alive += w.value.p_alive;
+        s->clv_var += w.clv_var;
+        s->money_var += w.money_var;
         for (int k = 0; k < ALL_PARAMS; k++) {
-            b->clv_slope[chunk][k] += w.clv_slope[k];
-            b->money_slope[chunk][k] += w.money_slope[k];
+            s->clv_slope[k] += w.clv_slope[k];
+            s->money_slope[k] += w.money_slope[k];
         }
     }
     return 0;
@@ -704,54 +702,57 @@ int pv_value_customers(const struct pv_valuer *valuer, const struct pv_customer 
     return pv_parallel_run(valuer->options.threads, (n + CHUNK - 1) / CHUNK, work_chunk, &b);
 }
 
-int pv_value_equity(const struct pv_valuer *v, const struct pv_customer *rows, size_t n,
-                    struct pv_equity *ret_equity)
+int pv_value_sums(const struct pv_valuer *v, const struct pv_customer *rows, size_t n,
+                  struct pv_value *ret_values, struct pv_sums *ret_sums)
 {
     if (v->options.points)
         return PV_ERR_ARGUMENT;
     size_t chunks = (n + CHUNK - 1) / CHUNK;
-    struct batch b = {.v = v, .rows = rows, .n = n};
+    struct batch b = {.v = v, .rows = rows, .n = n, .values = ret_values};
     b.part = calloc(chunks + 1, sizeof *b.part);
-    b.clv_slope = calloc(chunks + 1, sizeof *b.clv_slope);
-    b.money_slope = calloc(chunks + 1, sizeof *b.money_slope);
-    int rc = PV_ERR_NO_MEMORY;
-    if (!b.part || !b.clv_slope || !b.money_slope)
-        goto out;
-    rc = pv_parallel_run(v->options.threads, chunks, work_chunk, &b);
-    if (rc)
-        goto out;
-    struct pv_equity e = {0};
-    double clv_slope[ALL_PARAMS] = {0.0}, money_slope[ALL_PARAMS] = {0.0};
-    double clv_var = 0.0, money_var = 0.0;
-    for (size_t c = 0; c < chunks; c++) {
-        e.customers += b.part[c].customers;
-        e.amount += b.part[c].amount;
-        e.money += b.part[c].money;
-        e.orders += b.part[c].orders;
-        e.alive += b.part[c].alive;
-        clv_var += b.part[c].range.low95;
-        money_var += b.part[c].money_range.low95;
+    int rc = b.part ? 0 : PV_ERR_NO_MEMORY;
+    if (rc == 0)
+        rc = pv_parallel_run(v->options.threads, chunks, work_chunk, &b);
+    struct pv_sums s = {0};
+    for (size_t c = 0; rc == 0 && c < chunks; c++) {
+        const struct pv_sums *part = &b.part[c];
+        s.equity.customers += part->equity.customers;
+        s.equity.amount += part->equity.amount;
+        s.equity.money += part->equity.money;
+        s.equity.orders += part->equity.orders;
+        s.equity.alive += part->equity.alive;
+        s.clv_var += part->clv_var;
+        s.money_var += part->money_var;
         for (int k = 0; k < ALL_PARAMS; k++) {
-            clv_slope[k] += b.clv_slope[c][k];
-            money_slope[k] += b.money_slope[c][k];
+            s.clv_slope[k] += part->clv_slope[k];
+            s.money_slope[k] += part->money_slope[k];
         }
     }
+    free(b.part);
+    if (rc == 0)
+        *ret_sums = s;
+    return rc;
+}
+
+int pv_value_equity(const struct pv_valuer *v, const struct pv_customer *rows, size_t n,
+                    struct pv_equity *ret_equity)
+{
+    struct pv_sums s;
+    int rc = pv_value_sums(v, rows, n, NULL, &s);
+    if (rc)
+        return rc;
+    struct pv_equity e = s.equity;
+    e.range = e.money_range = NO_INTERVAL;
     if (v->has_spend) {
-        clv_var += quadratic(v->params, clv_slope, v->cov) +
-                   quadratic(GG_PARAMS, clv_slope + PV_MAX_PARAMS, v->gg_cov);
-        money_var += quadratic(v->params, money_slope, v->cov) +
-                     quadratic(GG_PARAMS, money_slope + PV_MAX_PARAMS, v->gg_cov);
-        e.range = log_normal(e.amount, clv_var);
-        e.money_range = log_normal(e.money, money_var);
-    } else {
-        e.range = e.money_range = NO_INTERVAL;
+        s.clv_var += quadratic(v->params, s.clv_slope, v->cov) +
+                     quadratic(GG_PARAMS, s.clv_slope + PV_MAX_PARAMS, v->gg_cov);
+        s.money_var += quadratic(v->params, s.money_slope, v->cov) +
+                       quadratic(GG_PARAMS, s.money_slope + PV_MAX_PARAMS, v->gg_cov);
+        e.range = pv_log_normal(e.amount, s.clv_var);
+        e.money_range = pv_log_normal(e.money, s.money_var);
     }
     *ret_equity = e;
-out:
-    free(b.part);
-    free(b.clv_slope);
-    free(b.money_slope);
-    return rc;
+    return 0;
 }
 
 int pv_value_holdout(const struct pv_valuer *v, const struct pv_customer *rows, size_t n,

@@ -76,6 +76,18 @@ struct pv_valuer {
     double mean_x, mean_silence, mean_T, mean_zbar;
 };
 
+/* A base summed up: chance and slopes by ln parameter are there still, so that bases whose
+ * parameters hang together can be joined. equity: without ranges. */
+struct pv_sums {
+    struct pv_equity equity;
+    double clv_var, money_var; /* chance of the customers, given the parameters */
+    double clv_slope[ALL_PARAMS], money_slope[ALL_PARAMS]; /* those of spend from PV_MAX_PARAMS */
+};
+/* ret_values may be NULL. */
+int pv_value_sums(const struct pv_valuer *valuer, const struct pv_customer *rows, size_t n,
+                  struct pv_value *ret_values, struct pv_sums *ret_sums);
+struct pv_interval pv_log_normal(double mean, double var);
+
 /* simulate.c */
 int pv_knots_new(struct pv_valuer *v, int32_t max_x, int32_t min_T, int32_t max_T);
 void pv_knots_free(struct pv_valuer *v);

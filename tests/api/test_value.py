@@ -54,6 +54,7 @@ class Value(Import):
         type(self).last = o["as_of"]
         want = program("compare", self.file, "--json")
         self.assertEqual(o["choice"]["how"], "holdout")
+        self.assertEqual((o["choice"]["customers"], o["choice"]["of"]), (want["compared_on"], want["compared_on"]))
         self.assertEqual(o["models"][0]["name"], want["chosen"])
         self.assertEqual([m["name"] for m in o["choice"]["models"] if m["chosen"]], [want["chosen"]])
         self.assertEqual(len(o["choice"]["models"]), len(want["candidates"]))
@@ -62,6 +63,8 @@ class Value(Import):
                              (truth["model"], truth["verdict"], truth["usable"]))
             if truth["usable"]:
                 self.near(got["bic"], truth["bic"], 3, truth["model"])
+            self.assertEqual(got["rmse"] is None, truth["rmse"] is None)
+            if truth["rmse"] is not None:
                 self.near(got["rmse"], truth["rmse"], 8, truth["model"])
                 self.near(got["error"], truth["predicted"] / truth["actual"] - 1, 8, truth["model"])
         self.near(o["holdout"]["rmse"], min(c["rmse"] for c in want["candidates"] if c["model"] == want["chosen"]), 8)
@@ -188,6 +191,17 @@ class Value(Import):
         self.value(model="bg-nbd")
         dates = [h["date"] for h in self.admin.get(f"customers/{customer}/value")["history"]]
         self.assertEqual(dates, sorted({f"2025-03-{d:02}" for d in range(8, 13)} | {"2025-06-30", "2025-09-30", o["as_of"]}))
+        # overviews and fits: of the last run of each of those dates; other runs are a line each
+        runs = sorted([int(x) for x in run] for run in
+                      self.server.rows("id, as_of, length(overview), length(models)", "value_run"))
+        last = {run[1]: run[0] for run in runs}
+        days = [(datetime.date.fromisoformat(d) - datetime.date(1970, 1, 1)).days for d in dates]
+        whole = [run[0] for run in runs if run[2] > 1000 and run[3] > 100]
+        self.assertEqual(whole, sorted(last[d] for d in days))
+        self.assertGreater(len(runs), len(whole) + 5)
+        for run in runs:
+            if run[0] not in whole:
+                self.assertEqual(run[2:], [2, 2], run)
 
     def test_7_who_may_see_it(self):
         own = self.people([{}])[0]
@@ -233,4 +247,16 @@ class Doubt(Import):
             self.assertTrue(said[lang])
 
 
-load_tests = both(Value, Doubt)
+class Span(Import):
+    """A date that cannot be right ends the valuation with a text that says which days to look at."""
+
+    def test_years_that_cannot_be(self):
+        self.whole("customer_id,date,amount\na,2024-02-01,5\nb,9999-12-31,7\na,2024-03-02,3\n")
+        self.quiet()
+        job = self.admin.get("jobs?limit=1")["items"][0]
+        self.assertEqual((job["kind"], job["state"]), ("value", "failed"))
+        self.assertIn("Orders from 2024-02-01 to 9999-12-31 cannot both be right", job["message"])
+        self.assertEqual(self.n("customer_value"), 0)
+
+
+load_tests = both(Value, Doubt, Span)

@@ -45,6 +45,17 @@ const char *const fuzz_words[] = {"\"format\":",
                                   "\"verdict\":",
                                   "\"ok\"",
                                   "\"ridge\"",
+                                  "\"covariates\":",
+                                  "\"columns\":",
+                                  "\"centre\":",
+                                  "\"coefficients\":",
+                                  "\"covariance\":",
+                                  "\"process\":",
+                                  "\"purchases\"",
+                                  "\"leaving\"",
+                                  "\"column\":",
+                                  "\"value\":",
+                                  "\"effect\":",
                                   NULL};
 
 /* Whatever may be read may be used. */
@@ -59,11 +70,21 @@ static void use(const struct pv_fit *fit)
     fuzz_must(!(more < 0.0));
 }
 
+static void use_covariates(const struct pv_covariate_fit *f)
+{
+    double z[PV_MAX_COVARIATES];
+    struct pv_fit at;
+    for (size_t j = 0; j < f->columns; j++)
+        z[j] = f->centre[j];
+    if (pv_covariate_at(f, z, &at) == 0)
+        use(&at);
+}
+
 void fuzz_one(const uint8_t *data, size_t size)
 {
     struct pv_model_file file, again;
     struct pv_file_error error = {.fault = PV_FILE_FAULTS};
-    char first[PV_MODEL_FILE_MAX], second[PV_MODEL_FILE_MAX];
+    static char first[PV_MODEL_FILE_MAX], second[PV_MODEL_FILE_MAX];
     size_t n = 0, m = 0;
     if (pv_model_file_parse((const char *)data, size, &file, &error)) {
         fuzz_must(error.fault < PV_FILE_FAULTS && error.byte <= size);
@@ -75,4 +96,8 @@ void fuzz_one(const uint8_t *data, size_t size)
     fuzz_must(pv_model_file_write(&again, second, sizeof second, &m) == 0);
     fuzz_must(n == m && memcmp(first, second, n) == 0);
     use(&file.fit);
+    if (file.covariates)
+        use_covariates(file.covariates->fit);
+    pv_model_file_free(&file);
+    pv_model_file_free(&again);
 }

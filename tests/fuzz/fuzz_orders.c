@@ -6,6 +6,7 @@
 #include "app/value_tool.h"
 
 #include <fcntl.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -60,6 +61,15 @@ static void take(struct value_options *o)
         fuzz_must(c->T == -1 || (c->T >= c->t_x && c->t_x >= 0 && c->x >= 0));
     }
     fuzz_must(pv_fingerprint(b.now, b.n) != 0);
+    /* The same file once more, as what else is known of its customers. */
+    struct value_covariates c;
+    o->covariates = o->input.path;
+    if (value_covariates_read(o, &b, NULL, &c) == 0) {
+        fuzz_must(c.columns > 0 && c.columns <= PV_MAX_COVARIATES);
+        for (size_t i = 0; i < b.n * c.columns; i++)
+            fuzz_must(fabs(c.z[i]) <= 1e100);
+        value_covariates_free(&c);
+    }
     value_base_free(&b);
 }
 

@@ -127,6 +127,24 @@ class Truth(Tool):
         text = self.value("compare regular.csv")
         self.assertIn("→ mbg-cnbd-3", text)
         self.assertIn(c["why"], text)
+        tried = [m["model"] for m in c["candidates"] if m["model"].startswith("mbg-cnbd") and m["rmse"] is not None]
+        self.assertEqual(tried, ["mbg-cnbd-3"])
+        self.assertNotIn("drawn by chance", text)
+        self.value("simulate --model bg-cnbd-9 --params .9,.6,.8,2.5 --customers 1500 --join 20w --until 2025-12-31 "
+                   "--seed 3 --out ninth.csv")
+        self.assertEqual(json.loads(self.value("compare ninth.csv --json"))["chosen"], "bg-cnbd-9")
+
+    def test_a_large_base_is_compared_by_some(self):
+        self.value("simulate --model mbg-nbd --params .6,20,.9,2 --customers 150000 --join 20w --from 2025-01-01 "
+                   "--until 2025-12-31 --seed 4 --out large.csv")
+        c = json.loads(self.value("compare large.csv --json"))
+        self.assertEqual((c["chosen"], c["customers"]), ("mbg-nbd", 150000))
+        self.assertLess(abs(c["compared_on"] - 100000), 1000)
+        for lang, words in (("en", f"Compared on {c['compared_on']:,} of 150,000 customers, drawn by chance."),
+                            ("zh", f"随机抽取 {c['compared_on']:,} 位，共 150,000 位")):
+            self.assertIn(words, self.value("compare large.csv", lang))
+        fit = json.loads(self.value("fit large.csv --model auto --json"))
+        self.assertEqual(fit["models"]["mbg-nbd"]["customers"], 150000)
 
 
 class Models(Tool):
@@ -210,7 +228,7 @@ class Models(Tool):
                 (lambda t: re.sub(r'"alpha": [^,]*, ', "", t), "fit.params: too few or too many", "个数不对", "count"),
                 (lambda t: re.sub(r'covariance": \[\[', r'covariance": [[-', t), "fit.log_covariance: not a cov", "并非半正定", "not-positive"),
                 (lambda t: t.replace('"money_scale": 100,', ""), "money_scale: is missing", "缺失", "missing"),
-                (lambda t: t + " " * 20000, "too large for a model", "文件过大", "too-large"),
+                (lambda t: t + " " * 300000, "too large for a model", "文件过大", "too-large"),
                 (lambda t: t.replace('"until": ', '"until": [[[[[[[[[[1]]]]]]]]]], "x": '), "too many brackets", "嵌套过深", "too-deep")):
             self.assertNotEqual(change(good), good)
             self.write("bad.json", change(good))
@@ -252,6 +270,133 @@ class Models(Tool):
             r = self.run_value(line)
             self.assertEqual(r.returncode, 3, line)
             self.assertRegex(r.stderr + r.stdout, "trusted")
+
+
+class Covariates(Tool):
+    """Two channels, one of which brings customers who buy twice as often and spend 40/15 as much."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        orders, customers = ["customer,date,amount"], ["age,channel,customer"]
+        for k, (channel, alpha, spend) in enumerate((("网店", 6, 15), ("门店", 3, 40))):
+            cls.value(f"simulate --params .8,{alpha},.9,2.5 --spend 6,4,{spend} --customers 1200 --join 26w "
+                      f"--from 2024-01-01 --until 2025-12-31 --seed {k + 3} --out one.csv")
+            with open(os.path.join(cls.dir, "one.csv"), encoding="utf-8") as f:
+                lines = f.read().splitlines()[1:]
+            orders += [f"{k}-{line}" for line in lines]
+            customers += [f"{20 + int(c[1:]) % 4 * 15},{channel},{k}-{c}" for c in sorted({x.split(",")[0] for x in lines})]
+        for name, table in (("two.csv", orders), ("known.csv", customers)):
+            with open(os.path.join(cls.dir, name), "w", encoding="utf-8") as f:
+                f.write("\n".join(table) + "\n")
+
+    def test_coefficients_come_back(self):
+        got = json.loads(self.value("fit two.csv --covariates known.csv --json"))
+        self.assertEqual(got["compared_with"], ["channel=网店"])
+        c = {(x["model"], x["process"], x["column"]): x for x in got["covariates"]}
+        self.assertEqual(len(c), 8)
+        for key, want in ((("bg-nbd", "purchases", "channel=门店"), math.log(2)), (("bg-nbd", "purchases", "age"), 0),
+                          (("gamma-gamma", "spend", "channel=门店"), math.log(40 / 15)), (("gamma-gamma", "spend", "age"), 0)):
+            self.assertLess(abs(c[key]["value"] - want), 3 * c[key]["std_error"], key)
+            self.assertLess(c[key]["std_error"], 0.1)
+        plain = json.loads(self.value("fit two.csv --json"))
+        self.assertGreater(got["models"]["bg-nbd"]["loglik"], plain["models"]["bg-nbd"]["loglik"] + 20)
+        self.assertNotIn("covariates", plain)
+        shy = json.loads(self.value("fit two.csv --covariates known.csv --penalty 1e6 --json"))
+        self.assertLess(max(abs(x["effect"]) for x in shy["covariates"]), 0.01)
+        for lang, words in (("en", "compared with +channel=网店"), ("zh", "对照类别 +channel=网店")):
+            self.assertRegex(self.value("fit two.csv --covariates known.csv", lang), words)
+
+    def test_a_group_is_predicted_as_a_base_of_its_own(self):
+        """One category is all there is: then the fit of both is the fit of each, and so are predictions."""
+        lines = self.read("known.csv").splitlines()
+        self.write("channel.csv", "\n".join(",".join(line.split(",")[1:]) for line in lines) + "\n")
+        self.value("fit two.csv --covariates channel.csv --save two.json")
+        with_ = {r["customer_id"]: r for r in rows(self.value("predict two.csv --using two.json --covariates channel.csv"))}
+        self.assertEqual(len(with_), 2400)
+        both = json.loads(self.value("predict two.csv --using two.json --covariates channel.csv --json"))
+        apart = 0.0
+        for k in (0, 1):
+            orders = self.read("two.csv").splitlines()
+            self.write("half.csv", "\n".join([orders[0], *(x for x in orders if x.startswith(f"{k}-"))]) + "\n")
+            self.value("fit half.csv --until 2025-12-31 --save half.json")
+            alone = rows(self.value("predict half.csv --until 2025-12-31 --using half.json"))
+            apart += json.loads(self.value("predict half.csv --until 2025-12-31 --using half.json --json"))["equity"]
+            for key in ("expected_orders", "expected_money", "clv"):
+                one, other = (sum(float(r[key]) for r in t) for t in (alone, [with_[r["customer_id"]] for r in alone]))
+                self.assertLess(abs(math.log(one / other)), 0.06, (k, key, one, other))
+        self.assertLess(abs(math.log(both["equity"] / apart)), 0.05)
+        self.assertLess(both["equity_low95"], both["equity"])
+        self.assertLess(both["equity"], both["equity_high95"])
+
+    def test_what_is_wrong_is_named(self):
+        known = self.read("known.csv")
+        first = known.splitlines()[1]
+        for change, code, en, zh in (
+                (known.replace(first, first.replace("网店", "")), 1, 'bad.csv:2: column "channel": "" is empty [empty]', "为空 [empty]"),
+                (known.replace(first + "\n", ""), 1, 'no row of customer "0-C0001" [missing]', "没有客户“0-C0001”的行 [missing]"),
+                (known + first + "\n", 1, '"0-C0001" stands twice [duplicate]', "出现了两次 [duplicate]"),
+                (known.replace("age,channel", "age,age"), 1, 'bad.csv:1: the column "age" appears twice', "列名“age”出现了两次"),
+                (known.replace("customer", "who"), 1, "bad.csv:1: no column looks like the customer [missing-column]", "找不到客户列"),
+                (known.replace("channel", 'the ""big"" one').replace("the", '"the').replace("one", 'one"'), 1, "bad.csv:1: column 2: a name of at most", "第 2 列：列名须有"),
+                ("customer\n0-C0001\n", 1, "nothing but customers in it", "除客户外没有其他列"),
+                ("", 1, "bad.csv: the file is empty [empty]", "bad.csv：文件是空的 [empty]"),
+                (re.sub(r"(?m)^(\d+),([^,]*),", lambda m: f"{m[1]},{m[2]}{int(m.string[m.end() + 3:m.end() + 7]) % 40},", known), 1,
+                 'column "channel": more than 32 columns and categories', "合计超过 32 个 [too-many]"),
+                (re.sub(r"(?m)^\d+,", "7,", known), 3, "age", "age"),
+                ("no.csv", 1, "No such file", "No such file")):
+            name = change if change == "no.csv" else self.write("bad.csv", change)
+            for lang, words in (("en", en), ("zh", zh)):
+                r = self.run_value(f"fit two.csv --covariates {name} --save nothing.json" if code != 3 else
+                                   f"fit two.csv --covariates {name}", lang)
+                self.assertEqual(r.returncode, code, r.stderr)
+                self.assertIn(words, r.stderr + r.stdout)
+        self.assertFalse(os.path.exists(self.path("nothing.json")))
+
+    def test_a_model_knows_its_columns(self):
+        self.value("fit two.csv --covariates known.csv --save two.json")
+        known = self.read("known.csv")
+        for change, en, zh in (
+                (known.replace("age,", "old,", 1), 'bad.csv:1: no column for "age" of the model [missing-column]', "没有模型中“age”对应的列"),
+                (known.replace("网店", "电话", 1), '"电话" is no category that the model knows [unknown]', "不是模型认识的类别"),
+                (re.sub(r"(?m)^\d+,", "x,", known, count=1), '"x" is not a number', "不是数字")):
+            self.write("bad.csv", change)
+            for lang, words in (("en", en), ("zh", zh)):
+                r = self.run_value("predict two.csv --using two.json --covariates bad.csv", lang)
+                self.assertEqual((r.returncode, r.stdout), (1, ""))
+                self.assertIn(words, r.stderr)
+        more = re.sub(r"(?m)$", ",9", known.strip()).replace(",9", ",note", 1) + "\n"
+        self.write("more.csv", more)
+        self.assertEqual(self.value("predict two.csv --using two.json --covariates more.csv"),
+                         self.value("predict two.csv --using two.json --covariates known.csv --threads 2"))
+        for line, code, words in (("predict two.csv --using two.json", 2, "--covariates: missing: the model has some"),
+                                  ("at --using two.json", 1, "only `patron value predict`"),
+                                  ("equity two.csv --using two.json", 1, "only `patron value predict`"),
+                                  ("fit two.csv --penalty 1", 2, "--penalty: needs --covariates"),
+                                  ("fit two.csv --covariates known.csv --penalty -1", 2, "--penalty: not understood")):
+            r = self.run_value(line)
+            self.assertEqual((r.returncode, r.stdout), (code, ""), line)
+            self.assertIn(words, r.stderr)
+        self.value("fit two.csv --save plain.json")
+        r = self.run_value("predict two.csv --using plain.json --covariates known.csv")
+        self.assertEqual((r.returncode, r.stdout), (2, ""))
+        self.assertIn("the model has none", r.stderr)
+
+
+class Spans(Tool):
+    def test_days_that_cannot_both_be_right(self):
+        """A year that was mistyped: the rows that have the two days are named, and nothing is said of anybody."""
+        self.write("far.csv", "customer,date,amount\n1,2024-01-01,5\n2,9999-12-31,7\n1,2024-03-01,5\n")
+        for command in ("", "summary", "fit", "compare", "rfm", "cohort", "equity"):
+            for lang, text in (("en", "far.csv:2: 2024-01-01 lies more than 2097151 days before 9999-12-31 (row 3)"),
+                               ("zh", "far.csv:2：2024-01-01 比 9999-12-31（第 3 行）早 2097151 天以上")):
+                r = self.run_value(f"{command} far.csv", lang)
+                self.assertEqual((r.returncode, r.stdout), (1, ""), command)
+                self.assertIn(text, r.stderr)
+                self.assertIn("[out-of-range]", r.stderr)
+        r = self.run_value("summary far.csv --until 9999-12-31")
+        self.assertIn("(--until)", r.stderr)
+        self.assertEqual(len(rows(self.value("summary far.csv --until 2024-12-31"))), 1)
 
 
 class Counting(Tool):

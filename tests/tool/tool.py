@@ -19,6 +19,12 @@ class Tool(unittest.TestCase):
     def setUpClass(cls):
         cls.dir = tempfile.mkdtemp(prefix="patron-tool-")
         cls.value(f"simulate {WORLD} --out orders.csv")
+        with open(os.path.join(cls.dir, "orders.csv"), encoding="utf-8") as f:
+            customers = sorted({line.split(",")[0] for line in f.readlines()[1:]})
+        cls.customers = {c: ("web", "shop", "agent")[i % 7 % 3] for i, c in enumerate(customers)}
+        with open(os.path.join(cls.dir, "customers.csv"), "w", encoding="utf-8") as f:
+            f.write("customer_id,channel,visits\n")
+            f.writelines(f"{c},{channel},{i % 5}\n" for i, (c, channel) in enumerate(cls.customers.items()))
 
     @classmethod
     def tearDownClass(cls):

@@ -283,14 +283,12 @@ static void a_fit_can_be_stopped(void **state)
         stopped++;
     }
     assert_true(stopped > 3 && fit.usable);
-    struct pv_candidate candidate[PV_MAX_CANDIDATES];
+    struct pv_choice choice;
     struct pv_fit_options o = week;
-    size_t n;
-    int best, like, left = 100;
+    int left = 100;
     o.stop = after_some;
     o.stop_context = &left;
-    assert_int_equal(pv_choose_model(rows, N, &o, 90 / 7.0, candidate, &n, &best, &like),
-                     PV_ERR_STOPPED);
+    assert_int_equal(pv_choose_model(rows, N, &o, 90 / 7.0, &choice), PV_ERR_STOPPED);
     assert_string_equal(pv_error_code(PV_ERR_STOPPED), "stopped");
     pv_cells_free(cells);
     free(rows);

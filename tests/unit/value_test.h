@@ -25,6 +25,18 @@ static inline void near_relative(double got, double want, double tolerance, cons
                  fabs(got - want) / scale, tolerance);
 }
 
+/* Under valgrind the same code runs on less: PATRON_TEST_FEW=1 (tools/valgrind.sh). What only many
+ * can show is then not asked. */
+static inline bool only_few(void)
+{
+    return getenv("PATRON_TEST_FEW") != NULL;
+}
+
+static inline int repeats(int full, int few)
+{
+    return only_few() ? few : full;
+}
+
 /* BG/NBD by the names of its paper, on top of what every model has. */
 struct bg_nbd {
     double r, alpha, a, b;

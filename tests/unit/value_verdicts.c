@@ -373,7 +373,7 @@ static void healthy_data_get_no_verdict(void **state)
     int sets_seen = 0;
     for (int w = 0; w < HEALTHY; w++) {
         const struct world_kind *world = &healthy[w].world;
-        for (int s = 0; s < healthy[w].seeds; s++, sets_seen++) {
+        for (int s = 0; s < repeats(healthy[w].seeds, 1); s++, sets_seen++) {
             struct pv_history *h = world_history(world, 1000 + (uint64_t)s);
             struct pv_fit buying, spend;
             struct pv_finding f[PV_CHECKS];
@@ -384,7 +384,7 @@ static void healthy_data_get_no_verdict(void **state)
                          pv_verdict_code(buying.verdict), pv_verdict_code(spend.verdict), found);
         }
     }
-    assert_int_equal(sets_seen, 100);
+    assert_int_equal(sets_seen, repeats(100, HEALTHY));
 }
 
 /* One kind of customers under the wrong model: of leaving, of rhythm, of spend. All of these were

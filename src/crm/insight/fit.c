@@ -45,14 +45,15 @@ static double holdout_weeks(const struct valuation *v)
 struct patience {
     struct job *j;
     struct err *e;
-    int64_t customers;
-    int rc; /* of the tick that ended it */
+    int64_t customers,
+        done; /* done: a customer who is valued counts half, the way there the rest */
+    int rc;   /* of the tick that ended it */
 };
 
 static bool has_ended(void *context)
 {
     struct patience *p = context;
-    struct job_progress progress = {"value", 0, p->customers, 0};
+    struct job_progress progress = {"value", p->done, p->customers, 0};
     if (p->rc == 0)
         p->rc = job_tick(p->j, &progress, p->e);
     return p->rc != 0;
@@ -77,34 +78,34 @@ static int fit_model(const struct valuation *v, const struct pv_model *model,
 }
 
 /* All models on the first part, tried on the rest; without a rest by BIC, on everything. */
-static int choose(struct valuation *v, const struct pv_customer *rows, struct patience *p,
-                  const struct pv_model **ret_model)
+static int choose(struct valuation *v, struct patience *p, const struct pv_model **ret_model)
 {
-    int32_t end = v->calibrate_to == PV_NO_DAY ? v->as_of : v->calibrate_to;
-    struct pv_gaps gaps = pv_history_gaps(v->history, end, UNIT_DAYS);
+    bool held = v->calibrate_to != PV_NO_DAY;
     struct pv_fit_options o = fit_options(v, p);
-    int best = -1;
-    o.gaps = &gaps;
     *ret_model = pv_model_find("bg-nbd"); /* whose verdict says why there is none */
-    v->candidate = calloc(PV_MAX_CANDIDATES, sizeof *v->candidate);
-    if (!v->candidate)
-        return PV_ERR_NO_MEMORY;
-    int rc = pv_choose_model(rows, v->n, &o, holdout_weeks(v), v->candidate, &v->candidates, &best,
-                             &v->like);
-    if (rc == 0 && best >= 0) {
-        *ret_model = pv_model_find(v->candidate[best].fit.model);
-        v->past_buying = v->candidate[best].fit;
-        v->holdout = v->candidate[best].holdout;
+    int rc = pv_choose_history(v->history, held ? v->calibrate_to : v->as_of,
+                               held ? v->as_of : PV_NO_DAY, &o, &v->choice);
+    if (rc == 0 && v->choice.best >= 0) {
+        const struct pv_candidate *best = &v->choice.candidate[v->choice.best];
+        *ret_model = pv_model_find(best->fit.model);
+        v->past_buying = best->fit;
+        v->holdout = best->holdout;
         v->has_holdout = v->holdout.customers > 0;
     }
     return rc;
 }
 
-/* A model that was asked for: how it would have done. */
-static int try_out(struct valuation *v, struct patience *p)
+/* How a model would have done, of everybody. */
+static int try_out(struct valuation *v, const struct pv_model *model, struct patience *p)
 {
     struct pv_valuer *valuer = NULL;
-    int rc = fit_model(v, v->wanted, v->past, p, &v->past_buying);
+    v->past = malloc((v->n + 1) * sizeof *v->past);
+    if (!v->past)
+        return PV_ERR_NO_MEMORY;
+    int rc = pv_summarise(v->history, v->calibrate_to, v->as_of, v->past);
+    if (rc == 0)
+        rc = fit_model(v, model, v->past, p, &v->past_buying);
+    v->has_holdout = false;
     if (rc || !v->past_buying.usable)
         return rc;
     struct pv_valuer_options o = options_of(v, holdout_weeks(v));
@@ -113,6 +114,21 @@ static int try_out(struct valuation *v, struct patience *p)
         rc = pv_value_holdout(valuer, v->past, v->n, &v->holdout);
     v->has_holdout = rc == 0;
     pv_valuer_free(valuer);
+    return rc;
+}
+
+/* In slices, so that somebody who waits sees how far it is, and who cancels does not wait. */
+static int value_slices(struct valuation *v, const struct pv_valuer *valuer, struct patience *p)
+{
+    enum { SLICE = 32768 };
+    int rc = 0;
+    for (size_t i = 0; i < v->n && rc == 0; i += SLICE) {
+        size_t n = v->n - i < SLICE ? v->n - i : SLICE;
+        p->done = (int64_t)((v->n + i) / 2);
+        if (has_ended(p))
+            return PV_ERR_STOPPED;
+        rc = pv_value_customers(valuer, v->rows + i, n, v->values + i);
+    }
     return rc;
 }
 
@@ -129,7 +145,7 @@ static int value_all(struct valuation *v, const struct pv_model *model, struct p
     rc = pv_valuer_new(&v->buying, v->gg.usable ? &v->gg : NULL, &o, v->rows, v->n, &valuer);
     v->values = malloc((v->n + 1) * sizeof *v->values);
     if (rc == 0)
-        rc = v->values ? pv_value_customers(valuer, v->rows, v->n, v->values) : PV_ERR_NO_MEMORY;
+        rc = v->values ? value_slices(v, valuer, p) : PV_ERR_NO_MEMORY;
     if (rc == 0)
         rc = pv_value_equity(valuer, v->rows, v->n, &v->equity);
     pv_valuer_free(valuer);
@@ -145,15 +161,13 @@ int fit_all(struct valuation *v, struct job *j, struct err *e)
     const struct pv_model *model = v->wanted;
     int rc = 0;
     choose_calibration(v, &h);
-    if (v->calibrate_to != PV_NO_DAY) {
-        v->past = malloc((v->n + 1) * sizeof *v->past);
-        rc = v->past ? pv_summarise(v->history, v->calibrate_to, v->as_of, v->past)
-                     : PV_ERR_NO_MEMORY;
-    }
-    if (rc == 0 && !model)
-        rc = choose(v, v->past ? v->past : v->rows, &p, &model);
-    else if (rc == 0 && v->past)
-        rc = try_out(v, &p);
+    bool held = v->calibrate_to != PV_NO_DAY;
+    if (!model)
+        rc = choose(v, &p, &model);
+    /* How the one that was asked for would have done, or that some were enough to choose. */
+    if (rc == 0 && held && (v->wanted || v->choice.customers < v->choice.of))
+        rc = try_out(v, model, &p);
+    p.done = p.customers / 3;
     if (rc == 0)
         rc = value_all(v, model, &p);
     if (rc == 0)

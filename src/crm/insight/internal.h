@@ -43,10 +43,8 @@ struct valuation {
     double scale; /* minor units in one major */
     double discount;
     int64_t horizon_weeks;
-    const struct pv_model *wanted;  /* NULL: the one that predicts best */
-    struct pv_candidate *candidate; /* all that were tried: candidates, or none */
-    size_t candidates;
-    int like; /* the candidate that cannot be told from the chosen one; -1 */
+    const struct pv_model *wanted; /* NULL: the one that predicts best */
+    struct pv_choice choice;       /* without candidates when a model was asked for */
     struct pv_fit buying, gg, past_buying;
     struct pv_finding finding[PV_CHECKS];
     struct pv_equity equity;
@@ -71,8 +69,9 @@ int store_read_orders(struct db_conn *c, struct valuation *v, struct job *j,
                       struct err *e) must_check;
 int store_begin_run(struct db_conn *c, const struct valuation *v, struct str models,
                     struct str findings, struct err *e) must_check;
+/* The run is whole: its overview is what pages read. Texts of runs that need not be kept go. */
 int store_end_run(struct db_conn *c, const struct valuation *v, struct str overview,
-                  struct err *e) must_check;
+                  const int32_t *keep, struct err *e) must_check;
 /* Value record and current figures of customer i. */
 int store_value(struct db_conn *c, const struct valuation *v, size_t i, struct err *e) must_check;
 /* Of all customers after `from` up to `to`: what they are worth today is kept by date; dates that

@@ -340,12 +340,14 @@ static void write_choice(const struct valuation *v, struct jw *w)
     jw_key(w, "choice");
     jw_obj(w);
     jw_kcstr(w, "how", v->wanted ? "given" : v->has_holdout ? "holdout" : "bic");
-    jw_kcstr(w, "like", v->like >= 0 ? v->candidate[v->like].fit.model : NULL);
+    jw_kcstr(w, "like", v->choice.like >= 0 ? v->choice.candidate[v->choice.like].fit.model : NULL);
     write_date(w, "calibrate_to", v->calibrate_to);
+    jw_ki64(w, "customers", (int64_t)v->choice.customers);
+    jw_ki64(w, "of", (int64_t)v->choice.of);
     jw_key(w, "models");
     jw_arr(w);
-    for (size_t i = 0; i < v->candidates; i++)
-        write_candidate(v, &v->candidate[i], w);
+    for (size_t i = 0; i < v->choice.candidates; i++)
+        write_candidate(v, &v->choice.candidate[i], w);
     jw_arr_end(w);
     jw_obj_end(w);
 }

@@ -24,7 +24,6 @@ void valuation_free(struct valuation *v)
     free(v->rank);
     free(v->segment);
     free(v->standing);
-    free(v->candidate);
 }
 
 struct ranked {
@@ -86,6 +85,14 @@ static int compute(struct valuation *v, struct job *j, struct err *e)
     }
     if (v->as_of == PV_NO_DAY)
         v->as_of = h.last_day; /* values have a date: that of the last order, not of the clock */
+    if ((int64_t)v->as_of - h.first_day > PV_MAX_DAYS) {
+        char day[DATE_TEXT];
+        date_format(h.first_day, day);
+        err_param(e, "first", str_of(day));
+        date_format(v->as_of, day);
+        err_param(e, "last", str_of(day));
+        return err_set(e, ERR_VALUE_SPAN, "no two orders are so far apart");
+    }
     v->rows = malloc((v->n + 1) * sizeof *v->rows);
     if (!v->rows)
         return err_set(e, ERR_NOMEM, "valuation");
@@ -136,6 +143,7 @@ static int store_chunk(struct db_conn *c, void *arg, struct err *e)
 struct ending {
     struct valuation *v;
     struct str overview;
+    const int32_t *keep;
     struct live_event ev;
 };
 
@@ -148,7 +156,7 @@ static void publish(void *arg)
 static int end_run(struct db_conn *c, void *arg, struct err *e)
 {
     struct ending *end = arg;
-    int rc = store_end_run(c, end->v, end->overview, e);
+    int rc = store_end_run(c, end->v, end->overview, end->keep, e);
     if (rc == 0)
         db_after_commit(c, publish, end);
     return rc;
@@ -210,7 +218,7 @@ static int make_overview(struct valuation *v, struct str *ret, struct err *e)
 static int store_all(struct valuation *v, struct job *j, struct err *e)
 {
     struct chunk ch = {.v = v, .models = models_json(v), .findings = findings_json(v)};
-    struct ending end = {.v = v};
+    struct ending end = {.v = v, .keep = ch.keep};
     char date[DATE_TEXT];
     int rc = db_transact(v->t->db, DB_BULK, begin_run, &ch, e);
     while (rc == 0 && ch.from < v->n) {
@@ -257,7 +265,7 @@ static int run_value(struct job *j, struct err *e)
                           .decimals = currency ? currency->decimals : 2,
                           .discount = discount ? json_number_value(discount) : co->discount,
                           .wanted = wanted_model(params),
-                          .like = -1,
+                          .choice = {.best = -1, .like = -1},
                           .horizon_weeks = horizon ? json_integer_value(horizon) : 52};
     if (v.as_of == PV_NO_DAY && co->observed_until)
         v.as_of = co->observation_end;

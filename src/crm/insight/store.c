@@ -91,11 +91,45 @@ int store_begin_run(struct db_conn *c, const struct valuation *v, struct str mod
         NULL, e);
 }
 
+/* The KEPT_DATES dates as the arguments from $3 on. */
+#define KEPT_LIST                                                                                  \
+    "($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, "    \
+    "$22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34)"
+
+struct kept_args {
+    struct db_value arg[2 + KEPT_DATES];
+};
+
+static struct kept_args with_kept(struct db_value a, struct db_value b, const int32_t *keep)
+{
+    struct kept_args args = {.arg = {a, b}};
+    for (size_t i = 0; i < KEPT_DATES; i++)
+        args.arg[2 + i] = DB_I64(keep[i]);
+    return args;
+}
+
+/* Overviews and fits are kept of the last run of each kept date. Of the others it stays that they
+   were: values point to them, and a row without its texts is a hundred bytes. */
+static int thin_runs(struct db_conn *c, const struct valuation *v, const int32_t *keep,
+                     struct err *e)
+{
+    struct kept_args a = with_kept(DB_I64(v->run_id), DB_STR(STR("{}")), keep);
+    return db_exec(c,
+                   "UPDATE value_run SET overview = CASE WHEN overview = '' THEN '' ELSE $2 END, "
+                   "models = '[]', findings = '[]' WHERE id < $1 AND models <> '[]' AND id NOT IN "
+                   "(SELECT max(id) FROM value_run WHERE overview <> '' AND as_of IN " KEPT_LIST
+                   " GROUP BY as_of)",
+                   a.arg, 2 + KEPT_DATES, NULL, e);
+}
+
 /* What changed since the orders were read stays marked. */
-int store_end_run(struct db_conn *c, const struct valuation *v, struct str overview, struct err *e)
+int store_end_run(struct db_conn *c, const struct valuation *v, struct str overview,
+                  const int32_t *keep, struct err *e)
 {
     int rc = db_exec(c, "UPDATE value_run SET overview = $1 WHERE id = $2",
                      DB_ARGS(DB_STR(overview), DB_I64(v->run_id)), NULL, e);
+    if (rc == 0)
+        rc = thin_runs(c, v, keep, e);
     if (rc)
         return rc;
     return db_exec(c, "DELETE FROM change WHERE seq <= $1", DB_ARGS(DB_I64(v->change_seq)), NULL,
@@ -267,9 +301,7 @@ static int drop_old_values(struct db_conn *c, const struct valuation *v, int64_t
 int store_snapshots(struct db_conn *c, const struct valuation *v, int64_t from, int64_t to,
                     const int32_t *keep, struct err *e)
 {
-    struct db_value arg[2 + KEPT_DATES] = {DB_I64(from), DB_I64(to)};
-    for (size_t i = 0; i < KEPT_DATES; i++)
-        arg[2 + i] = DB_I64(keep[i]);
+    struct kept_args a = with_kept(DB_I64(from), DB_I64(to), keep);
     /* Dates of an older program, which kept whole records, come along before those go. */
     int rc = db_exec(c,
                      "INSERT INTO value_snapshot (customer_id, as_of, p_alive, clv, "
@@ -283,10 +315,8 @@ int store_snapshots(struct db_conn *c, const struct valuation *v, int64_t from, 
     if (rc == 0)
         rc = db_exec(c,
                      "DELETE FROM value_snapshot WHERE customer_id > $1 AND customer_id <= $2 AND "
-                     "as_of NOT IN ($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, "
-                     "$17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, "
-                     "$32, $33, $34)",
-                     arg, sizeof arg / sizeof arg[0], NULL, e);
+                     "as_of NOT IN " KEPT_LIST,
+                     a.arg, 2 + KEPT_DATES, NULL, e);
     return rc ? rc : drop_old_values(c, v, from, to, e);
 }
 

@@ -303,6 +303,8 @@ export interface Choice {
   how: 'holdout' | 'bic' | 'given'
   like: string | null
   calibrate_to: string | null
+  customers: number
+  of: number
   models: {
     name: string
     verdict: string

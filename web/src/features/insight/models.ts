@@ -1,3 +1,6 @@
+/** Of customers who buy regularly: the larger k, the more so. */
+const regular = Array.from({ length: 11 }, (_, i) => i + 2)
+
 /** The models of purchases that a valuation can be asked for; "auto" takes the one that predicts best. */
 export const MODELS = [
   'auto',
@@ -6,10 +9,6 @@ export const MODELS = [
   'pareto-nbd',
   'ggompertz-nbd',
   'nbd',
-  'bg-cnbd-2',
-  'bg-cnbd-3',
-  'bg-cnbd-4',
-  'mbg-cnbd-2',
-  'mbg-cnbd-3',
-  'mbg-cnbd-4',
+  ...regular.map(k => 'bg-cnbd-' + k),
+  ...regular.map(k => 'mbg-cnbd-' + k),
 ]
