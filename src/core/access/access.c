@@ -247,3 +247,26 @@ void access_predicate(const struct actor *who, const struct entity *en, enum acc
     }
     sql_add(q, n ? "))" : ")");
 }
+
+void access_any_predicate(const struct actor *who, const struct registry *r, const char *alias,
+                          struct sql *q)
+{
+    if (who->is_admin)
+        return;
+    sql_addf(q, " AND (%sentity IS NULL", alias);
+    for (int i = 0; i < ENTITY_COUNT; i++) {
+        const struct entity *en = &r->entities[i];
+        enum scope s = who->on[i].scope[ACCESS_READ];
+        if (s == SCOPE_NONE)
+            continue;
+        sql_addf(q, " OR (%sentity = '%s'", alias, en->name);
+        if (s != SCOPE_ALL) {
+            sql_addf(q, " AND EXISTS (SELECT 1 FROM %s seen WHERE seen.id = %srecord_id", en->table,
+                     alias);
+            access_predicate(who, en, ACCESS_READ, "seen.", q);
+            sql_add(q, ")");
+        }
+        sql_add(q, ")");
+    }
+    sql_add(q, ")");
+}

@@ -86,4 +86,9 @@ void access_branch_sql(const struct actor *who, const struct access_branch *b, c
 void access_predicate(const struct actor *who, const struct entity *en, enum access_action action,
                       const char *alias, struct sql *q);
 
+/* The same for rows that name a record of any entity by the columns `entity` and `record_id`; where
+   they name none, nothing is asked. Records in the trash count as they did before. */
+void access_any_predicate(const struct actor *who, const struct registry *r, const char *alias,
+                          struct sql *q);
+
 #endif

@@ -194,7 +194,8 @@ static int run_hooks(struct write *w, enum hook_phase phase, const struct record
     for (int order = 0; order < 10; order++) {
         for (const struct record_hook *const *table = w->t->hooks; table && *table; table++) {
             for (const struct record_hook *h = *table; h->entity >= 0; h++) {
-                if (h->entity != after->en->id || h->phase != phase || h->order != order)
+                if ((h->entity != after->en->id && h->entity != HOOK_EVERY) || h->phase != phase ||
+                    h->order != order)
                     continue;
                 int rc = h->fn(w, before, after, e);
                 if (rc)
