@@ -121,7 +121,16 @@ export async function fillDaily(api) {
     ['切削液 200 L', 'FL-0200', fluids, '桶', '2380.00', '1713.60'],
     ['刀具修磨', 'SV-0001', null, '次', '380.00', null],
   ])
-    goods.push(await api.post('/products', { name, code, category_id, unit, list_price, cost }))
+    goods.push(
+      await api.post('/products', {
+        name,
+        code,
+        category_id,
+        unit,
+        list_price,
+        cost,
+      }),
+    )
   const day = n => new Date(Date.now() + n * 864e5).toISOString().slice(0, 10)
   const [a, b] = customers
   for (const c of [
@@ -133,8 +142,19 @@ export async function fillDaily(api) {
       email: 'li@example.com',
       is_primary: true,
     },
-    { name: '张伟', title: '生产总监', decision_role: 'influencer', phone: '13800138002' },
-    { name: '赵丽华', title: '财务', decision_role: 'buyer', phone: '13800138004', do_not_call: true },
+    {
+      name: '张伟',
+      title: '生产总监',
+      decision_role: 'influencer',
+      phone: '13800138002',
+    },
+    {
+      name: '赵丽华',
+      title: '财务',
+      decision_role: 'buyer',
+      phone: '13800138004',
+      do_not_call: true,
+    },
   ])
     await api.post('/contacts', { ...c, customer_id: a.id })
   const met = await api.post('/contacts', {
@@ -143,7 +163,11 @@ export async function fillDaily(api) {
     phone: '13800138003',
     customer_id: b.id,
   })
-  await api.post('/affiliations', { contact_id: met.id, customer_id: a.id, role: '技术顾问' })
+  await api.post('/affiliations', {
+    contact_id: met.id,
+    customer_id: a.id,
+    role: '技术顾问',
+  })
   for (const [i, title, due_on, more] of [
     [0, '刀具年框报价：电话李国栋', day(0), { due_time: '10:30', priority: 'high' }],
     [0, '寄五轴试刀样品 3 支', day(3)],
@@ -153,7 +177,12 @@ export async function fillDaily(api) {
     [3, '询价跟进：直线导轨', day(12)],
     [4, '样品试用结果', day(-9), { status: 'done' }],
   ])
-    await api.post('/tasks', { title, due_on, customer_id: customers[i].id, ...more })
+    await api.post('/tasks', {
+      title,
+      due_on,
+      customer_id: customers[i].id,
+      ...more,
+    })
   return api.post('/orders', {
     customer_id: a.id,
     ordered_on: '2026-11-20',
@@ -163,11 +192,20 @@ export async function fillDaily(api) {
       { product_id: goods[0].id, quantity: '24', discount: '8' },
       { product_id: goods[1].id, quantity: '6' },
       { product_id: goods[3].id, quantity: '2.5', price: '2250.00' },
-      { description: '送货上门', quantity: '1', price: '120.00', unit_cost: '80.00' },
+      {
+        description: '送货上门',
+        quantity: '1',
+        price: '120.00',
+        unit_cost: '80.00',
+      },
     ],
   })
 }
-const csvFile = (name, text) => ({ name, mimeType: 'text/csv', buffer: Buffer.from(text) })
+const csvFile = (name, text) => ({
+  name,
+  mimeType: 'text/csv',
+  buffer: Buffer.from(text),
+})
 export const sampleFile = () => csvFile('orders.csv', ordersCsv(makeSample()))
 /** The week after: what the pictures of the import show. */
 export const laterFile = () => csvFile('十一月订单.csv', laterCsv(makeSample()))
@@ -232,4 +270,80 @@ export async function staff(api) {
   const [chen] = (await api.get('/users?login=chen&fields=id')).items
   const [best] = (await api.get('/customers?limit=1&sort=-clv&fields=id')).items
   await api.patch('/customers/' + best.id, { owner_id: chen.id })
+}
+
+/** A colleague with all rights on what salespeople work with, and a client of the API that is signed in as that person. */
+export async function colleague(api, url, name = '王芳', login = 'wangfang') {
+  const all = { read: 'all', write: 'all', delete: 'all', create: true }
+  const permissions = {
+    customer: all,
+    contact: all,
+    note: all,
+    task: all,
+    order: all,
+  }
+  const role_id = (await api.post('/roles', { name: '销售助理 ' + login, permissions })).id
+  const user = await api.post('/users', { name, login, role_id })
+  const { token } = await api.post(`/users/${user.id}/invite`)
+  let cookie = ''
+  const call = async (method, path, data) => {
+    const answer = await fetch(url + '/api/v1' + path, {
+      method,
+      headers: {
+        'X-Patron': '1',
+        'Content-Type': 'application/json',
+        Cookie: cookie,
+      },
+      body: data === undefined ? undefined : JSON.stringify(data),
+    })
+    if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`)
+    cookie = answer.headers.get('set-cookie')?.split(';')[0] ?? cookie
+    return answer.status === 204 ? null : answer.json()
+  }
+  await call('POST', '/invite', { token, password: 'patron-demo-2' })
+  return {
+    id: user.id,
+    name,
+    get: p => call('GET', p),
+    post: (p, d) => call('POST', p, d),
+    patch: (p, d) => call('PATCH', p, d),
+  }
+}
+/** What a colleague does in a morning, and rings the administrator's bell. */
+export async function ringing(api, url) {
+  const other = await colleague(api, url)
+  const me = (await api.get('/session')).user
+  const [a, b] = (await api.get('/customers?limit=2&sort=-clv&fields=id,name')).items
+  await api.post('/tasks', {
+    title: '给李国栋回电话',
+    customer_id: a.id,
+    reminder_at: Date.now() - 1000,
+  })
+  await other.post('/notes', {
+    customer_id: a.id,
+    body: `@${me.name} 李国栋问年框价能不能再让两个点，**周五前**要回复。`,
+  })
+  await other.post('/tasks', {
+    title: '准备五轴试刀方案',
+    customer_id: b.id,
+    owner_id: me.id,
+  })
+  await other.patch('/customers/' + b.id, {
+    phone: '0574-87654321',
+    city: '宁波',
+    email: 'office@example.com',
+  })
+  await other.patch('/customers/' + b.id, { phone: '0574-87654322' })
+  await other.post('/orders', {
+    customer_id: b.id,
+    ordered_on: '2026-11-21',
+    number: 'SO-26-3402',
+    amount: { amount: '3860.00', currency: 'CNY' },
+  })
+  for (let i = 0; i < 60; i++) {
+    const { items } = await api.get('/notifications')
+    if (items.some(n => n.kind === 'reminder')) break
+    await new Promise(r => setTimeout(r, 200))
+  }
+  return other
 }

@@ -3,7 +3,7 @@
 //   node tests/web/shots.mjs [name…]      only these screens
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { Count, inspect, openBrowser, openServer, root, settle, watchPage } from './lib.mjs'
-import { client, fillWithSample, laterFile, setUp, signIn, staff } from './prepare.mjs'
+import { client, fillWithSample, laterFile, ringing, setUp, signIn, staff } from './prepare.mjs'
 
 const out = `${root}/build/shots`
 mkdirSync(out, { recursive: true })
@@ -96,6 +96,34 @@ const screens = [
       await p.locator('.el-drawer__footer .pri').click()
       await p.locator('.summary').waitFor()
       await p.waitForTimeout(400)
+    },
+  },
+  {
+    name: 'bell',
+    path: () => '/customers',
+    act: async p => {
+      await p.locator('.top .bell').click()
+      await p.locator('.rings li').first().waitFor()
+    },
+  },
+  { name: 'bell-wishes', path: () => '/account#wishes' },
+  {
+    name: 'task-reminder',
+    path: async () =>
+      '/tasks?open=' +
+      (
+        await api.get(
+          '/tasks?limit=1&fields=id&filter=' +
+            encodeURIComponent(
+              JSON.stringify({
+                field: 'due_time',
+                op: 'notnull',
+              }),
+            ),
+        )
+      ).items[0].id,
+    act: async p => {
+      await p.selectOption('#f-reminder_at', '10')
     },
   },
   { name: 'customer', path: async () => '/customers/' + (await first()).id },
@@ -348,6 +376,7 @@ try {
     await setUp(api, server.setup)
     for (const s of screens.filter(s => s.when === 'empty')) await shoot(s)
     await fillWithSample(api)
+    await ringing(api, server.url)
     await staff(api)
   } else {
     await signIn(api)

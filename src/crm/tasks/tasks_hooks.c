@@ -10,12 +10,15 @@ static bool is_time(struct str s)
     return s.n == 5 && (s.p[0] < '2' || (s.p[0] == '2' && s.p[1] < '4')) && s.p[3] < '6';
 }
 
+/* Without a time it is due when the day begins at work; the form has it the same way. */
+enum { MORNING = 9 * 60 };
+
 static int64_t due_ms(const struct record *r)
 {
     struct str s = r->v[TASK_DUE_TIME].null ? STR_NULL : r->v[TASK_DUE_TIME].s;
     int64_t minutes = s.n == 5 ? ((s.p[0] - '0') * 10 + s.p[1] - '0') * INT64_C(60) +
                                      (s.p[3] - '0') * 10 + s.p[4] - '0'
-                               : 0;
+                               : MORNING;
     return r->v[TASK_DUE_ON].i * INT64_C(86400000) + minutes * 60000;
 }
 
