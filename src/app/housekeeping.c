@@ -3,6 +3,7 @@
 #include "app/app.h"
 
 #include "core/bell/bell.h"
+#include "core/files/files.h"
 
 #define LOG_MODULE "housekeeping"
 #include "base/cond.h"
@@ -81,10 +82,17 @@ static void remind(struct housekeeper *k)
         log_error("reminders: %s", e.detail);
 }
 
+static void sweep_files(struct housekeeper *k)
+{
+    struct err e = {0};
+    if (files_sweep(k->t, &e) != 0)
+        log_error("files: %s", e.detail);
+}
+
 static const struct {
     void (*fn)(struct housekeeper *k);
     int every_s;
-} duties[] = {{sweep_all, 3600}, {renew_lease, 240}, {remind, ROUND_SECONDS}};
+} duties[] = {{sweep_all, 3600}, {sweep_files, 3600}, {renew_lease, 240}, {remind, ROUND_SECONDS}};
 enum { DUTIES = sizeof duties / sizeof duties[0] };
 
 static void *keep_house(void *arg)

@@ -37,6 +37,9 @@
     X(IDEMPOTENCY_MISMATCH, "idempotency-mismatch", 422)                                           \
     X(IDEMPOTENCY_IN_FLIGHT, "idempotency-in-flight", 409)                                         \
     X(VALIDATION, "validation", 422)                                                               \
+    X(FILE_TOO_LARGE, "file-too-large", 413)                                                       \
+    X(FILE_EMPTY, "file-empty", 422)                                                               \
+    X(FILE_TYPE, "file-type", 415)                                                                 \
     X(IMPORT_EMPTY, "import-empty", 422)                                                           \
     X(IMPORT_BINARY, "import-binary", 422)                                                         \
     X(IMPORT_DUPLICATE_HEADER, "import-duplicate-header", 422)                                     \

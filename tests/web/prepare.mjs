@@ -121,16 +121,7 @@ export async function fillDaily(api) {
     ['切削液 200 L', 'FL-0200', fluids, '桶', '2380.00', '1713.60'],
     ['刀具修磨', 'SV-0001', null, '次', '380.00', null],
   ])
-    goods.push(
-      await api.post('/products', {
-        name,
-        code,
-        category_id,
-        unit,
-        list_price,
-        cost,
-      }),
-    )
+    goods.push(await api.post('/products', { name, code, category_id, unit, list_price, cost }))
   const day = n => new Date(Date.now() + n * 864e5).toISOString().slice(0, 10)
   const [a, b] = customers
   for (const c of [
@@ -142,19 +133,8 @@ export async function fillDaily(api) {
       email: 'li@example.com',
       is_primary: true,
     },
-    {
-      name: '张伟',
-      title: '生产总监',
-      decision_role: 'influencer',
-      phone: '13800138002',
-    },
-    {
-      name: '赵丽华',
-      title: '财务',
-      decision_role: 'buyer',
-      phone: '13800138004',
-      do_not_call: true,
-    },
+    { name: '张伟', title: '生产总监', decision_role: 'influencer', phone: '13800138002' },
+    { name: '赵丽华', title: '财务', decision_role: 'buyer', phone: '13800138004', do_not_call: true },
   ])
     await api.post('/contacts', { ...c, customer_id: a.id })
   const met = await api.post('/contacts', {
@@ -163,11 +143,7 @@ export async function fillDaily(api) {
     phone: '13800138003',
     customer_id: b.id,
   })
-  await api.post('/affiliations', {
-    contact_id: met.id,
-    customer_id: a.id,
-    role: '技术顾问',
-  })
+  await api.post('/affiliations', { contact_id: met.id, customer_id: a.id, role: '技术顾问' })
   for (const [i, title, due_on, more] of [
     [0, '刀具年框报价：电话李国栋', day(0), { due_time: '10:30', priority: 'high' }],
     [0, '寄五轴试刀样品 3 支', day(3)],
@@ -177,12 +153,7 @@ export async function fillDaily(api) {
     [3, '询价跟进：直线导轨', day(12)],
     [4, '样品试用结果', day(-9), { status: 'done' }],
   ])
-    await api.post('/tasks', {
-      title,
-      due_on,
-      customer_id: customers[i].id,
-      ...more,
-    })
+    await api.post('/tasks', { title, due_on, customer_id: customers[i].id, ...more })
   return api.post('/orders', {
     customer_id: a.id,
     ordered_on: '2026-11-20',
@@ -192,20 +163,11 @@ export async function fillDaily(api) {
       { product_id: goods[0].id, quantity: '24', discount: '8' },
       { product_id: goods[1].id, quantity: '6' },
       { product_id: goods[3].id, quantity: '2.5', price: '2250.00' },
-      {
-        description: '送货上门',
-        quantity: '1',
-        price: '120.00',
-        unit_cost: '80.00',
-      },
+      { description: '送货上门', quantity: '1', price: '120.00', unit_cost: '80.00' },
     ],
   })
 }
-const csvFile = (name, text) => ({
-  name,
-  mimeType: 'text/csv',
-  buffer: Buffer.from(text),
-})
+const csvFile = (name, text) => ({ name, mimeType: 'text/csv', buffer: Buffer.from(text) })
 export const sampleFile = () => csvFile('orders.csv', ordersCsv(makeSample()))
 /** The week after: what the pictures of the import show. */
 export const laterFile = () => csvFile('十一月订单.csv', laterCsv(makeSample()))

@@ -38,6 +38,9 @@ int bell_ring(struct db_conn *c, struct tenant *t, struct arena *keep, int64_t n
 /* The hook behind every record: mentions, assignments, followers. */
 extern const struct record_hook bell_hooks[];
 
+/* To whoever follows a record to which something happened that is no change of its fields. */
+int bell_touched(struct write *w, const struct record *r, struct err *e) must_check;
+
 /* --- following ----------------------------------------------------------------------------------
    The owner of a record follows it without a row; a row says that somebody else does, or that
    somebody (its owner, too) does not want to. */

@@ -176,6 +176,15 @@ static int tell_of_change(struct hearers *h, const struct record *before, struct
     return rc || was == is ? rc : tell(h, kind, was, e);
 }
 
+int bell_touched(struct write *w, const struct record *r, struct err *e)
+{
+    struct hearers h = {.w = w, .r = r};
+    if (!w->t->identity || !w->who->user_id)
+        return 0;
+    int rc = tell_followers(&h, r->v[FIELD_ID].i, BELL_CHANGED, e);
+    return rc || !r->en->owned ? rc : tell(&h, BELL_CHANGED, link_of(r, FIELD_OWNER_ID), e);
+}
+
 /* Imports and what the program does by itself ring for nobody; nor do roles and the like. */
 static int on_write(struct write *w, const struct record *before, struct record *after,
                     struct err *e)

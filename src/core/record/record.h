@@ -78,6 +78,11 @@ int record_restore(struct write *w, const struct entity *en, int64_t id, struct 
 int record_undo(struct write *w, int64_t event_id, struct record *ret_record,
                 struct err *e) must_check;
 
+/* An event of a record that is no change of its row (a file came or went): into its history, and to
+   whoever looks at it. `changes`: JSON as in the history. */
+int record_note(struct write *w, const struct record *r, const char *kind, struct str changes,
+                struct err *e) must_check;
+
 /* --- rows that come by the thousand -------------------------------------------------------------
    Imports and the like write rows that they have made right themselves: no validation, hooks,
    history or events. v: en->nfields values, by field id. */
