@@ -1,5 +1,6 @@
 // Brings a new server to the state the pages are looked at in: an administrator, a company, customers, orders, values.
 import { readFileSync } from 'node:fs'
+import { deflateSync } from 'node:zlib'
 import { customersCsv, laterCsv, makeSample, ordersCsv } from './sample.mjs'
 
 export const admin = {
@@ -308,4 +309,52 @@ export async function ringing(api, url) {
     await new Promise(r => setTimeout(r, 200))
   }
   return other
+}
+
+/** A picture without a library: rows of stripes, deflated by node. */
+export function picture(width, height, hue) {
+  const table = Array.from({ length: 256 }, (_, n) => {
+    for (let k = 0; k < 8; k++) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1
+    return n >>> 0
+  })
+  const crc = bytes => ~bytes.reduce((c, b) => table[(c ^ b) & 255] ^ (c >>> 8), ~0) >>> 0
+  const chunk = (kind, data) => {
+    const body = Buffer.concat([Buffer.from(kind), data])
+    const out = Buffer.alloc(body.length + 8)
+    out.writeUInt32BE(data.length, 0)
+    body.copy(out, 4)
+    out.writeUInt32BE(crc(body), body.length + 4)
+    return out
+  }
+  const head = Buffer.alloc(13)
+  head.writeUInt32BE(width, 0)
+  head.writeUInt32BE(height, 4)
+  head.set([8, 2, 0, 0, 0], 8)
+  const rows = Buffer.alloc(height * (1 + width * 3))
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) {
+      const shade = 150 + 60 * Math.sin((x + y * 0.6) / 23) + 40 * Math.sin(y / 41)
+      rows.set(
+        [shade, shade * hue, shade * (1.6 - hue)].map(v => Math.max(0, Math.min(255, Math.round(v)))),
+        y * (1 + width * 3) + 1 + x * 3,
+      )
+    }
+  return Buffer.concat([
+    Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]),
+    chunk('IHDR', head),
+    chunk('IDAT', deflateSync(rows)),
+    chunk('IEND', Buffer.alloc(0)),
+  ])
+}
+/** Files on the first customer: pictures of a machine, an offer, a drawing list. */
+export async function files(api) {
+  const [a] = (await api.get('/customers?limit=1&sort=-clv&fields=id')).items
+  const put = (name, bytes) => api.post(`/customers/${a.id}/attachments?name=${encodeURIComponent(name)}`, bytes)
+  await put(
+    '刀具年框报价 2027.pdf',
+    Buffer.from('%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n'),
+  )
+  await put('刀具清单.xlsx', Buffer.concat([Buffer.from('PK\x03\x04'), Buffer.alloc(18_400)]))
+  await put('会议纪要.txt', Buffer.from('试刀时间定在下周三。'))
+  for (const [i, hue] of [0.9, 0.7, 1.0, 0.8].entries()) await put(`现场照片 ${i + 1}.png`, picture(640, 480, hue))
 }

@@ -3,7 +3,7 @@
 //   node tests/web/shots.mjs [name…]      only these screens
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { Count, inspect, openBrowser, openServer, root, settle, watchPage } from './lib.mjs'
-import { client, fillWithSample, laterFile, ringing, setUp, signIn, staff } from './prepare.mjs'
+import { client, files, fillWithSample, laterFile, ringing, setUp, signIn, staff } from './prepare.mjs'
 
 const out = `${root}/build/shots`
 mkdirSync(out, { recursive: true })
@@ -124,6 +124,34 @@ const screens = [
       ).items[0].id,
     act: async p => {
       await p.selectOption('#f-reminder_at', '10')
+    },
+  },
+  {
+    name: 'files',
+    path: async () => '/customers/' + (await first()).id,
+    act: async p => {
+      if (p.viewportSize().width < 640) await p.locator('.tabs [role=tab]').last().click()
+      await p.locator('.files').scrollIntoViewIfNeeded()
+    },
+  },
+  {
+    name: 'file-preview',
+    path: async () => '/customers/' + (await first()).id,
+    act: async p => {
+      if (p.viewportSize().width < 640) await p.locator('.tabs [role=tab]').last().click()
+      await p.locator('.files .tiles button').first().click()
+      await p.locator('.preview .stage img').waitFor()
+      await p.waitForTimeout(400)
+    },
+  },
+  {
+    name: 'task-files',
+    path: async () => '/tasks?open=' + (await api.get('/tasks?limit=1&fields=id')).items[0].id,
+    act: async p => {
+      await p.setInputFiles('.el-drawer .files input[type=file] >> nth=0', [
+        { name: 'setup.exe', mimeType: 'image/png', buffer: Buffer.from('MZ\x90\0\x03\0') },
+      ])
+      await p.locator('.el-drawer .files .bad').waitFor()
     },
   },
   { name: 'customer', path: async () => '/customers/' + (await first()).id },
@@ -377,6 +405,7 @@ try {
     for (const s of screens.filter(s => s.when === 'empty')) await shoot(s)
     await fillWithSample(api)
     await ringing(api, server.url)
+    await files(api)
     await staff(api)
   } else {
     await signIn(api)

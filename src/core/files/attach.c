@@ -130,7 +130,8 @@ static int check_file(struct attaching *x, struct err *e)
     int64_t limit = tenant_company(x->t)->attachment_mb * 1000000;
     const char *code = clean_name(x->f->name, x->a, &x->name);
     if (code) {
-        err_item_param(e, err_item(e, STR("/name"), code), "max", STR("200"));
+        struct err_item *item = err_item(e, STR("/name"), code);
+        err_item_param(e, item, "max", STR("200"));
         return err_set(e, ERR_VALIDATION, "name of a file");
     }
     err_param(e, "name", x->name);
