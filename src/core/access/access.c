@@ -132,6 +132,7 @@ int access_from_json(const struct registry *r, const json_t *permissions, struct
     on[ENTITY_PRODUCT].scope[ACCESS_READ] = SCOPE_ALL;
     on[ENTITY_USER].scope[ACCESS_READ] = SCOPE_ALL;
     on[ENTITY_DEPARTMENT].scope[ACCESS_READ] = SCOPE_ALL;
+    on[ENTITY_TAG].scope[ACCESS_READ] = SCOPE_ALL;
     const char *name;
     json_t *in;
     json_object_foreach((json_t *)permissions, name, in)

@@ -37,8 +37,8 @@ bool level_from(struct str name, enum field_level *ret_level);
 
 /* Fills `on` of a role from its permissions, {"customer":{"read":"own","write":"own",
    "delete":"none","create":true,"fields":{"phone":"mask"}}}; entities not named get the defaults of
-   a role that names none: owned ones nothing, products and colleagues readable. Tables of levels
-   are made in the arena. Errors name the entity. */
+   a role that names none: owned ones nothing, products, colleagues and tags readable. Tables of
+   levels are made in the arena. Errors name the entity. */
 int access_from_json(const struct registry *r, const json_t *permissions, struct arena *a,
                      struct entity_access *on, struct err *e) must_check;
 /* Everything. */
