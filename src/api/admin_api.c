@@ -140,6 +140,15 @@ static int check_discount(struct api_call *c, const json_t *v, struct str *ret)
     return 0;
 }
 
+static int check_attachment(struct api_call *c, const json_t *v, struct str *ret)
+{
+    int64_t mb = json_integer_value(v);
+    if (!json_is_integer(v) || mb < 1 || mb > ATTACHMENT_MB_MOST)
+        return wrong(c, "attachment_mb", json_is_integer(v) ? "out-of-range" : "integer");
+    *ret = arena_printf(c->a, "%lld", (long long)mb);
+    return 0;
+}
+
 /* {"USD": 7.1}: base currency for one unit of each. */
 static int check_rates(struct api_call *c, const json_t *v, struct str *ret)
 {
@@ -170,6 +179,7 @@ static const struct {
                 {"language", "company.language", check_language},
                 {"fiscal_month", "company.fiscal_month", check_fiscal_month},
                 {"observation_end", "company.observation_end", check_end},
+                {"attachment_mb", "company.attachment_mb", check_attachment},
                 {"discount_rate", "company.discount_rate", check_discount},
                 {"rates", "company.rates", check_rates}};
 
@@ -191,6 +201,7 @@ static void write_company(struct api_call *c, struct jw *w)
     jw_kcstr(w, "language", co->lang == LANG_EN ? "en" : "zh");
     jw_kf64(w, "discount_rate", co->discount);
     jw_ki64(w, "fiscal_month", co->fiscal_month);
+    jw_ki64(w, "attachment_mb", co->attachment_mb);
     jw_key(w, "observation_end");
     if (co->observed_until) {
         char date[DATE_TEXT];

@@ -22,6 +22,7 @@ static const struct {
     {SHAPE_TIME, "{\"type\":[\"integer\",\"null\"],\"description\":\"epoch ms\"}"},
     {SHAPE_LINK, "{\"type\":[\"string\",\"null\"],\"pattern\":\"^[0-9]+$\"}"},
     {SHAPE_MONEY, "{\"oneOf\":[{\"$ref\":\"#/components/schemas/money\"},{\"type\":\"null\"}]}"},
+    {SHAPE_SET, "{\"type\":[\"array\",\"null\"],\"items\":{\"type\":\"string\"}}"},
     {SHAPE_JSON, "{\"type\":[\"object\",\"null\"]}"},
 };
 

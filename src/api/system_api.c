@@ -106,9 +106,11 @@ static enum live_sight sees(const void *arg, const struct live_event *ev)
 {
     const struct listener *l = arg;
     const struct actor *who = l->pass.who;
-    if (ev->entity < 0)
-        return !ev->owner_id || ev->owner_id == who->user_id || who->is_admin ? LIVE_WHOLE
-                                                                              : LIVE_NOTHING;
+    if (ev->entity < 0) {
+        bool heard =
+            !ev->owner_id || ev->owner_id == who->user_id || (who->is_admin && !ev->personal);
+        return heard ? LIVE_WHOLE : LIVE_NOTHING;
+    }
     return record_event_sight(who, &l->t->registry->entities[ev->entity], ev);
 }
 

@@ -3,6 +3,7 @@
 
 #include "crm/insight/insight.h"
 
+#include "core/files/files.h"
 #include "db/backup.h"
 
 #include <sodium.h>
@@ -74,7 +75,7 @@ int cmd_backup(int argc, char **argv)
     if (!begin_with(&s, argc, argv, 1, "patron backup FILE --data DIR", app_open_beside))
         return 2;
     int rc = backup_write(s.t->db, s.t->registry->tables, s.t->registry->ntables, s.in.words[0],
-                          show_progress, NULL, &s.e);
+                          files_dir(s.t, s.a), show_progress, NULL, &s.e);
     if (rc == 0)
         printf("%s\n", s.in.words[0]);
     return end(&s, rc);
@@ -97,6 +98,8 @@ int cmd_restore(int argc, char **argv)
     if (rc == 0)
         rc = backup_restore(s.t->db, s.t->registry->tables, s.t->registry->ntables, s.in.words[0],
                             show_progress, NULL, &s.e);
+    if (rc == 0)
+        rc = files_restore(s.t, s.in.words[0], s.a, &s.e);
     return end(&s, rc);
 }
 

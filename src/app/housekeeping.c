@@ -1,7 +1,10 @@
 /* What has to be done now and then: old idempotency keys, outbox rows and sessions go, the node
-   number stays leased, uploads that a crash left behind are removed. */
+   number stays leased, reminders ring, uploads that a crash left behind are removed. */
 #include "app/app.h"
 #include "crm/export/export.h"
+
+#include "core/bell/bell.h"
+#include "core/files/files.h"
 
 #define LOG_MODULE "housekeeping"
 #include "base/cond.h"
@@ -15,7 +18,7 @@
 #include <unistd.h>
 
 #define HOUR_MS INT64_C(3600000)
-enum { ROUND_SECONDS = 240, ROWS = 5000 };
+enum { ROUND_SECONDS = 5, ROWS = 5000 };
 
 struct housekeeper {
     struct tenant *t;
@@ -36,6 +39,8 @@ static const struct {
     {"DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE at < $1 ORDER BY id LIMIT 5000)",
      7 * 24 * HOUR_MS},
     {"DELETE FROM session WHERE expires_at < $1", 0},
+    {"DELETE FROM notification WHERE id IN (SELECT id FROM notification WHERE at < $1 LIMIT 5000)",
+     90 * 24 * HOUR_MS},
 };
 
 struct sweep {
@@ -65,18 +70,45 @@ static void sweep_all(struct housekeeper *k)
     export_sweep(k->t);
 }
 
+static void renew_lease(struct housekeeper *k)
+{
+    struct err e = {0};
+    if (db_kind(k->t->db) == DB_POSTGRES && tenant_renew_lease(k->t, &e) != 0)
+        log_error("the lease of the node number was not renewed: %s", e.detail);
+}
+
+static void remind(struct housekeeper *k)
+{
+    struct err e = {0};
+    if (reminders_fire(k->t, &e) != 0)
+        log_error("reminders: %s", e.detail);
+}
+
+static void sweep_files(struct housekeeper *k)
+{
+    struct err e = {0};
+    if (files_sweep(k->t, &e) != 0)
+        log_error("files: %s", e.detail);
+}
+
+static const struct {
+    void (*fn)(struct housekeeper *k);
+    int every_s;
+} duties[] = {{sweep_all, 3600}, {sweep_files, 3600}, {renew_lease, 240}, {remind, ROUND_SECONDS}};
+enum { DUTIES = sizeof duties / sizeof duties[0] };
+
 static void *keep_house(void *arg)
 {
     struct housekeeper *k = arg;
-    int64_t next_sweep_us = 0;
+    int64_t next_us[DUTIES] = {0};
     for (;;) {
-        struct err e = {0};
-        if (clock_mono_us() >= next_sweep_us) {
-            sweep_all(k);
-            next_sweep_us = clock_mono_us() + HOUR_MS * 1000;
+        for (size_t i = 0; i < DUTIES; i++) {
+            if (clock_mono_us() < next_us[i])
+                continue;
+            duties[i].fn(k);
+            /* A little early, so that the round it is due in is not missed by a hair. */
+            next_us[i] = clock_mono_us() + duties[i].every_s * INT64_C(1000000) - 100000;
         }
-        if (db_kind(k->t->db) == DB_POSTGRES && tenant_renew_lease(k->t, &e) != 0)
-            log_error("the lease of the node number was not renewed: %s", e.detail);
         pthread_mutex_lock(&k->lock);
         if (!k->stop)
             cond_wait_us(&k->wake, &k->lock, ROUND_SECONDS * INT64_C(1000000));

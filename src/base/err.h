@@ -33,11 +33,15 @@
     X(DUPLICATE, "duplicate", 409)                                                                 \
     X(STATE_CONFLICT, "state-conflict", 409)                                                       \
     X(PART_OF_WHOLE, "part-of-whole", 409)                                                         \
+    X(TOO_MANY, "too-many", 409)                                                                   \
     X(IN_USE, "in-use", 409)                                                                       \
     X(PORT_IN_USE, "port-in-use", 500)                                                             \
     X(IDEMPOTENCY_MISMATCH, "idempotency-mismatch", 422)                                           \
     X(IDEMPOTENCY_IN_FLIGHT, "idempotency-in-flight", 409)                                         \
     X(VALIDATION, "validation", 422)                                                               \
+    X(FILE_TOO_LARGE, "file-too-large", 413)                                                       \
+    X(FILE_EMPTY, "file-empty", 422)                                                               \
+    X(FILE_TYPE, "file-type", 415)                                                                 \
     X(IMPORT_EMPTY, "import-empty", 422)                                                           \
     X(IMPORT_BINARY, "import-binary", 422)                                                         \
     X(IMPORT_DUPLICATE_HEADER, "import-duplicate-header", 422)                                     \

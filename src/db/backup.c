@@ -227,7 +227,7 @@ static int check_target(const char *path, struct err *e)
 }
 
 int backup_write(struct db *src, const struct table_def *tables, size_t ntables, const char *path,
-                 progress_fn *progress, void *arg, struct err *e)
+                 const char *files, progress_fn *progress, void *arg, struct err *e)
 {
     struct db_conn *c = NULL;
     struct arena *a = arena_new(0);
@@ -242,6 +242,8 @@ int backup_write(struct db *src, const struct table_def *tables, size_t ntables,
     unlink(tmp);
     rc = db_kind(src) == DB_SQLITE ? db_sqlite_copy(c, tmp, progress, arg, e)
                                    : export_all(c, tables, ntables, tmp, a, progress, arg, e);
+    if (rc == 0 && files)
+        rc = backup_files_put(tmp, files, e);
     if (rc == 0)
         rc = sync_path(tmp, O_RDONLY, e);
     if (rc == 0 && rename(tmp, path) != 0)

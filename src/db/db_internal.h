@@ -129,6 +129,8 @@ int db_sqlite_open(const struct db_options *o, struct db **ret_db, struct err *e
 int db_sqlite_alone_open(const char *path, bool writable, struct db_conn **ret_conn,
                          struct err *e) must_check;
 int db_sqlite_alone_close(struct db_conn *c, struct err *e) must_check;
+/* Adds the files of a folder to a backup that nobody else uses. */
+int backup_files_put(const char *path, const char *dir, struct err *e) must_check;
 /* Copies the state `c` sees, by pages, into a new file. */
 int db_sqlite_copy(struct db_conn *c, const char *path,
                    void (*progress)(void *arg, const char *table, int64_t rows), void *arg,

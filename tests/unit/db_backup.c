@@ -155,7 +155,7 @@ static void carry(void **state, enum db_kind to)
         print_message("%s\n", f->err.detail);
     assert_ok(rc);
     calls = 0;
-    rc = backup_write(f->db, tables, 3, path, progress, NULL, &f->err);
+    rc = backup_write(f->db, tables, 3, path, NULL, progress, NULL, &f->err);
     if (rc < 0)
         print_message("%s\n", f->err.detail);
     assert_ok(rc);
@@ -214,7 +214,7 @@ static void test_older_backup(void **state)
     snprintf(path, sizeof path, "%s/backup", f->dir);
     assert_ok(db_transact(f->db, DB_BULK, make, &t, &f->err));
     assert_ok(db_transact(f->db, DB_BULK, fill, NULL, &f->err));
-    assert_ok(backup_write(f->db, tables, 3, path, NULL, NULL, &f->err));
+    assert_ok(backup_write(f->db, tables, 3, path, NULL, NULL, NULL, &f->err));
     struct db *second = fixture_second(f, f->kind);
     assert_ok(db_transact(second, DB_BULK, make, &more, &f->err));
     assert_ok(backup_restore(second, tables_more, 3, path, NULL, NULL, &f->err));
@@ -234,7 +234,7 @@ static void test_broken_backup(void **state)
     snprintf(path, sizeof path, "%s/backup", f->dir);
     assert_ok(db_transact(f->db, DB_BULK, make, &t, &f->err));
     assert_ok(db_transact(f->db, DB_BULK, fill, NULL, &f->err));
-    assert_ok(backup_write(f->db, tables, 3, path, NULL, NULL, &f->err));
+    assert_ok(backup_write(f->db, tables, 3, path, NULL, NULL, NULL, &f->err));
     char command[512];
     snprintf(command, sizeof command,
              "python3 -c \"import sqlite3;c=sqlite3.connect('%s');"
@@ -257,7 +257,8 @@ static void test_broken_backup(void **state)
     fclose(out);
     second = fixture_second(f, f->kind);
     assert_ok(db_transact(second, DB_BULK, make, &t, &f->err));
-    assert_int_equal(ERR_CORRUPT, backup_restore(second, tables, 3, path, NULL, NULL, &f->err));
+    assert_int_equal(ERR_CORRUPT,
+                     backup_restore(second, tables, 3, path, NULL, NULL, &f->err));
     fixture_drop_second(f, second);
 }
 

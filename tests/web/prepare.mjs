@@ -1,5 +1,6 @@
 // Brings a new server to the state the pages are looked at in: an administrator, a company, customers, orders, values.
 import { readFileSync } from 'node:fs'
+import { deflateSync } from 'node:zlib'
 import { customersCsv, laterCsv, makeSample, ordersCsv } from './sample.mjs'
 
 export const admin = {
@@ -232,4 +233,128 @@ export async function staff(api) {
   const [chen] = (await api.get('/users?login=chen&fields=id')).items
   const [best] = (await api.get('/customers?limit=1&sort=-clv&fields=id')).items
   await api.patch('/customers/' + best.id, { owner_id: chen.id })
+}
+
+/** A colleague with all rights on what salespeople work with, and a client of the API that is signed in as that person. */
+export async function colleague(api, url, name = '王芳', login = 'wangfang') {
+  const all = { read: 'all', write: 'all', delete: 'all', create: true }
+  const permissions = {
+    customer: all,
+    contact: all,
+    note: all,
+    task: all,
+    order: all,
+  }
+  const role_id = (await api.post('/roles', { name: '销售助理 ' + login, permissions })).id
+  const user = await api.post('/users', { name, login, role_id })
+  const { token } = await api.post(`/users/${user.id}/invite`)
+  let cookie = ''
+  const call = async (method, path, data) => {
+    const answer = await fetch(url + '/api/v1' + path, {
+      method,
+      headers: {
+        'X-Patron': '1',
+        'Content-Type': 'application/json',
+        Cookie: cookie,
+      },
+      body: data === undefined ? undefined : JSON.stringify(data),
+    })
+    if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`)
+    cookie = answer.headers.get('set-cookie')?.split(';')[0] ?? cookie
+    return answer.status === 204 ? null : answer.json()
+  }
+  await call('POST', '/invite', { token, password: 'patron-demo-2' })
+  return {
+    id: user.id,
+    name,
+    get: p => call('GET', p),
+    post: (p, d) => call('POST', p, d),
+    patch: (p, d) => call('PATCH', p, d),
+  }
+}
+/** What a colleague does in a morning, and rings the administrator's bell. */
+export async function ringing(api, url) {
+  const other = await colleague(api, url)
+  const me = (await api.get('/session')).user
+  const [a, b] = (await api.get('/customers?limit=2&sort=-clv&fields=id,name')).items
+  await api.post('/tasks', {
+    title: '给李国栋回电话',
+    customer_id: a.id,
+    reminder_at: Date.now() - 1000,
+  })
+  await other.post('/notes', {
+    customer_id: a.id,
+    body: `@${me.name} 李国栋问年框价能不能再让两个点，**周五前**要回复。`,
+  })
+  await other.post('/tasks', {
+    title: '准备五轴试刀方案',
+    customer_id: b.id,
+    owner_id: me.id,
+  })
+  await other.patch('/customers/' + b.id, {
+    phone: '0574-87654321',
+    city: '宁波',
+    email: 'office@example.com',
+  })
+  await other.patch('/customers/' + b.id, { phone: '0574-87654322' })
+  await other.post('/orders', {
+    customer_id: b.id,
+    ordered_on: '2026-11-21',
+    number: 'SO-26-3402',
+    amount: { amount: '3860.00', currency: 'CNY' },
+  })
+  for (let i = 0; i < 60; i++) {
+    const { items } = await api.get('/notifications')
+    if (items.some(n => n.kind === 'reminder')) break
+    await new Promise(r => setTimeout(r, 200))
+  }
+  return other
+}
+
+/** A picture without a library: rows of stripes, deflated by node. */
+export function picture(width, height, hue) {
+  const table = Array.from({ length: 256 }, (_, n) => {
+    for (let k = 0; k < 8; k++) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1
+    return n >>> 0
+  })
+  const crc = bytes => ~bytes.reduce((c, b) => table[(c ^ b) & 255] ^ (c >>> 8), ~0) >>> 0
+  const chunk = (kind, data) => {
+    const body = Buffer.concat([Buffer.from(kind), data])
+    const out = Buffer.alloc(body.length + 8)
+    out.writeUInt32BE(data.length, 0)
+    body.copy(out, 4)
+    out.writeUInt32BE(crc(body), body.length + 4)
+    return out
+  }
+  const head = Buffer.alloc(13)
+  head.writeUInt32BE(width, 0)
+  head.writeUInt32BE(height, 4)
+  head.set([8, 2, 0, 0, 0], 8)
+  const rows = Buffer.alloc(height * (1 + width * 3))
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) {
+      const shade = 150 + 60 * Math.sin((x + y * 0.6) / 23) + 40 * Math.sin(y / 41)
+      rows.set(
+        [shade, shade * hue, shade * (1.6 - hue)].map(v => Math.max(0, Math.min(255, Math.round(v)))),
+        y * (1 + width * 3) + 1 + x * 3,
+      )
+    }
+  return Buffer.concat([
+    Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]),
+    chunk('IHDR', head),
+    chunk('IDAT', deflateSync(rows)),
+    chunk('IEND', Buffer.alloc(0)),
+  ])
+}
+/** Files on the first customer: pictures of a machine, an offer, a drawing list. */
+export async function files(api) {
+  const [a] = (await api.get('/customers?limit=1&sort=-clv&fields=id')).items
+  const put = (name, bytes) => api.post(`/customers/${a.id}/attachments?name=${encodeURIComponent(name)}`, bytes)
+  await put(
+    '刀具年框报价 2027.pdf',
+    Buffer.from('%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n'),
+  )
+  await put('刀具清单.xlsx', Buffer.concat([Buffer.from('PK\x03\x04'), Buffer.alloc(18_400)]))
+  await put('会议纪要.txt', Buffer.from('试刀时间定在下周三。'))
+  for (const [i, hue] of [0.9, 0.7, 1.0, 0.8].entries()) await put(`现场照片 ${i + 1}.png`, picture(640, 480, hue))
 }

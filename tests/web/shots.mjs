@@ -4,7 +4,7 @@
 //   node tests/web/shots.mjs [name…]      only these screens
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { accessible, Count, inspect, openBrowser, openServer, root, settle, watchPage } from './lib.mjs'
-import { client, fillWithSample, laterFile, setUp, signIn, staff } from './prepare.mjs'
+import { client, files, fillWithSample, laterFile, ringing, setUp, signIn, staff } from './prepare.mjs'
 
 const out = `${root}/build/shots`
 mkdirSync(out, { recursive: true })
@@ -100,6 +100,62 @@ const screens = [
       await p.locator('.el-drawer__footer .pri').click()
       await p.locator('.summary').waitFor()
       await p.waitForTimeout(400)
+    },
+  },
+  {
+    name: 'bell',
+    path: () => '/customers',
+    act: async p => {
+      await p.locator('.top .bell').click()
+      await p.locator('.rings li').first().waitFor()
+    },
+  },
+  { name: 'bell-wishes', path: () => '/account#wishes' },
+  {
+    name: 'task-reminder',
+    path: async () =>
+      '/tasks?open=' +
+      (
+        await api.get(
+          '/tasks?limit=1&fields=id&filter=' +
+            encodeURIComponent(
+              JSON.stringify({
+                field: 'due_time',
+                op: 'notnull',
+              }),
+            ),
+        )
+      ).items[0].id,
+    act: async p => {
+      await p.selectOption('#f-reminder_at', '10')
+    },
+  },
+  {
+    name: 'files',
+    path: async () => '/customers/' + (await first()).id,
+    act: async p => {
+      if (p.viewportSize().width < 640) await p.locator('.tabs [role=tab]').last().click()
+      await p.locator('.files').scrollIntoViewIfNeeded()
+    },
+  },
+  {
+    name: 'file-preview',
+    path: async () => '/customers/' + (await first()).id,
+    act: async p => {
+      if (p.viewportSize().width < 640) await p.locator('.tabs [role=tab]').last().click()
+      await p.locator('.files .tiles button').first().click()
+      await p.locator('.preview .stage img').waitFor()
+      await p.waitForTimeout(400)
+    },
+  },
+  {
+    name: 'task-files',
+    path: async () => '/tasks?open=' + (await api.get('/tasks?limit=1&fields=id')).items[0].id,
+    act: async p => {
+      await p.setInputFiles('.el-drawer .files input[type=file] >> nth=0', [
+        { name: 'setup.exe', mimeType: 'image/png', buffer: Buffer.from('MZ\x90\0\x03\0') },
+      ])
+      await p.locator('.el-drawer .files .bad').waitFor()
     },
   },
   { name: 'customer', path: async () => '/customers/' + (await first()).id },
@@ -369,6 +425,8 @@ try {
     await setUp(api, server.setup)
     for (const s of screens.filter(s => s.when === 'empty')) await shoot(s)
     await fillWithSample(api)
+    await ringing(api, server.url)
+    await files(api)
     await staff(api)
   } else {
     await signIn(api)

@@ -147,6 +147,7 @@ int access_from_json(const struct registry *r, const json_t *permissions, struct
     on[ENTITY_PRODUCT].scope[ACCESS_READ] = SCOPE_ALL;
     on[ENTITY_USER].scope[ACCESS_READ] = SCOPE_ALL;
     on[ENTITY_DEPARTMENT].scope[ACCESS_READ] = SCOPE_ALL;
+    on[ENTITY_TAG].scope[ACCESS_READ] = SCOPE_ALL;
     const char *name;
     json_t *in;
     json_object_foreach((json_t *)permissions, name, in)
@@ -261,4 +262,27 @@ void access_predicate(const struct actor *who, const struct entity *en, enum acc
         sql_arg(q, DB_I64(ids[i]));
     }
     sql_add(q, n ? "))" : ")");
+}
+
+void access_any_predicate(const struct actor *who, const struct registry *r, const char *alias,
+                          struct sql *q)
+{
+    if (who->is_admin)
+        return;
+    sql_addf(q, " AND (%sentity IS NULL", alias);
+    for (int i = 0; i < ENTITY_COUNT; i++) {
+        const struct entity *en = &r->entities[i];
+        enum scope s = who->on[i].scope[ACCESS_READ];
+        if (s == SCOPE_NONE)
+            continue;
+        sql_addf(q, " OR (%sentity = '%s'", alias, en->name);
+        if (s != SCOPE_ALL) {
+            sql_addf(q, " AND EXISTS (SELECT 1 FROM %s seen WHERE seen.id = %srecord_id", en->table,
+                     alias);
+            access_predicate(who, en, ACCESS_READ, "seen.", q);
+            sql_add(q, ")");
+        }
+        sql_add(q, ")");
+    }
+    sql_add(q, ")");
 }

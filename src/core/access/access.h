@@ -37,8 +37,8 @@ bool level_from(struct str name, enum field_level *ret_level);
 
 /* Fills `on` of a role from its permissions, {"customer":{"read":"own","write":"own",
    "delete":"none","create":true,"fields":{"phone":"mask"}}}; entities not named get the defaults of
-   a role that names none: owned ones nothing, products and colleagues readable. Tables of levels
-   are made in the arena. Errors name the entity. */
+   a role that names none: owned ones nothing, products, colleagues and tags readable. Tables of
+   levels are made in the arena. Errors name the entity. */
 int access_from_json(const struct registry *r, const json_t *permissions, struct arena *a,
                      struct entity_access *on, struct err *e) must_check;
 /* Everything. */
@@ -85,5 +85,10 @@ void access_branch_sql(const struct actor *who, const struct access_branch *b, c
 /* Appends one predicate " AND (…)" for point reads by key, where an OR costs nothing. */
 void access_predicate(const struct actor *who, const struct entity *en, enum access_action action,
                       const char *alias, struct sql *q);
+
+/* The same for rows that name a record of any entity by the columns `entity` and `record_id`; where
+   they name none, nothing is asked. Records in the trash count as they did before. */
+void access_any_predicate(const struct actor *who, const struct registry *r, const char *alias,
+                          struct sql *q);
 
 #endif

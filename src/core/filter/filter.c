@@ -203,15 +203,40 @@ static const struct filter_op operators[] = {
     {"this_fiscal_year", 0, 1, NULL, emit_range, range_fiscal_year},
 };
 
+/* Sets are asked for what they hold, by the index over them. */
+static void emit_holds(const struct filter *f, const char *alias, struct sql *q)
+{
+    sql_addf(q, "%sid %s (SELECT held.record_id FROM tag_use held WHERE held.tag_id IN (", alias,
+             f->op->sql);
+    for (size_t i = 0; i < f->nvalues; i++) {
+        if (i)
+            sql_add(q, ", ");
+        sql_arg(q, DB_I64(f->values[i].i));
+    }
+    sql_add(q, "))");
+}
+
+static const struct filter_op set_operators[] = {
+    {"eq", 1, 1, "IN", emit_holds, NULL},
+    {"in", 1, MAX_VALUES, "IN", emit_holds, NULL},
+    {"nin", 1, MAX_VALUES, "NOT IN", emit_holds, NULL},
+    {"null", 0, 1, "IS NULL", emit_null, NULL},
+    {"notnull", 0, 1, "IS NOT NULL", emit_null, NULL},
+};
+
 static const struct filter_op *find_operator(const struct field *f, struct str name)
 {
+    bool set = f->type->shape == SHAPE_SET;
+    const struct filter_op *table = set ? set_operators : operators;
+    size_t n = set ? sizeof set_operators / sizeof set_operators[0]
+                   : sizeof operators / sizeof operators[0];
     struct str rest = str_of(f->type->operators), one;
     while (str_split(&rest, ' ', &one)) {
         if (!str_eq(one, name))
             continue;
-        for (size_t i = 0; i < sizeof operators / sizeof operators[0]; i++)
-            if (str_is(name, operators[i].name))
-                return &operators[i];
+        for (size_t i = 0; i < n; i++)
+            if (str_is(name, table[i].name))
+                return &table[i];
     }
     return NULL;
 }
@@ -273,6 +298,11 @@ static int set_range(struct reader *r, struct filter *f, int64_t n, struct str p
     return 0;
 }
 
+static struct str json_text(const json_t *v)
+{
+    return str_from(json_string_value(v), json_string_length(v));
+}
+
 static int read_value(struct reader *r, struct filter *f, const json_t *in, struct str pointer)
 {
     struct value *v = &f->values[f->nvalues];
@@ -283,6 +313,9 @@ static int read_value(struct reader *r, struct filter *f, const json_t *in, stru
         code = json_is_string(in) ? NULL : "type-text";
         if (!code)
             *v = (struct value){.s = str_from(json_string_value(in), json_string_length(in))};
+    } else if (field->type->shape == SHAPE_SET) { /* one that it should hold */
+        code = json_is_string(in) ? field->type->from_text(field, json_text(in), &r->env->parse, v)
+                                  : "id";
     } else if (field->type->shape == SHAPE_MONEY && json_is_number(in)) {
         char *text = json_dumps(in, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
         struct str kept = arena_str(r->env->parse.arena, str_of(text));
@@ -295,11 +328,6 @@ static int read_value(struct reader *r, struct filter *f, const json_t *in, stru
         return reject(r, pointer, code, str_of(field->name));
     f->nvalues++;
     return 0;
-}
-
-static struct str json_text(const json_t *v)
-{
-    return str_from(json_string_value(v), json_string_length(v));
 }
 
 static int read_leaf(struct reader *r, const json_t *in, struct str pointer,

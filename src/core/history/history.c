@@ -170,7 +170,10 @@ static void write_changes(const struct actor *who, const struct entity *en, stru
         {
             const struct field *f = en ? entity_field(en, str_of(name)) : NULL;
             /* Settings are no fields; nobody but an administrator is shown them. */
+            bool file =
+                strcmp(name, HISTORY_FILE) == 0; /* whoever sees the record sees its files */
             enum field_level level = f                      ? field_level(f, levels)
+                                     : file                 ? LEVEL_READ
                                      : !en && who->is_admin ? LEVEL_READ
                                                             : LEVEL_HIDE;
             if (level == LEVEL_HIDE || !json_is_array(pair)) /* an import's are counts */

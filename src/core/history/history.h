@@ -20,6 +20,9 @@ struct history_event {
    order), and are taken back with it. No field is called so. */
 #define HISTORY_ALONG "$along"
 
+/* A file that came to a record or went: [before, after] are names. No field is called so. */
+#define HISTORY_FILE "$file"
+
 int history_add(struct db_conn *c, const struct history_event *ev, struct err *e) must_check;
 
 /* Reads one event back (texts in the arena). ERR_NOT_FOUND. ret_undone_by is 0 while it stands. */

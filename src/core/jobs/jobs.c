@@ -1,5 +1,7 @@
 #include "core/jobs/jobs.h"
 
+#include "core/bell/bell.h"
+
 #define LOG_MODULE "jobs"
 #include "base/cond.h"
 #include "base/log.h"
@@ -253,21 +255,29 @@ struct ending {
     struct job *j;
     const char *state;
     struct str message;
+    bool rings;
 };
+
+static int ring(struct db_conn *c, const struct ending *end, struct err *e)
+{
+    struct bell_ring r = {.kind = BELL_JOB, .user_id = end->j->owner_id, .record_id = end->j->id};
+    return bell_ring(c, end->j->t, end->j->a, clock_now_ms(), &r, e);
+}
 
 static int store_ending(struct db_conn *c, void *arg, struct err *e)
 {
     struct ending *end = arg;
     struct str result = buf_str(&end->j->result);
-    return db_exec(c,
-                   "UPDATE job SET state = $1, message = $2, result = $3, finished_at = $4, "
-                   "done = CASE WHEN state = 'running' AND $5 = 1 THEN total ELSE done END, "
-                   "lease_owner = NULL, lease_until = NULL WHERE id = $6",
-                   DB_ARGS(DB_STR(str_of(end->state)),
-                           end->message.n ? DB_STR(end->message) : DB_NIL,
-                           result.n ? DB_STR(result) : DB_NIL, DB_I64(clock_now_ms()),
-                           DB_I64(strcmp(end->state, "done") == 0), DB_I64(end->j->id)),
-                   NULL, e);
+    int rc =
+        db_exec(c,
+                "UPDATE job SET state = $1, message = $2, result = $3, finished_at = $4, "
+                "done = CASE WHEN state = 'running' AND $5 = 1 THEN total ELSE done END, "
+                "lease_owner = NULL, lease_until = NULL WHERE id = $6",
+                DB_ARGS(DB_STR(str_of(end->state)), end->message.n ? DB_STR(end->message) : DB_NIL,
+                        result.n ? DB_STR(result) : DB_NIL, DB_I64(clock_now_ms()),
+                        DB_I64(strcmp(end->state, "done") == 0), DB_I64(end->j->id)),
+                NULL, e);
+    return rc == 0 && end->rings ? ring(c, end, e) : rc;
 }
 
 static int release(struct db_conn *c, void *arg, struct err *e)
@@ -279,12 +289,13 @@ static int release(struct db_conn *c, void *arg, struct err *e)
                    DB_ARGS(DB_I64(j->id)), NULL, e);
 }
 
-static void finish(struct job *j, int rc, struct err *why)
+static void finish(struct job *j, int rc, bool quiet, struct err *why)
 {
     struct err e;
     err_init(&e, j->a);
     bool pause = rc == ERR_RETRY && j->t->jobs && atomic_load(&j->t->jobs->stop);
     struct ending end = {.j = j,
+                         .rings = !quiet && j->owner_id && rc != ERR_CANCELLED,
                          .state = rc == 0               ? "done"
                                   : rc == ERR_CANCELLED ? "cancelled"
                                                         : "failed"};
@@ -338,7 +349,7 @@ static int run_claimed(struct jobs *jobs, int64_t id)
         rc = kind->run(j, &e);
     else if (rc == 0)
         rc = err_set(&e, ERR_INTERNAL, "no kind %s", j->kind);
-    finish(j, rc, &e);
+    finish(j, rc, kind && kind->quiet, &e);
     note_work(jobs, id, (struct at_work){0});
     buf_free(&j->result);
     arena_free(a);

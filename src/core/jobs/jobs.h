@@ -16,6 +16,7 @@ struct job_kind {
     const char *name; /* "import"; NULL ends a table */
     /* On a worker thread. 0, ERR_CANCELLED, or an error: the job is then "failed" with its text. */
     int (*run)(struct job *j, struct err *e);
+    bool quiet; /* its end is looked at where it was begun: the bell says nothing */
 };
 
 struct job_view {

@@ -19,6 +19,7 @@ struct live_event {
     const char *kind;
     int entity;
     int64_t owner_id, department_id;
+    bool personal; /* the owner's alone, administrators included */
     struct str data, bare;
 };
 enum live_sight { LIVE_NOTHING, LIVE_BARE, LIVE_WHOLE };

@@ -45,23 +45,11 @@ int parts_write(struct write *w, const struct record *whole, struct err *e) must
 int parts_follow(struct write *w, const struct record *before, const struct record *after,
                  struct err *e) must_check;
 
-/* Links whose titles an answer wants. */
-struct titles {
-    struct arena *a;
-    struct title_item {
-        int target;
-        int64_t id;
-    } * items;
-    size_t n, cap;
-};
-void titles_want(struct titles *ti, const struct field *f, int64_t id);
 /* Tells fn the title of each that the person may see; `level` is at least LEVEL_MASK. */
 int titles_each(struct titles *ti, struct db_conn *c, const struct tenant *t,
                 const struct actor *who,
                 void (*fn)(void *arg, int64_t id, const struct field *title, enum field_level level,
                            struct value *v),
                 void *arg, struct err *e) must_check;
-int titles_write(struct titles *ti, struct db_conn *c, const struct tenant *t,
-                 const struct actor *who, struct jw *w, struct err *e) must_check;
 
 #endif

@@ -122,8 +122,12 @@ enum live_sight record_event_sight(const struct actor *who, const struct entity 
 
 void titles_want(struct titles *ti, const struct field *f, int64_t id)
 {
-    if (f->type->shape != SHAPE_LINK || f->target < 0)
-        return;
+    if (f->type->shape == SHAPE_LINK && f->target >= 0)
+        titles_add(ti, f->target, id);
+}
+
+void titles_add(struct titles *ti, int entity, int64_t id)
+{
     for (size_t i = 0; i < ti->n; i++)
         if (ti->items[i].id == id)
             return;
@@ -135,7 +139,17 @@ void titles_want(struct titles *ti, const struct field *f, int64_t id)
         ti->items = grown;
         ti->cap = cap;
     }
-    ti->items[ti->n++] = (struct title_item){f->target, id};
+    ti->items[ti->n++] = (struct title_item){entity, id};
+}
+
+/* A record that is called by its whole text (a note) is called by how that begins. */
+enum { LONG_TITLE = 300, TITLE_BYTES = 300 };
+static struct str beginning(struct str s)
+{
+    size_t n = s.n < TITLE_BYTES ? s.n : TITLE_BYTES;
+    while (n < s.n && n && (s.p[n] & 0xc0) == 0x80)
+        n--;
+    return str_from(s.p, n);
 }
 
 /* One batched query per entity that is linked to; what the actor may not see has no title. */
@@ -172,6 +186,8 @@ int titles_each(struct titles *ti, struct db_conn *c, const struct tenant *t,
         while (rc == 0 && (rc = db_step(rows, e)) > 0) {
             struct value name;
             value_from_row(title, rows, 1, &name);
+            if (!title->max || title->max > LONG_TITLE)
+                name.s = beginning(name.s);
             fn(arg, db_i64(rows, 0), title, level, &name);
             rc = 0;
         }

@@ -49,6 +49,7 @@ enum hook_phase {
 };
 
 /* before is NULL on create; after->v[FIELD_DELETED_AT] tells a delete. */
+enum { HOOK_EVERY = ENTITY_COUNT }; /* a hook of all entities */
 struct record_hook {
     int entity; /* ends a table when -1 */
     enum hook_phase phase;
@@ -75,6 +76,11 @@ int record_restore(struct write *w, const struct entity *en, int64_t id, struct 
 /* Takes an event back by a new one, per field where the value still is what the event made it.
    ERR_UNDO_CONFLICT (e->current = JSON of conflicts), ERR_STATE_CONFLICT when already undone. */
 int record_undo(struct write *w, int64_t event_id, struct record *ret_record,
+                struct err *e) must_check;
+
+/* An event of a record that is no change of its row (a file came or went): into its history, and to
+   whoever looks at it. `changes`: JSON as in the history. */
+int record_note(struct write *w, const struct record *r, const char *kind, struct str changes,
                 struct err *e) must_check;
 
 /* --- rows that come by the thousand -------------------------------------------------------------
@@ -108,6 +114,21 @@ int record_get_json(struct db_conn *c, const struct tenant *t, const struct acto
 /* The object as api.md has it, with what this person may see of it. */
 void record_to_json(const struct tenant *t, const struct actor *who, const struct record *r,
                     struct jw *w);
+
+/* Records whose titles an answer wants: each once, written as {"<id>":"<title>",…} under the key
+   "titles", by one query an entity. What the actor may not see has none. */
+struct titles {
+    struct arena *a;
+    struct title_item {
+        int target;
+        int64_t id;
+    } * items;
+    size_t n, cap;
+};
+void titles_add(struct titles *ti, int entity, int64_t id);
+void titles_want(struct titles *ti, const struct field *f, int64_t id); /* of a link */
+int titles_write(struct titles *ti, struct db_conn *c, const struct tenant *t,
+                 const struct actor *who, struct jw *w, struct err *e) must_check;
 
 /* What somebody may hear of a record's live event: the customer in it is the value of a field. */
 enum live_sight record_event_sight(const struct actor *who, const struct entity *en,

@@ -194,7 +194,8 @@ static int run_hooks(struct write *w, enum hook_phase phase, const struct record
     for (int order = 0; order < 10; order++) {
         for (const struct record_hook *const *table = w->t->hooks; table && *table; table++) {
             for (const struct record_hook *h = *table; h->entity >= 0; h++) {
-                if (h->entity != after->en->id || h->phase != phase || h->order != order)
+                if ((h->entity != after->en->id && h->entity != HOOK_EVERY) || h->phase != phase ||
+                    h->order != order)
                     continue;
                 int rc = h->fn(w, before, after, e);
                 if (rc)
@@ -346,8 +347,8 @@ static void tell(struct write *w, const struct record *r, const char *kind)
     db_after_commit(w->c, publish, p);
 }
 
-static int note_down(struct write *w, const struct record *before, const struct record *after,
-                     const char *kind, struct err *e)
+int record_note(struct write *w, const struct record *after, const char *kind, struct str changes,
+                struct err *e)
 {
     struct history_event ev = {
         .id = id_next(w->t->ids),
@@ -359,7 +360,7 @@ static int note_down(struct write *w, const struct record *before, const struct 
         .record_id = after->v[FIELD_ID].i,
         .customer_id = customer_of(after),
         .title = title_of(after),
-        .changes = changes_json(w, before, after),
+        .changes = changes,
         .import_id = w->import_id,
     };
     w->event_id = ev.id;
@@ -375,6 +376,12 @@ static int note_down(struct write *w, const struct record *before, const struct 
     if (rc == 0)
         tell(w, after, kind);
     return rc;
+}
+
+static int note_down(struct write *w, const struct record *before, const struct record *after,
+                     const char *kind, struct err *e)
+{
+    return record_note(w, after, kind, changes_json(w, before, after), e);
 }
 
 /* --- the four writes ----------------------------------------------------------------------- */

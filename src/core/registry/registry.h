@@ -48,7 +48,8 @@ enum field_shape {
     SHAPE_BOOL,
     SHAPE_LINK,
     SHAPE_MONEY,
-    SHAPE_JSON
+    SHAPE_JSON,
+    SHAPE_SET /* of ids, as ",1,2," in rising order; none is NULL */
 };
 
 /* One row per field type; types.c holds the table. */

@@ -450,6 +450,63 @@ static void json_to_json(const struct field *f, const struct value *v, struct jw
     jw_raw(w, v->s);
 }
 
+/* A set of ids: from a list, in any order and however often. */
+enum { MOST_IN_SET = 20 };
+
+static int by_number(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static void write_set(int64_t *ids, size_t n, struct arena *a, struct value *ret)
+{
+    struct buf out = BUF_INIT(1024);
+    qsort(ids, n, sizeof *ids, by_number);
+    for (size_t i = 0; i < n; i++)
+        if (i == 0 || ids[i] != ids[i - 1])
+            buf_printf(&out, "%s%lld,", out.n ? "" : ",", (long long)ids[i]);
+    *ret = (struct value){.null = n == 0, .s = arena_str(a, buf_str(&out))};
+    buf_free(&out);
+}
+
+static const char *set_from_json(const struct field *f, const json_t *in,
+                                 const struct parse_env *env, struct value *ret)
+{
+    int64_t ids[MOST_IN_SET * 2];
+    size_t n = json_array_size(in);
+    (void)f;
+    if (!json_is_array(in))
+        return "type-list";
+    if (n > MOST_IN_SET * 2)
+        return "value-count";
+    for (size_t i = 0; i < n; i++) {
+        const json_t *one = json_array_get(in, i);
+        if (!id_parse(str_from(json_string_value(one), json_string_length(one)), &ids[i]))
+            return "id";
+    }
+    write_set(ids, n, env->arena, ret);
+    return NULL;
+}
+
+/* One member: what a filter asks for. */
+static const char *set_from_text(const struct field *f, struct str in, const struct parse_env *env,
+                                 struct value *ret)
+{
+    return link_from_text(f, in, env, ret);
+}
+
+static void set_to_json(const struct field *f, const struct value *v, struct jw *w)
+{
+    struct str rest = v->s, one;
+    (void)f;
+    jw_arr(w);
+    while (str_split(&rest, ',', &one))
+        if (one.n)
+            jw_str(w, one);
+    jw_arr_end(w);
+}
+
 /* --- masks -------------------------------------------------------------------------------------
  */
 
@@ -520,6 +577,8 @@ static const struct field_type types[] = {
      NULL},
     {"money", SHAPE_MONEY, COL_INT, true, true, OPS_ORDER, money_from_json, money_from_text,
      money_to_json, NULL},
+    {"tags", SHAPE_SET, COL_TEXT, false, false, "in nin null notnull eq", set_from_json,
+     set_from_text, set_to_json, NULL},
     {"json", SHAPE_JSON, COL_JSON, false, false, "null notnull", json_from_json, json_from_text,
      json_to_json, NULL},
 };
@@ -547,6 +606,7 @@ void value_from_row(const struct field *f, const struct db_rows *rows, unsigned 
     case SHAPE_TEXT:
     case SHAPE_ENUM:
     case SHAPE_JSON:
+    case SHAPE_SET:
         ret->s = db_str(rows, at);
         return;
     case SHAPE_REAL:
@@ -580,6 +640,7 @@ void value_bind(const struct field *f, const struct value *v, struct db_value *o
     case SHAPE_TEXT:
     case SHAPE_ENUM:
     case SHAPE_JSON:
+    case SHAPE_SET:
         out[0] = DB_STR(v->s);
         return;
     case SHAPE_REAL:
@@ -610,6 +671,7 @@ bool value_equal(const struct field *f, const struct value *a, const struct valu
     case SHAPE_TEXT:
     case SHAPE_ENUM:
     case SHAPE_JSON:
+    case SHAPE_SET:
         return str_eq(a->s, b->s);
     case SHAPE_REAL:
         return a->f == b->f;

@@ -39,7 +39,8 @@ static int back_up_before(struct tenant *t, void (*notice)(const char *), struct
         return err_set(e, ERR_IO, "%s: %s", path, strerror(errno));
     snprintf(path, sizeof path, "%s/backups/before-upgrade-%lld.db", t->dir,
              (long long)clock_now_ms());
-    int rc = backup_write(t->db, t->registry->tables, t->registry->ntables, path, NULL, NULL, e);
+    int rc =
+        backup_write(t->db, t->registry->tables, t->registry->ntables, path, NULL, NULL, NULL, e);
     if (rc == 0 && notice) {
         char text[600];
         snprintf(text, sizeof text, "backup before the upgrade: %s", path);
@@ -139,6 +140,8 @@ static void set_one(struct company *co, struct str name, struct str value)
         co->lang = str_is(value, "en") ? LANG_EN : LANG_ZH;
     else if (str_is(name, "company.discount_rate"))
         str_to_f64(value, &co->discount);
+    else if (str_is(name, "company.attachment_mb"))
+        str_to_i64(value, &co->attachment_mb);
     else if (str_is(name, "company.rates"))
         read_rates(co, kept);
     else if (str_is(name, "company.fiscal_month"))
@@ -161,6 +164,7 @@ int tenant_reload(struct tenant *t, struct err *e)
                            .name = STR(""),
                            .discount = 0.10,
                            .fiscal_month = 1,
+                           .attachment_mb = ATTACHMENT_MB,
                            .lang = LANG_ZH};
     struct db_conn *c = NULL;
     struct db_rows *rows = NULL;

@@ -26,10 +26,13 @@ struct company {
     unsigned fiscal_month; /* 1..12: the month that a fiscal year begins with */
     bool observed_until; /* valuations look back from observation_end, not from the last order */
     int32_t observation_end;
+    int64_t attachment_mb; /* the largest file that may hang on a record */
     bool set_up;
     struct company *older; /* kept until the tenant closes: readers hold plain pointers */
     struct arena *arena;
 };
+
+enum { ATTACHMENT_MB = 25, ATTACHMENT_MB_MOST = 500 }; /* unless set, and at most */
 
 struct record_hook;
 struct identity;

@@ -1,5 +1,7 @@
 #include "crm/customers/customers.h"
 
+#include "core/bell/bell.h"
+
 int customers_give(struct write *w, int64_t customer_id, struct record *after, struct err *e)
 {
     struct db_rows *rows = NULL;
@@ -114,11 +116,16 @@ static int customer_written(struct write *w, const struct record *before, struct
 static int touch_customer(struct write *w, const struct record *before, struct record *after,
                           struct err *e)
 {
-    (void)before;
     if (after->v[NOTE_CUSTOMER_ID].null)
         return 0;
-    return db_exec(w->c, "UPDATE customers SET updated_at = $1 WHERE id = $2",
-                   DB_ARGS(DB_I64(w->now), DB_I64(after->v[NOTE_CUSTOMER_ID].i)), NULL, e);
+    int64_t customer = after->v[NOTE_CUSTOMER_ID].i;
+    /* Who writes about a customer wants to hear how it goes on. */
+    int rc = before ? 0
+                    : bell_follow(w->c, &w->t->registry->entities[ENTITY_CUSTOMER], customer,
+                                  w->who->user_id, true, true, w->now, e);
+    return rc ? rc
+              : db_exec(w->c, "UPDATE customers SET updated_at = $1 WHERE id = $2",
+                        DB_ARGS(DB_I64(w->now), DB_I64(customer)), NULL, e);
 }
 
 const struct record_hook customers_hooks[] = {

@@ -368,5 +368,7 @@ static int job_undo(struct job *j, struct err *e)
     return end_with(&r, "undone", "undo_result", json, false, e);
 }
 
-const struct job_kind import_jobs[] = {
-    {"import", job_run}, {"import-check", job_check}, {"import-undo", job_undo}, {NULL, NULL}};
+const struct job_kind import_jobs[] = {{"import", job_run, false},
+                                       {"import-check", job_check, true},
+                                       {"import-undo", job_undo, false},
+                                       {.name = NULL}};

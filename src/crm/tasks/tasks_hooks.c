@@ -1,11 +1,34 @@
 #include "crm/tasks/tasks.h"
 
+#include "core/bell/bell.h"
+
 static bool is_time(struct str s)
 {
     for (size_t i = 0; i < s.n; i++)
         if (i == 2 ? s.p[i] != ':' : s.p[i] < '0' || s.p[i] > '9')
             return false;
     return s.n == 5 && (s.p[0] < '2' || (s.p[0] == '2' && s.p[1] < '4')) && s.p[3] < '6';
+}
+
+/* Without a time it is due when the day begins at work; the form has it the same way. */
+enum { MORNING = 9 * 60 };
+
+static int64_t due_ms(const struct record *r)
+{
+    struct str s = r->v[TASK_DUE_TIME].null ? STR_NULL : r->v[TASK_DUE_TIME].s;
+    int64_t minutes = s.n == 5 ? ((s.p[0] - '0') * 10 + s.p[1] - '0') * INT64_C(60) +
+                                     (s.p[3] - '0') * 10 + s.p[4] - '0'
+                               : MORNING;
+    return r->v[TASK_DUE_ON].i * INT64_C(86400000) + minutes * 60000;
+}
+
+/* A task that is put off takes its reminder along, unless that is set anew. */
+static void keep_distance(const struct record *before, struct record *after)
+{
+    struct value *at = &after->v[TASK_REMINDER_AT];
+    if (!at->null && !before->v[TASK_DUE_ON].null && !after->v[TASK_DUE_ON].null &&
+        value_equal(&after->en->fields[TASK_REMINDER_AT], &before->v[TASK_REMINDER_AT], at))
+        at->i += due_ms(after) - due_ms(before);
 }
 
 static int task_derive(struct write *w, const struct record *before, struct record *after,
@@ -20,6 +43,8 @@ static int task_derive(struct write *w, const struct record *before, struct reco
         err_item(e, record_pointer(w, "due_time"), code);
         return err_set(e, ERR_VALIDATION, "time of a task");
     }
+    if (before)
+        keep_distance(before, after);
     bool was = before && str_is(before->v[TASK_STATUS].s, "done");
     bool is = str_is(after->v[TASK_STATUS].s, "done");
     if (was != is)
@@ -62,8 +87,36 @@ static int task_written(struct write *w, const struct record *before, struct rec
     return rc == 0 && was && was != is ? tasks_next(w->c, was, e) : rc;
 }
 
+/* An open task rings at its moment; one that is past only when it was set just now. */
+static int task_reminder(struct write *w, const struct record *before, struct record *after,
+                         struct err *e)
+{
+    const struct value *at = &after->v[TASK_REMINDER_AT];
+    bool open = str_is(after->v[TASK_STATUS].s, "open") && after->v[FIELD_DELETED_AT].null;
+    bool set = before ? !value_equal(&after->en->fields[TASK_REMINDER_AT],
+                                     &before->v[TASK_REMINDER_AT], at)
+                      : !at->null;
+    if (!before && at->null)
+        return 0;
+    bool rings = !at->null && open && (set || at->i > w->now);
+    return reminder_set(w->c, after->en, after->v[FIELD_ID].i, rings ? at->i : 0, e);
+}
+
+/* Whoever gives a task to somebody else wants to hear what becomes of it. */
+static int task_given(struct write *w, const struct record *before, struct record *after,
+                      struct err *e)
+{
+    const struct value *owner = &after->v[FIELD_OWNER_ID];
+    if (before || owner->null || owner->i == w->who->user_id)
+        return 0;
+    return bell_follow(w->c, after->en, after->v[FIELD_ID].i, w->who->user_id, true, true, w->now,
+                       e);
+}
+
 const struct record_hook tasks_hooks[] = {
     {ENTITY_TASK, HOOK_DERIVE, 1, task_derive},
     {ENTITY_TASK, HOOK_WRITTEN, 1, task_written},
+    {ENTITY_TASK, HOOK_WRITTEN, 2, task_reminder},
+    {ENTITY_TASK, HOOK_WRITTEN, 2, task_given},
     {-1, HOOK_DERIVE, 0, NULL},
 };

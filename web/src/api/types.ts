@@ -138,6 +138,8 @@ export interface HistoryEvent {
     | 'password'
     | 'invite'
     | 'token'
+    | 'attach'
+    | 'detach'
   actor: { id: Id; name: string; kind: string } | null
   entity: string
   record_id: Id

@@ -15,6 +15,7 @@ type Listeners = {
   value: Set<() => void>
   reset: Set<() => void>
   job: Set<(j: Job) => void>
+  bell: Set<() => void>
 }
 
 /** What the server says by itself: records, jobs, values. While it is silent, running jobs are asked for instead. */
@@ -22,7 +23,13 @@ export const useLive = defineStore('live', () => {
   const jobs = shallowRef<Map<string, Job>>(new Map())
   const reachable = ref(true)
   const streaming = ref(false)
-  const listeners: Listeners = { record: new Set(), value: new Set(), reset: new Set(), job: new Set() }
+  const listeners: Listeners = {
+    record: new Set(),
+    value: new Set(),
+    reset: new Set(),
+    job: new Set(),
+    bell: new Set(),
+  }
   let source: EventSource | null = null
   let retry = 0
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -64,6 +71,7 @@ export const useLive = defineStore('live', () => {
       const d = data<Job>(e)
       if (d) put(d)
     })
+    source.addEventListener('bell', () => listeners.bell.forEach(f => f()))
     source.addEventListener('value', () => listeners.value.forEach(f => f()))
     source.addEventListener('reset', () => listeners.reset.forEach(f => f()))
     source.addEventListener('bye', () => reopen())

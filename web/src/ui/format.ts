@@ -208,6 +208,18 @@ export function clock(time: number, zone = 'UTC'): string {
   )
 }
 
+/** A moment as `2026-11-24T09:00` on the clocks of a zone, and back. */
+export function localOf(time: number, zone = 'UTC'): string {
+  return `${dayOf(time, zone)}T${clock(time, zone)}`
+}
+export function momentOf(local: string, zone = 'UTC'): number {
+  const wanted = Date.parse(local + 'Z')
+  // the clocks of a zone differ from UTC by what they show at about that moment; once more where they are set just then
+  const shift = (at: number): number => Date.parse(localOf(at, zone) + 'Z') - at
+  const guess = wanted - shift(wanted)
+  return wanted - shift(guess)
+}
+
 /** `今天 09:12`, `昨天 17:40`, `11月18日`. */
 export function moment(time: number | null | undefined, lang: Lang, zone: string, now = Date.now()): string {
   if (!time) return '–'

@@ -17,7 +17,7 @@ export interface Rights {
 export type Permissions = Record<string, Rights>
 
 /** As the server has it when a role says nothing. */
-const silent: Record<string, Scope> = { product: 'all', user: 'all', department: 'all' }
+const silent: Record<string, Scope> = { product: 'all', user: 'all', department: 'all', tag: 'all' }
 export const rightOf = (p: Permissions, entity: string, action: Action): Scope =>
   p[entity]?.[action] ?? (action === 'read' ? (silent[entity] ?? 'none') : 'none')
 

@@ -64,4 +64,13 @@ export function useTaskWrites(changed: () => void): TaskWrites {
   return { tick, move, add }
 }
 
-export const taskForm = ['title', 'customer_id', 'due_on', 'due_time', 'priority', 'owner_id', 'description']
+export const taskForm = [
+  'title',
+  'customer_id',
+  'due_on',
+  'due_time',
+  'reminder_at',
+  'priority',
+  'owner_id',
+  'description',
+]

@@ -1,0 +1,12 @@
+import type { RouteLocationRaw } from 'vue-router'
+
+/** The lists that open a record beside them. */
+const lists: Record<string, string> = { contact: 'contacts', product: 'products', task: 'tasks' }
+
+/** Where a record is looked at; what has no page of its own is looked at with its customer. */
+export function placeOf(entity: string | null, id: string, customer?: string | null): RouteLocationRaw | null {
+  if (entity === 'customer' || entity === 'order') return { name: entity, params: { id } }
+  if (entity && lists[entity]) return { name: lists[entity]!, query: { open: id } }
+  if (entity === 'category') return { name: 'products', query: { category_id: id } }
+  return customer ? { name: 'customer', params: { id: customer } } : null
+}
