@@ -252,6 +252,15 @@ static int read_head(struct reading *g, const struct csv_record *r)
     return 1;
 }
 
+static void say_more(const struct reading *g, uint64_t shown)
+{
+    if (shown >= SHOWN_ERRORS)
+        fprintf(stderr,
+                value_say(g->o->lang, "%s: more may follow; stopped after %d\n",
+                          "%s：可能还有更多错误；已在 %d 个后停止\n"),
+                g->input.path, SHOWN_ERRORS);
+}
+
 /* ---- Rows ------------------------------------------------------------------------------------ */
 
 static void take(struct reading *g, struct source *s, const struct csv_record *r, size_t who)
@@ -347,6 +356,7 @@ static int walk(struct reading *g, take_fn *each)
     }
     csv_free(reader);
     close(fd);
+    say_more(g, g->wrong);
     return code ? code : g->wrong > 0;
 }
 
@@ -364,6 +374,7 @@ static int check_all(struct reading *g)
                 g->input.path, (int)(id.len < 40 ? id.len : 40), id.ptr);
         missing++;
     }
+    say_more(g, missing);
     return missing > 0;
 }
 

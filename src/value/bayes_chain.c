@@ -10,6 +10,7 @@
  * the mixture has missed something. Both are fixed before the chains start.
  */
 #include "bayes.h"
+#include "stats.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -198,12 +199,6 @@ static int run_chain(void *context, size_t chain)
 
 /* ---- What came out --------------------------------------------------------------------------- */
 
-static int by_size(const void *left, const void *right)
-{
-    double l = *(const double *)left, r = *(const double *)right;
-    return (l > r) - (l < r);
-}
-
 static double quantile(const double *sorted, size_t n, double p)
 {
     double at = p * (double)(n - 1);
@@ -237,7 +232,7 @@ static int describe(struct pv_posterior *p, const struct pv_bayes_options *o)
         b->learned = 1.0 - log_squares / (n - 1.0) / (o->prior[k].log_sd * o->prior[k].log_sd);
         rc = pv_chains_diagnose(column, (size_t)o->chains, (size_t)o->draws, &b->rhat, &b->ess_bulk,
                                 &b->ess_tail);
-        qsort(column, p->n, sizeof *column, by_size);
+        qsort(column, p->n, sizeof *column, pv_stats_ascending);
         b->median = quantile(column, p->n, 0.5);
         b->low95 = quantile(column, p->n, 0.025);
         b->high95 = quantile(column, p->n, 0.975);

@@ -8,6 +8,7 @@
  * P lambda / mu (1 - e^(-mu t)) and discounted ones P lambda / (mu + delta).
  */
 #include "bayes.h"
+#include "stats.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -20,7 +21,8 @@ static uint64_t stream_of(int32_t x, int32_t t_x, int32_t T)
 
 static bool possible(int32_t x, int32_t t_x, int32_t T)
 {
-    return x >= 0 && t_x >= 0 && t_x <= T && T <= PV_MAX_DAYS && x <= PV_MAX_DAYS && (x > 0 || t_x == 0);
+    return x >= 0 && t_x >= 0 && t_x <= T && T <= PV_MAX_DAYS && x <= PV_MAX_DAYS &&
+           (x > 0 || t_x == 0);
 }
 
 int pv_posterior_latent(const struct pv_posterior *p, int32_t x, int32_t t_x, int32_t T,
@@ -78,12 +80,6 @@ static double simulate(const struct pv_latent *l, double T, double horizon, stru
     return left > 0.0 ? (double)pv_rng_poisson(rng, l->lambda * left) : 0.0;
 }
 
-static int by_size(const void *left, const void *right)
-{
-    double l = *(const double *)left, r = *(const double *)right;
-    return (l > r) - (l < r);
-}
-
 /* The smallest number of purchases that at least a share p of the draws do not exceed. */
 static void interval(double *number, size_t n, double level, struct pv_posterior_value *ret)
 {
@@ -97,7 +93,7 @@ static void interval(double *number, size_t n, double level, struct pv_posterior
         }
     }
     if (small < n)
-        qsort(number, n, sizeof *number, by_size);
+        qsort(number, n, sizeof *number, pv_stats_ascending);
     for (int k = 0; k < 2; k++) {
         size_t need = (size_t)ceil(share[k] * (double)n - 1e-9), seen = 0;
         need = need < 1 ? 1 : need;

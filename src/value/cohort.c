@@ -5,6 +5,7 @@
 #include "patron_cohorts.h"
 
 #include "calendar.h"
+#include "stats.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -201,12 +202,6 @@ int pv_cohort_table_new(const struct pv_history *history, enum pv_calendar calen
 
 static const double BASE_WEIGHT = 2.0;
 
-static int ascending(const void *x, const void *y)
-{
-    double a = *(const double *)x, b = *(const double *)y;
-    return a < b ? -1 : a > b;
-}
-
 /* Share of n ascending values that are >= v. */
 static double share_from(const double *sorted, size_t n, double v)
 {
@@ -235,7 +230,7 @@ static size_t measure(const int32_t *day, size_t n, int32_t end, double *gap, st
         return 0;
     for (size_t i = 0; i < gaps; i++)
         gap[i] = (double)day[i + 1] - day[i];
-    qsort(gap, gaps, sizeof *gap, ascending);
+    qsort(gap, gaps, sizeof *gap, pv_stats_ascending);
     ret->gaps = (uint32_t)gaps;
     ret->mean = ((double)day[n - 1] - day[0]) / (double)gaps;
     ret->median = (gap[(gaps - 1) / 2] + gap[gaps / 2]) / 2.0;
@@ -260,7 +255,7 @@ int pv_rhythms(const struct pv_history *history, int32_t end, struct pv_rhythm *
         for (size_t i = 0; i < gaps; i++)
             base[n++] = gap[i] / r->mean;
     }
-    qsort(base, n, sizeof *base, ascending);
+    qsort(base, n, sizeof *base, pv_stats_ascending);
     for (size_t c = 0; c < h.customers; c++) {
         struct pv_rhythm *r = &ret_rhythms[c];
         size_t gaps = measure(h.day + h.start[c], h.start[c + 1] - h.start[c], end, gap, r);

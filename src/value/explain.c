@@ -1,16 +1,11 @@
 /*
  * explain.c - why a customer is worth what the model says: density, P(alive) through time, reasons.
  */
+#include "stats.h"
 #include "valuer.h"
 
 #include <math.h>
 #include <stdlib.h>
-
-static int ascending(const void *left, const void *right)
-{
-    double l = *(const double *)left, r = *(const double *)right;
-    return (l > r) - (l < r);
-}
 
 /*
  * Kernel estimate with a Gaussian kernel on y = ln(1 + value / c), c a quarter of the median:
@@ -73,7 +68,7 @@ int pv_value_density(const struct pv_valuer *v, const struct pv_customer *row, s
         pv_simulate(v, s.first + (double)j, row->T / unit, share, from, to - from, money + from,
                     worth + from);
     }
-    qsort(worth, DRAWS, sizeof *worth, ascending);
+    qsort(worth, DRAWS, sizeof *worth, pv_stats_ascending);
     size_t first = 0;
     while (first < DRAWS && !(worth[first] > 0.0))
         first++;

@@ -223,7 +223,7 @@ int pv_mean_interval(const struct pv_fit *fit, double x, double t_x, double T, d
     if (ret_mean)
         *ret_mean = mean;
     *ret_range =
-        mean > 0.0 ? log_normal(mean, fmax(var, 0.0), level) : (struct pv_range){mean, mean};
+        mean * mean > 0.0 ? log_normal(mean, fmax(var, 0.0), level) : (struct pv_range){mean, mean};
     return 0;
 }
 

@@ -329,42 +329,38 @@ static int fit_cells(const struct pv_model *model, const struct pv_cells *cells,
                      const struct pv_fit_options *options, const double *known,
                      struct pv_fit *ret_fit)
 {
-    bool by_time = model->kind == PV_KIND_BUYING;
-    struct pv_fit_data d = {
-        .stride = 1, .unit_days = by_time ? options->unit_days : 1.0, .asked = options};
+    struct pv_fit_data d;
+    struct pv_fit fit;
     if (!(options->unit_days > 0.0) || !isfinite(options->unit_days) || !model->starts)
         return PV_ERR_ARGUMENT;
-    d.cell = pv_cells_data(cells, &d.cells);
-    struct pv_fit fit;
+    int rc = pv_fit_data_of(model, cells, options->unit_days, &d);
+    if (rc)
+        return rc;
+    d.asked = options;
     pv_fit_blank(model, PV_VERDICT_OK, &fit);
     fit.unit_days = options->unit_days;
     fit.cells = d.cells;
     double purchases = 0.0, days = 0.0;
-    for (size_t i = 0; i < d.cells; i++) {
+    for (size_t i = 0; i < d.cells && rc == 0; i++) {
         const struct pv_cell *c = &d.cell[i];
-        if (!possible(model, c))
-            return PV_ERR_ARGUMENT;
+        rc = possible(model, c) ? 0 : PV_ERR_ARGUMENT;
         fit.customers += c->count;
         fit.repeaters += c->x > 0 ? c->count : 0;
         purchases += (double)c->count * c->x;
         days += (double)c->count * c->T;
-        if (c->T > d.max_day)
-            d.max_day = c->T;
     }
     fit.verdict =
         model->kind == PV_KIND_CONTRACT ? enough_contracts(&fit, days) : enough(&fit, days);
-    if (fit.verdict == PV_VERDICT_OK) {
-        d.room = malloc(((model->room ? model->room(model, &d) : 0) + 1) * sizeof *d.room);
-        if (!d.room)
-            return PV_ERR_NO_MEMORY;
+    if (rc == 0 && fit.verdict == PV_VERDICT_OK) {
         search(model, &d, purchases / (days / d.unit_days), known, &fit);
-        free(d.room);
         if (pv_fit_stopped(options))
-            return PV_ERR_STOPPED;
+            rc = PV_ERR_STOPPED;
         fit.loglik += pv_fit_gaps(model, options);
     }
-    *ret_fit = fit;
-    return 0;
+    free(d.room);
+    if (rc == 0)
+        *ret_fit = fit;
+    return rc;
 }
 
 int pv_fit_model(const struct pv_model *model, const struct pv_cells *cells,

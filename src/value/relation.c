@@ -4,6 +4,7 @@
  */
 #include "internal.h"
 #include "patron_accounting.h"
+#include "stats.h"
 #include "textbook.h"
 
 #include <math.h>
@@ -58,12 +59,6 @@ static double draw_element(struct pv_rng *rng, const struct pv_element *e, doubl
     return e->cost ? -v : v;
 }
 
-static int ascending(const void *x, const void *y)
-{
-    double a = *(const double *)x, b = *(const double *)y;
-    return a < b ? -1 : a > b;
-}
-
 /* Of sorted draws, between neighbours. */
 static double quantile(const double *sorted, size_t n, double p)
 {
@@ -80,7 +75,7 @@ static void describe(double *whole, size_t draws, double mean, struct pv_erv *re
         squares += (whole[k] - mean) * (whole[k] - mean);
         negative += whole[k] < 0.0;
     }
-    qsort(whole, draws, sizeof *whole, ascending);
+    qsort(whole, draws, sizeof *whole, pv_stats_ascending);
     *ret = (struct pv_erv){.mean = mean,
                            .sd = sqrt(squares / (double)(draws - 1)),
                            .range = {.low80 = quantile(whole, draws, 0.1),

@@ -7,6 +7,7 @@
  * sorted draws, between which quantiles are interpolated. The same streams of chance serve every
  * knot: quantiles move smoothly from knot to knot.
  */
+#include "stats.h"
 #include "valuer.h"
 
 #include <math.h>
@@ -169,12 +170,6 @@ void pv_simulate(const struct pv_valuer *v, double x, double T, double share, ui
     }
 }
 
-static int ascending(const void *left, const void *right)
-{
-    double l = *(const double *)left, r = *(const double *)right;
-    return (l > r) - (l < r);
-}
-
 static double spread_of(const double *value, size_t n)
 {
     double sum = 0.0, squares = 0.0;
@@ -202,8 +197,8 @@ static int fill_knot(void *context, size_t index)
     pv_simulate(v, x, T, share, 0, v->draws, k->money, k->worth);
     k->money_spread = spread_of(k->money, v->draws);
     k->worth_spread = spread_of(k->worth, v->draws);
-    qsort(k->money, v->draws, sizeof *k->money, ascending);
-    qsort(k->worth, v->draws, sizeof *k->worth, ascending);
+    qsort(k->money, v->draws, sizeof *k->money, pv_stats_ascending);
+    qsort(k->worth, v->draws, sizeof *k->worth, pv_stats_ascending);
     return 0;
 }
 

@@ -458,10 +458,11 @@ static double quadratic(int n, const double *slope, const double *cov)
     return fmax(sum, 0.0);
 }
 
-/* Log-normal interval with this mean and variance. */
+/* Log-normal interval with this mean and variance. Somebody long gone is worth so little that its
+ * square is no double: nothing, with certainty. */
 struct pv_interval pv_log_normal(double mean, double var)
 {
-    if (!(mean > 0.0))
+    if (!(mean * mean > 0.0))
         return (struct pv_interval){mean, mean, mean, mean};
     double s2 = log1p(var / (mean * mean));
     double s = sqrt(s2), mid = mean * exp(-0.5 * s2);
