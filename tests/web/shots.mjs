@@ -3,6 +3,7 @@
 //   node tests/web/shots.mjs [name…]      only these screens
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { Count, inspect, openBrowser, openServer, root, settle, watchPage } from './lib.mjs'
+import { linesFile } from './workbook.mjs'
 import { client, fillWithSample, laterFile, setUp, signIn, staff } from './prepare.mjs'
 
 const out = `${root}/build/shots`
@@ -182,6 +183,18 @@ const screens = [
       await p.locator('.ft .pri', { hasText: /\d/ }).waitFor()
       await p.locator('.pb .lnk').first().click()
       await p.waitForTimeout(400)
+    },
+  },
+  {
+    name: 'import-lines',
+    path: () => '/import',
+    act: async p => {
+      const kind = p.locator('select.inp').first()
+      if (await kind.isVisible()) await kind.selectOption('order_line')
+      else await p.locator('.seg button').nth(1).click()
+      await p.setInputFiles('input[type=file]', linesFile())
+      await p.waitForURL(/import\/\d+/)
+      await p.locator('.ft .pri', { hasText: /\d/ }).waitFor()
     },
   },
   {
