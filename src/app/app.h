@@ -22,6 +22,7 @@ int cmd_value(int argc, char **argv);
 int cmd_textbook(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
 int cmd_import(int argc, char **argv);
+int cmd_export(int argc, char **argv);
 int cmd_backup(int argc, char **argv);
 int cmd_restore(int argc, char **argv);
 int cmd_check(int argc, char **argv);
@@ -51,6 +52,9 @@ bool args_read(const struct option_def *defs, size_t n, int argc, char **argv, s
 struct tenant *app_open(const char *dir, const char *db_url);
 /* The same beside a running server, to read only: no lock, no upgrade, no users. */
 struct tenant *app_open_beside(const char *dir, const char *db_url);
+/* Whom a command acts as: this login, or the first administrator when it is NULL. */
+int app_first_admin(struct tenant *t, const char *login, int64_t *ret_id, struct err *e) must_check;
+int app_copy_file(const char *from, const char *to, struct err *e) must_check;
 /* Prints an error for people: the text of its code, and the detail. */
 void app_say_error(const struct messages *m, int rc, const struct err *e);
 /* The language of the terminal, from LC_ALL, LC_MESSAGES, LANG. */

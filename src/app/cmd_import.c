@@ -57,47 +57,6 @@ static int take_maps(struct task *k, int argc, char **argv, char **rest)
     return n;
 }
 
-/* The server would take the upload away; a person's file stays where it is. */
-static int copy_file(struct task *k, const char *from, struct str to)
-{
-    static char block[1 << 18];
-    int in = open(from, O_RDONLY | O_CLOEXEC), out = -1, rc = 0;
-    ssize_t n = 0;
-    if (in < 0)
-        return err_set(&k->e, ERR_IO, "%s: %s", from, strerror(errno));
-    out = open(to.p, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    while (rc == 0 && out >= 0 && (n = read(in, block, sizeof block)) > 0)
-        if (write(out, block, (size_t)n) != n)
-            rc = err_set(&k->e, errno == ENOSPC ? ERR_STORAGE_FULL : ERR_IO, "%s: %s", to.p,
-                         strerror(errno));
-    if (rc == 0 && (out < 0 || n < 0))
-        rc = err_set(&k->e, ERR_IO, "%s: %s", out < 0 ? to.p : from, strerror(errno));
-    if (out >= 0)
-        close(out);
-    close(in);
-    return rc;
-}
-
-static int first_admin(struct task *k)
-{
-    struct db_conn *c = NULL;
-    const char *login = k->in.values[USER];
-    int rc = db_reader(k->t->db, &c, &k->e);
-    if (rc == 0)
-        rc = login ? db_one_i64(c, "SELECT id FROM users WHERE login = $1 AND deleted_at IS NULL",
-                                DB_ARGS(DB_STR(str_of(login))), 0, &k->user_id, &k->e)
-                   : db_one_i64(c,
-                                "SELECT min(id) FROM users WHERE is_admin = 1 AND active = 1 AND "
-                                "deleted_at IS NULL",
-                                DB_NOARGS, 0, &k->user_id, &k->e);
-    db_reader_done(c);
-    if (rc == 0 && !k->user_id)
-        rc = err_set(&k->e, ERR_NOT_FOUND,
-                     "no user to import as: set the company up first, or "
-                     "patron user create LOGIN --admin");
-    return rc;
-}
-
 static int look(struct task *k)
 {
     struct db_conn *c = NULL;
@@ -182,9 +141,10 @@ static int run(struct task *k, const char *file)
 {
     struct str copy = arena_printf(k->a, "%s/import-%d.csv", k->t->dir, (int)getpid());
     json_t *body = NULL;
-    int rc = first_admin(k);
+    int rc = app_first_admin(k->t, k->in.values[USER], &k->user_id, &k->e);
     if (rc == 0)
-        rc = copy_file(k, file, copy);
+        /* The server would take the upload away; a person's file stays where it is. */
+        rc = app_copy_file(file, copy.p, &k->e);
     const char *slash = strrchr(file, '/');
     if (rc == 0)
         rc = import_take(k->t, copy.p, k->en, str_of(slash ? slash + 1 : file), k->user_id, k->a,

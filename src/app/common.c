@@ -3,9 +3,12 @@
 #define LOG_MODULE "app"
 #include "base/log.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 bool args_read(const struct option_def *defs, size_t n, int argc, char **argv, struct args *ret)
 {
@@ -109,4 +112,44 @@ struct tenant *app_open(const char *dir, const char *db_url)
 struct tenant *app_open_beside(const char *dir, const char *db_url)
 {
     return open_with(dir, db_url, true);
+}
+
+int app_first_admin(struct tenant *t, const char *login, int64_t *ret_id, struct err *e)
+{
+    struct db_conn *c = NULL;
+    int rc = db_reader(t->db, &c, e);
+    *ret_id = 0;
+    if (rc == 0)
+        rc = login ? db_one_i64(c, "SELECT id FROM users WHERE login = $1 AND deleted_at IS NULL",
+                                DB_ARGS(DB_STR(str_of(login))), 0, ret_id, e)
+                   : db_one_i64(c,
+                                "SELECT min(id) FROM users WHERE is_admin = 1 AND active = 1 AND "
+                                "deleted_at IS NULL",
+                                DB_NOARGS, 0, ret_id, e);
+    db_reader_done(c);
+    if (rc == 0 && !*ret_id)
+        rc = err_set(e, ERR_NOT_FOUND,
+                     "no user to act as: set the company up first, or "
+                     "patron user create LOGIN --admin");
+    return rc;
+}
+
+int app_copy_file(const char *from, const char *to, struct err *e)
+{
+    static char block[1 << 18];
+    int in = open(from, O_RDONLY | O_CLOEXEC), out = -1, rc = 0;
+    ssize_t n = 0;
+    if (in < 0)
+        return err_set(e, ERR_IO, "%s: %s", from, strerror(errno));
+    out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    while (rc == 0 && out >= 0 && (n = read(in, block, sizeof block)) > 0)
+        if (write(out, block, (size_t)n) != n)
+            rc = err_set(e, errno == ENOSPC ? ERR_STORAGE_FULL : ERR_IO, "%s: %s", to,
+                         strerror(errno));
+    if (rc == 0 && (out < 0 || n < 0))
+        rc = err_set(e, ERR_IO, "%s: %s", out < 0 ? to : from, strerror(errno));
+    if (out >= 0 && close(out) != 0 && rc == 0)
+        rc = err_set(e, ERR_IO, "%s: %s", to, strerror(errno));
+    close(in);
+    return rc;
 }

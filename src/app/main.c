@@ -35,6 +35,12 @@ static const struct command commands[] = {
      "                      customers, and for orders also customer.ext_id, customer.name, …\n"
      "  --dry-run           validate all rows and write nothing\n"
      "  --rejected FILE     the rejected rows with their reasons\n"},
+    {"export", cmd_export, "a list as a CSV or XLSX file",
+     "patron export customers|orders|contacts|products|tasks|… FILE.xlsx|FILE.csv --data DIR\n"
+     "             [--db URL] [--fields name,clv,…] [--sort -clv] [--language zh|en]\n"
+     "             [--user LOGIN]\n\n"
+     "  --fields  fields as in the API; all of the list unless told\n"
+     "  --user    whose rights count, and who stands in the audit log (the first administrator)\n"},
     {"demo", cmd_demo, "fill an empty data directory with an invented company",
      "patron demo --data DIR [--db URL] [--customers 5000] [--seed 1] [--until YYYY-MM-DD] [--lean]\n\n"
      "  A dealer in industrial supplies and three years of its business: customers, contacts,\n"

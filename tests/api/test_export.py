@@ -178,6 +178,38 @@ class Stop(Export):
         self.assertEqual(os.listdir(os.path.join(self.server.data, "files", "exports")), [f"{job['id']}.csv"])
 
 
-both(Lists, Rights, Stop)
+class Command(Export):
+    """From the command line, and back: what is exported can be imported."""
+
+    def test_there_and_back(self):
+        for i in range(3):
+            self.admin.post("customers", {"name": f"Cmd {i}", "ext_id": f"X{i}", "kind": "person", "do_not_call": i == 1,
+                                          "acquired_on": "2024-02-29", "employees": 1200 + i})
+        self.server.stop()
+        try:
+            book = os.path.join(self.server.dir, "out.xlsx")
+            r = self.server.run("export", "customers", book, "--fields", "name,ext_id,kind,do_not_call,acquired_on,employees",
+                                "--sort", "name", "--language", "zh")
+            self.assertEqual((r.returncode, r.stdout), (0, f"3 rows in {book}\n"), r.stderr)
+            with open(book, "rb") as f:
+                [(name, rows)] = xlsx.sheets(f.read()).items()
+            self.assertEqual((name, [r[0][0] for r in rows]), ("客户", ["名称", "Cmd 0", "Cmd 1", "Cmd 2"]))
+            r = self.server.run("import", "customers", book, "--on-existing", "update")
+            self.assertEqual(r.returncode, 0, r.stderr)
+            self.assertRegex(r.stdout, r"skipped +3\n")
+            r = self.server.run("export", "orders", os.path.join(self.server.dir, "all.csv"))
+            self.assertEqual(r.returncode, 0, r.stderr)
+            for args, said in ((("ufos", "x.csv"), "ufos"), (("customers", "x.pdf"), "choices"), (("customers", "x"), ".csv or"),
+                               (("customers", "x.csv", "--fields", "ufo"), "ufo"), (("customers", "x.csv", "--user", "no"), "no user")):
+                r = self.server.run("export", *args)
+                self.assertNotEqual(r.returncode, 0)
+                self.assertIn(said, r.stderr)
+            r = self.server.run("import", "tasks", book)
+            self.assertEqual(r.returncode, 2)
+        finally:
+            self.server.start(self.server.port)
+
+
+both(Command, Lists, Rights, Stop)
 if __name__ == "__main__":
     unittest.main()

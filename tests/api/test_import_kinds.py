@@ -106,8 +106,12 @@ class Lines(Import):
         self.assertEqual(self.n("order_lines", "WHERE order_id NOT IN (SELECT id FROM %s)" % self.server.table("orders")), 0)
 
     def test_6_missing(self):
-        im = self.upload("单号,客户编号,产品编码\nA,B,C\n", "m.csv", "order_line")
-        self.problem(self.admin, "POST", f"imports/{im['id']}/check", "validation", 422, "/mapping", field_code="import-missing-column")
+        for head, field in (("客户编号,产品编码,数量,下单日期", "order.number"), ("单号,客户编号,数量", "order.ordered_on"),
+                            ("单号,下单日期,客户编号", "quantity"), ("单号,下单日期,数量", "customer.ext_id")):
+            im = self.upload(f"{head}\n{','.join('1' for _ in head.split(','))}\n", "m.csv", "order_line")
+            a = self.problem(self.admin, "POST", f"imports/{im['id']}/check", "validation", 422, "/mapping",
+                             field_code="import-missing-column")
+            self.assertIn(a["errors"][0]["params"]["field"], (field, "customer.name"))
 
 
 class People(Import):

@@ -288,3 +288,43 @@ export class Count {
     process.exitCode = this.failed ? 1 : 0
   }
 }
+
+/** axe, at each place once for each width; what floats over it is a place of its own. */
+export function ears(page) {
+  const looked = new Set()
+  return async () => {
+    const floating = await page.locator('.el-overlay:visible, .pop').count()
+    const place = new URL(page.url()).pathname.replace(/\d+/g, 'n') + page.viewportSize().width + (floating > 0)
+    if (looked.has(place)) return []
+    looked.add(place)
+    return accessible(page)
+  }
+}
+
+/** The steps of a walk on one page: each is checked as every page is; after a broken beginning the rest is skipped. */
+export function stepper(page, findings, lang, count, heard = ears(page)) {
+  let broken = false
+  return async (name, work) => {
+    if (broken) {
+      count.skip(`${lang} ${name}`, 'an earlier step failed')
+      return
+    }
+    const began = Date.now()
+    try {
+      await work()
+      await settle(page)
+      const seen = [...(await page.evaluate(inspect, lang)), ...(await heard())]
+      if (findings.length || seen.length) throw new Error([...findings.splice(0), ...seen].join('\n'))
+      count.ok(`${lang} ${name}`, `${((Date.now() - began) / 1000).toFixed(1)} s`)
+    } catch (e) {
+      count.bad(`${lang} ${name}`, e.message ?? e)
+      findings.length = 0
+      if (/setup|import|sign/.test(name)) broken = true
+      await page
+        .screenshot({
+          path: `${root}/build/shots/failed-${lang}-${name.replaceAll(/\W+/g, '-')}.png`,
+        })
+        .catch(() => undefined)
+    }
+  }
+}

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import { browserPath, Count, openBrowser, openServer, root } from './lib.mjs'
 import { walk } from './walk.mjs'
+import { walkFiles } from './walk_files.mjs'
 
 const count = new Count()
 mkdirSync(`${root}/build/shots`, { recursive: true })
@@ -21,6 +22,7 @@ for (const lang of languages) {
     }
     browser = await openBrowser()
     await walk(server, browser, lang, count)
+    await walkFiles(server, browser, lang, count)
   } catch (e) {
     count.bad(`walk ${lang}`, e.stack ?? e)
   } finally {

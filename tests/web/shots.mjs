@@ -5,6 +5,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { accessible, Count, inspect, openBrowser, openServer, root, settle, watchPage } from './lib.mjs'
 import { client, files, fillWithSample, laterFile, ringing, setUp, signIn, staff } from './prepare.mjs'
+import { linesFile } from './workbook.mjs'
 
 const out = `${root}/build/shots`
 mkdirSync(out, { recursive: true })
@@ -242,6 +243,18 @@ const screens = [
       await p.locator('.ft .pri', { hasText: /\d/ }).waitFor()
       await p.locator('.pb .lnk').first().click()
       await p.waitForTimeout(400)
+    },
+  },
+  {
+    name: 'import-lines',
+    path: () => '/import',
+    act: async p => {
+      const kind = p.locator('select.inp').first()
+      if (await kind.isVisible()) await kind.selectOption('order_line')
+      else await p.locator('.seg button').nth(1).click()
+      await p.setInputFiles('input[type=file]', linesFile())
+      await p.waitForURL(/import\/\d+/)
+      await p.locator('.ft .pri', { hasText: /\d/ }).waitFor()
     },
   },
   {

@@ -2,7 +2,7 @@
 // every customer, and the daily work on it. Each step asserts what a person would see.
 import { readFileSync } from 'node:fs'
 import { admin, client, laterFile, longFile, sampleFile, signIn, text } from './prepare.mjs'
-import { accessible, inspect, root, settle, watchPage } from './lib.mjs'
+import { ears, inspect, root, settle, stepper, watchPage } from './lib.mjs'
 
 export async function walk(server, browser, lang, count) {
   const t = text(lang, root)
@@ -19,39 +19,8 @@ export async function walk(server, browser, lang, count) {
   }, lang)
   const api = client(browser.context, server.url)
   const see = (what, options) => page.getByText(what, options).first().waitFor()
-  // axe looks at each place once for each width; what floats over it is a place of its own
-  const looked = new Set()
-  const heard = async () => {
-    const floating = await page.locator('.el-overlay:visible, .pop').count()
-    const place = new URL(page.url()).pathname.replace(/\d+/g, 'n') + page.viewportSize().width + (floating > 0)
-    if (looked.has(place)) return []
-    looked.add(place)
-    return accessible(page)
-  }
-  let broken = false
-  const step = async (name, work) => {
-    if (broken) {
-      count.skip(`${lang} ${name}`, 'an earlier step failed')
-      return
-    }
-    const began = Date.now()
-    try {
-      await work()
-      await settle(page)
-      const seen = [...(await page.evaluate(inspect, lang)), ...(await heard())]
-      if (findings.length || seen.length) throw new Error([...findings.splice(0), ...seen].join('\n'))
-      count.ok(`${lang} ${name}`, `${((Date.now() - began) / 1000).toFixed(1)} s`)
-    } catch (e) {
-      count.bad(`${lang} ${name}`, e.message ?? e)
-      findings.length = 0
-      if (/setup|import|sign/.test(name)) broken = true
-      await page
-        .screenshot({
-          path: `${root}/build/shots/failed-${lang}-${name.replaceAll(/\W+/g, '-')}.png`,
-        })
-        .catch(() => undefined)
-    }
-  }
+  const heard = ears(page)
+  const step = stepper(page, findings, lang, count, heard)
   const mod = 'Control'
 
   if (server.setup) {
@@ -77,7 +46,7 @@ export async function walk(server, browser, lang, count) {
       await page.click('footer .pri')
       await page.click('footer .pri')
       await page.waitForURL('**/import')
-      await see(t('imports.drop-orders'))
+      await see(t('imports.kind.order.drop'))
     })
     await step('value overview before any order leads to the import', async () => {
       await page.goto(server.url + '/value')
@@ -86,7 +55,7 @@ export async function walk(server, browser, lang, count) {
         .locator('#main')
         .getByRole('link', { name: t('value.import') })
         .click()
-      await see(t('imports.drop-orders'))
+      await see(t('imports.kind.order.drop'))
     })
   } else {
     await signIn(api)
@@ -176,7 +145,10 @@ export async function walk(server, browser, lang, count) {
     return [readFileSync(await file.path()), file.suggestedFilename()]
   }
   await step('value is computed anew with a date to test from', async () => {
-    await page.locator('.hd .rt button').click()
+    await page
+      .locator('.hd .rt')
+      .getByRole('button', { name: t('value.refresh') })
+      .click()
     await page.fill('#v-c', '2026-05-22')
     await page.locator('.set button[type=submit]').click()
     await see(t('value.refreshed'))

@@ -7,57 +7,66 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int ask(struct api_call *c, struct write *wr, struct jw *w)
+int export_submit(struct db_conn *c, struct tenant *t, const struct actor *who, const json_t *body,
+                  enum lang lang, struct arena *a, int64_t *ret_job, struct err *e)
 {
     struct export_ask asked;
-    int64_t job = 0;
-    int rc = export_read(c->t, c->who, c->body, false, c->a, &asked, &c->err);
+    int rc = export_read(t, who, body, false, a, &asked, e);
     if (rc)
         return rc;
     /* The file speaks the language of the page it was asked for on. */
-    json_t *params = json_copy(c->body);
-    const char *lang = json_get_str(c->body, "language").n ? NULL
-                       : c->lang == LANG_ZH                ? "zh"
-                                                           : "en";
-    if (lang)
-        json_object_set_new(params, "language", json_string(lang));
+    bool told = json_get_str(body, "language").n > 0;
+    json_t *params = json_copy((json_t *)body);
+    if (params && !told)
+        json_object_set_new(params, "language", json_string(lang == LANG_ZH ? "zh" : "en"));
     char *text = params ? json_dumps(params, JSON_COMPACT) : NULL;
     json_decref(params);
     if (!text)
-        return err_set(&c->err, ERR_NOMEM, "export");
-    struct str kept = arena_str(c->a, str_of(text));
+        return err_set(e, ERR_NOMEM, "export");
+    struct str kept = arena_str(a, str_of(text));
     free(text);
-    rc = job_submit(wr->c, c->t, "export", asked.q.en->label_plural.in[lang ? c->lang : asked.lang],
-                    kept, c->who->user_id, &job, &c->err);
+    return job_submit(c, t, "export", asked.q.en->label_plural.in[told ? asked.lang : lang], kept,
+                      who->user_id, ret_job, e);
+}
+
+static int ask(struct api_call *c, struct write *wr, struct jw *w)
+{
+    int64_t job = 0;
+    int rc = export_submit(wr->c, c->t, c->who, c->body, c->lang, c->a, &job, &c->err);
     return api_job_started(c, rc, job, w);
 }
 
-/* What of a finished export belongs to the caller. */
-static int find_result(struct api_call *c, json_t **ret, struct err *e)
+int export_find(struct db_conn *c, const struct tenant *t, int64_t job, int64_t owner_id,
+                struct arena *a, struct export_file *ret_file, struct err *e)
 {
-    struct db_conn *conn = NULL;
     struct db_rows *rows = NULL;
-    int rc = db_reader(c->t->db, &conn, e);
-    *ret = NULL;
-    if (rc == 0)
-        rc = db_query(conn,
+    json_t *result = NULL;
+    int rc = db_query(c,
                       "SELECT result FROM job WHERE id = $1 AND owner_id = $2 AND kind = 'export' "
                       "AND state = 'done'",
-                      DB_ARGS(DB_I64(c->id), DB_I64(c->who->user_id)), &rows, e);
+                      DB_ARGS(DB_I64(job), DB_I64(owner_id)), &rows, e);
     if (rc == 0 && (rc = db_step(rows, e)) > 0)
-        rc = json_read(c->a, arena_str(c->a, db_str(rows, 0)), ret, e);
+        rc = json_read(a, arena_str(a, db_str(rows, 0)), &result, e);
     db_rows_done(rows);
-    db_reader_done(conn);
-    if (rc == 0 && !*ret)
-        rc = err_set(e, ERR_NOT_FOUND, "export %lld", (long long)c->id);
-    return rc;
+    if (rc)
+        return rc;
+    if (!result)
+        return err_set(e, ERR_NOT_FOUND, "export %lld", (long long)job);
+    struct str format = json_get_str(result, "format");
+    int known = table_format_find(format);
+    if (known < 0)
+        return err_set(e, ERR_INTERNAL, "export of an unknown format");
+    *ret_file = (struct export_file){json_get_str(result, "file"), export_path(t, job, format, a),
+                                     table_format_name((enum table_format)known),
+                                     table_media_type((enum table_format)known),
+                                     json_integer_value(json_object_get(result, "rows"))};
+    return 0;
 }
 
-static struct str disposition(struct api_call *c, struct str file, struct str format)
+static struct str disposition(struct api_call *c, struct str file, const char *format)
 {
     struct buf out = BUF_INIT(4096);
-    buf_printf(&out, "attachment; filename=\"export." STR_FMT "\"; filename*=UTF-8''",
-               STR_ARG(format));
+    buf_printf(&out, "attachment; filename=\"export.%s\"; filename*=UTF-8''", format);
     for (size_t i = 0; i < file.n; i++) {
         unsigned char ch = (unsigned char)file.p[i];
         bool plain = (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'z') ||
@@ -74,29 +83,28 @@ static struct str disposition(struct api_call *c, struct str file, struct str fo
 
 static int fetch(struct api_call *c, struct jw *w)
 {
-    json_t *result;
+    struct export_file file;
+    struct db_conn *conn = NULL;
     struct stat st;
     (void)w;
-    int rc = find_result(c, &result, &c->err);
+    int rc = db_reader(c->t->db, &conn, &c->err);
+    if (rc == 0)
+        rc = export_find(conn, c->t, c->id, c->who->user_id, c->a, &file, &c->err);
+    db_reader_done(conn);
     if (rc)
         return rc;
-    struct str format = json_get_str(result, "format");
-    int known = table_format_find(format);
-    if (known < 0)
-        return err_set(&c->err, ERR_INTERNAL, "export of an unknown format");
-    struct str path = export_path(c->t, c->id, format, c->a);
-    int fd = open(path.p, O_RDONLY | O_CLOEXEC);
+    int fd = open(file.path.p, O_RDONLY | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT)
-        return err_set(&c->err, ERR_EXPORT_GONE, "%s", path.p);
+        return err_set(&c->err, ERR_EXPORT_GONE, "%s", file.path.p);
     if (fd < 0 || fstat(fd, &st) != 0) {
-        rc = err_set(&c->err, ERR_IO, "%s: %s", path.p, strerror(errno));
+        rc = err_set(&c->err, ERR_IO, "%s: %s", file.path.p, strerror(errno));
         if (fd >= 0)
             close(fd);
         return rc;
     }
-    http_set(c->req, "Content-Disposition", disposition(c, json_get_str(result, "file"), format));
+    http_set(c->req, "Content-Disposition", disposition(c, file.name, file.format));
     http_set(c->req, "Cache-Control", STR("no-store"));
-    http_reply_fd(c->req, 200, table_media_type((enum table_format)known), fd, st.st_size);
+    http_reply_fd(c->req, 200, file.media_type, fd, st.st_size);
     return 0;
 }
 

@@ -52,7 +52,7 @@ static void read_fields(struct list_query *q, const struct actor *who, const jso
 static void read_sort(struct list_query *q, const struct actor *who, struct str in, struct err *e)
 {
     struct str name;
-    while (str_split(&in, ',', &name)) {
+    while (in.n && str_split(&in, ',', &name)) {
         name = str_trim(name);
         bool desc = name.n && name.p[0] == '-';
         const struct field *f = visible_field(q, who, desc ? str_skip(name, 1) : name, LEVEL_READ);

@@ -26,9 +26,11 @@ static size_t all_targets(const struct registry *r, const struct import_kind *ki
             const struct field *f = &en->fields[side->fields ? side->fields[i] : (int)i];
             if (!side->fields && !can_import(f))
                 continue;
-            bool own = side->side == SIDE_OWN;
-            out[n++] = (struct target){arena_printf(a, "%s%s", side->prefix, f->name), f,
-                                       side->side, own ? f->required : f->id == side->required};
+            /* An order that is made needs what every order needs. */
+            bool needed = side->side == SIDE_OWN || side->side == SIDE_ORDER;
+            out[n++] =
+                (struct target){arena_printf(a, "%s%s", side->prefix, f->name), f, side->side,
+                                (needed && f->required) || f->id == side->required};
         }
     }
     if (kind->currency)

@@ -200,6 +200,11 @@ export interface ImportFormat {
   date_format: string
   language?: string
   header_row?: number
+  file?: 'csv' | 'xlsx'
+  sheet?: number
+  sheets?: string[]
+  /** the mapping is that of the last file with these headers */
+  remembered?: boolean
 }
 export interface ImportCheck {
   rows: number
@@ -219,7 +224,7 @@ export interface ImportCheck {
 export interface ImportRecord {
   id: Id
   name: string
-  entity: 'order' | 'customer'
+  entity: 'order' | 'order_line' | 'customer' | 'contact' | 'product'
   state: ImportState
   bytes: number
   rows: number

@@ -1,7 +1,7 @@
 import { defineStore } from 'pinia'
 import { computed, ref, shallowRef } from 'vue'
 import { useI18n } from 'vue-i18n'
-import { get, patch, post, Problem, upload, query } from '@/api/client'
+import { get, patch, post, Problem, query, request, upload } from '@/api/client'
 import type { ImportCheck, ImportColumn, ImportField, ImportRecord, Job } from '@/api/types'
 import { crumb } from '@/shell/crumb'
 import { useLive } from '@/stores/live'
@@ -11,6 +11,8 @@ import { useProblemText } from '@/ui/use'
 
 type Mapping = Record<string, string | null>
 export interface ImportChange {
+  /** the file is looked at again: what was guessed and chosen of its columns begins anew */
+  read?: { entity?: string; sheet?: number; encoding?: string }
   mapping?: Mapping
   format?: Partial<ImportRecord['format']>
   options?: Partial<ImportRecord['options']>
@@ -142,8 +144,16 @@ export const useImport = defineStore('import', () => {
       body = { mapping: all }
     }
     try {
-      accept(await patch<ImportRecord>('/imports/' + id.value, body))
+      if (body.read) {
+        accept(await post<ImportRecord>(`/imports/${id.value}/read`, body.read))
+        chosen.value = new Set()
+        known.value = null
+      } else accept(await patch<ImportRecord>('/imports/' + id.value, body))
       clearTimeout(soon)
+      if (missing.value.length) {
+        checking.value = false
+        return
+      }
       checking.value = true
       soon = setTimeout(() => void runCheck(), 250)
     } catch (e) {
@@ -157,6 +167,15 @@ export const useImport = defineStore('import', () => {
     const list = columns.value.map(c => (String(c.index) in some ? { ...c, field: some[String(c.index)] ?? null } : c))
     record.value = { ...record.value!, check: null, columns: list }
     return Object.fromEntries(list.map(c => [String(c.index), c.field]))
+  }
+  /** The next file with these headers is guessed again, and so is this one. */
+  async function forget(): Promise<void> {
+    try {
+      await request(`/imports/${id.value}/memory`, { method: 'DELETE' })
+      await change({ read: {} })
+    } catch (e) {
+      refused.value = say(e)
+    }
   }
   /** A field has one column: whoever had it before gives it up. */
   function map(c: ImportColumn, name: string | null): void {
@@ -233,6 +252,7 @@ export const useImport = defineStore('import', () => {
     open,
     load,
     change,
+    forget,
     map,
     send,
     run,

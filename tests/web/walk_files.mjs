@@ -1,0 +1,67 @@
+// Files in and out: a workbook of order lines imported, its mapping remembered, a list and the value table exported.
+// Goes on where the main walk ends: set up, signed in, with customers and values.
+import { readFileSync } from 'node:fs'
+import { root, stepper, watchPage } from './lib.mjs'
+import { text } from './prepare.mjs'
+import { linesFile } from './workbook.mjs'
+
+export async function walkFiles(server, browser, lang, count) {
+  const t = text(lang, root)
+  const findings = []
+  const page = await browser.context.newPage()
+  await watchPage(page, findings)
+  page.setDefaultTimeout(15_000)
+  const step = stepper(page, findings, lang, count)
+  const see = what => page.getByText(what).first().waitFor()
+  const send = async () => {
+    await page.goto(server.url + '/import')
+    await page.getByRole('button', { name: t('imports.kind.order_line.name'), exact: true }).click()
+    await page.setInputFiles('input[type=file]', linesFile())
+    await page.waitForURL(/import\/\d+/)
+    await page.locator('.ft .pri', { hasText: /\d/ }).waitFor()
+  }
+
+  await step('a workbook of order lines is read, another sheet chosen, and imported', async () => {
+    await send()
+    if ((await page.locator('#i-sheet').inputValue()) !== '1')
+      throw new Error('the first sheet with rows is the second')
+    await page.selectOption('#i-sheet', '2')
+    await page.locator('.ft .pri', { hasText: /\b2\b/ }).waitFor()
+    await page.selectOption('#i-sheet', '1')
+    await page.locator('.ft .pri', { hasText: /57/ }).waitFor()
+    await page.locator('.ft .pri').click()
+    await see(t('imports.head.done'))
+    await see(t('imports.kind.order_line.line'))
+  })
+  await step('the same kind of file is mapped as before, until that is forgotten', async () => {
+    await send().catch(() => undefined)
+    await see(t('imports.remembered'))
+    await page.getByRole('button', { name: t('imports.forget') }).click()
+    await page.getByText(t('imports.remembered')).waitFor({ state: 'detached' })
+  })
+  const fetched = async click => {
+    const [file] = await Promise.all([page.waitForEvent('download'), click()])
+    return readFileSync(await file.path())
+  }
+  await step('the list of orders is exported, and offered when it is there', async () => {
+    await page.goto(server.url + '/orders')
+    await page.getByRole('button', { name: t('export.title'), exact: true }).click()
+    await page.getByText(t('export.format.csv'), { exact: true }).click()
+    const offer = page.locator('.toast').getByRole('button', { name: t('export.download') })
+    const csv = (await fetched(() => offer.click())).toString()
+    if (!csv.startsWith('\ufeff') || !csv.includes('XL-7')) throw new Error(csv.slice(0, 200))
+  })
+  await step('the values of all customers wait under jobs', async () => {
+    await page.goto(server.url + '/value')
+    await page.getByRole('button', { name: t('export.title'), exact: true }).click()
+    await page.getByText(t('export.format.xlsx'), { exact: true }).click()
+    await page
+      .locator('.toast')
+      .getByRole('button', { name: t('export.download') })
+      .waitFor()
+    await page.goto(server.url + '/jobs')
+    const book = await fetched(() => page.locator('a[download]').first().click())
+    if (book.subarray(0, 2).toString() !== 'PK' || book.length < 3000) throw new Error('no workbook')
+  })
+  await page.close()
+}
