@@ -44,6 +44,20 @@ class Contacts(Api):
         c.post("contacts", {"name": "钱", "customer_id": self.two, "is_primary": True})
         self.assertEqual(primary(), {"赵"}, "each customer has its own")
 
+    def test_the_first_to_call_may_be_met_elsewhere(self):
+        c = self.admin
+        other = c.post("contacts", {"name": "王", "customer_id": self.two, "is_primary": True})["id"]
+        c.patch(f"contacts/{self.contact}", {"is_primary": True})
+        a = c.post("affiliations", {"contact_id": other, "customer_id": self.one, "role": "顾问"})["id"]
+        r = c.need(200, "PATCH", f"affiliations/{a}", {"is_primary": True})
+        self.assertFalse(c.get(f"contacts/{self.contact}")["is_primary"], "one for each customer")
+        self.assertTrue(c.get(f"contacts/{other}")["is_primary"], "at their own customer they stay the first")
+        c.post(f"history/{r.headers['X-Event-Id']}/undo", status=200)
+        self.assertTrue(c.get(f"contacts/{self.contact}")["is_primary"])
+        c.patch(f"affiliations/{a}", {"is_primary": True})
+        c.patch(f"contacts/{self.contact}", {"is_primary": True})
+        self.assertFalse(c.get(f"affiliations/{a}")["is_primary"])
+
     def test_rights_follow_the_customer(self):
         role = self.admin.post("roles", {"name": "Contacts", "permissions": {
             "customer": {"read": "own", "write": "own"}, "note": {"read": "own", "write": "own", "create": True},
