@@ -131,6 +131,27 @@ class Tasks(Api):
             for client, text in ((self.admin, en), (zh, chinese)):
                 self.problem(client, "POST", "tasks", "validation", 422, pointer, body, field_code=code, text=text)
 
+    def test_a_checklist(self):
+        c = self.admin
+        task = c.post("tasks", {"title": "fair", "items": [{"text": "book"}, {"text": "print", "done": True}, {"text": "pack"}]})
+        self.assertEqual((task["items_done"], task["items_total"]), (1, 3))
+        path = f"tasks/{task['id']}"
+        lines = lambda: c.get(f"task_items?task_id={task['id']}&sort=place&fields=text,done")["items"]
+        a, b, d = [x["id"] for x in lines()]
+        # two people tick at the same moment: each sends one tick, and both stand
+        c.patch(path, {"items": [{"id": a, "done": True}, {"id": b}, {"id": d}]})
+        r = c.need(200, "PATCH", path, {"items": [{"id": a}, {"id": b}, {"id": d, "done": True}]})
+        self.assertEqual((r.json["items_done"], c.get(path)["items_done"]), (3, 3))
+        c.need(200, "POST", f"history/{r.headers['X-Event-Id']}/undo")
+        self.assertEqual([x["done"] for x in lines()], [True, True, False])
+        self.assertEqual(c.get(path)["items_done"], 2)
+        moved = c.patch(path, {"items": [{"id": d}, {"text": "new"}, {"id": a}]})
+        self.assertEqual([x["text"] for x in lines()], ["pack", "new", "book"])
+        self.assertEqual((moved["items_done"], moved["items_total"]), (1, 3))
+        self.assertIsNone(c.patch(path, {"items": []})["items_total"])
+        self.problem(c, "PATCH", path, "validation", 422, "/items/0/text", {"items": [{"text": ""}]}, field_code="required")
+        self.problem(c, "POST", "task_items", "part-of-whole", 409, body={"text": "alone"})
+
 
 load_tests = None
 both(Contacts, Tasks)
