@@ -1,6 +1,9 @@
 /* Signing in and out, the first run, a person's own settings. */
 #include "api/internal.h"
 
+#define LOG_MODULE "session"
+#include "base/log.h"
+
 #include "base/money.h"
 
 #include <sodium.h>
@@ -133,6 +136,31 @@ int session_sign_in(struct api_call *c, int64_t user_id, bool remember, struct j
     return rc;
 }
 
+struct failure {
+    struct api_call *c;
+    int64_t user_id;
+};
+
+/* Whose login it was and from where; never what was typed, which now and then is a password. */
+static int note_failure(struct db_conn *conn, void *arg, struct err *e)
+{
+    static const struct actor nobody = {.kind = "nobody"};
+    struct failure *f = arg;
+    struct buf out = BUF_INIT(1024);
+    struct jw w = jw_new(&out);
+    jw_obj(&w);
+    jw_key(&w, "address");
+    jw_arr(&w);
+    jw_null(&w);
+    jw_str(&w, api_peer(f->c));
+    jw_arr_end(&w);
+    jw_obj_end(&w);
+    int rc = history_note(conn, f->c->t, &nobody, "sign-in-failed", "session", f->user_id, STR_NULL,
+                          buf_str(&out), e);
+    buf_free(&out);
+    return rc;
+}
+
 static int session_post(struct api_call *c, struct jw *w)
 {
     struct str login, password;
@@ -144,6 +172,12 @@ static int session_post(struct api_call *c, struct jw *w)
         rc = err_set(&c->err, ERR_SIGN_IN_FAILED, "overlong password");
     if (rc == 0)
         rc = identity_check(c->t, str_trim(login), password, api_peer(c), &user_id, &c->err);
+    if (rc == ERR_SIGN_IN_FAILED && identity_note_failure(c->t)) {
+        struct failure f = {c, user_id};
+        struct err e = {0};
+        if (db_transact(c->t->db, DB_INTERACTIVE, note_failure, &f, &e) != 0)
+            log_error("a failed sign-in was not written down: %s", e.detail);
+    }
     if (rc)
         return rc;
     return session_sign_in(c, user_id, json_is_true(json_object_get(c->body, "remember")), w);

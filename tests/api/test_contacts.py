@@ -44,6 +44,20 @@ class Contacts(Api):
         c.post("contacts", {"name": "钱", "customer_id": self.two, "is_primary": True})
         self.assertEqual(primary(), {"赵"}, "each customer has its own")
 
+    def test_the_first_to_call_may_be_met_elsewhere(self):
+        c = self.admin
+        other = c.post("contacts", {"name": "王", "customer_id": self.two, "is_primary": True})["id"]
+        c.patch(f"contacts/{self.contact}", {"is_primary": True})
+        a = c.post("affiliations", {"contact_id": other, "customer_id": self.one, "role": "顾问"})["id"]
+        r = c.need(200, "PATCH", f"affiliations/{a}", {"is_primary": True})
+        self.assertFalse(c.get(f"contacts/{self.contact}")["is_primary"], "one for each customer")
+        self.assertTrue(c.get(f"contacts/{other}")["is_primary"], "at their own customer they stay the first")
+        c.post(f"history/{r.headers['X-Event-Id']}/undo", status=200)
+        self.assertTrue(c.get(f"contacts/{self.contact}")["is_primary"])
+        c.patch(f"affiliations/{a}", {"is_primary": True})
+        c.patch(f"contacts/{self.contact}", {"is_primary": True})
+        self.assertFalse(c.get(f"affiliations/{a}")["is_primary"])
+
     def test_rights_follow_the_customer(self):
         role = self.admin.post("roles", {"name": "Contacts", "permissions": {
             "customer": {"read": "own", "write": "own"}, "note": {"read": "own", "write": "own", "create": True},
@@ -116,6 +130,27 @@ class Tasks(Api):
         ]:
             for client, text in ((self.admin, en), (zh, chinese)):
                 self.problem(client, "POST", "tasks", "validation", 422, pointer, body, field_code=code, text=text)
+
+    def test_a_checklist(self):
+        c = self.admin
+        task = c.post("tasks", {"title": "fair", "items": [{"text": "book"}, {"text": "print", "done": True}, {"text": "pack"}]})
+        self.assertEqual((task["items_done"], task["items_total"]), (1, 3))
+        path = f"tasks/{task['id']}"
+        lines = lambda: c.get(f"task_items?task_id={task['id']}&sort=place&fields=text,done")["items"]
+        a, b, d = [x["id"] for x in lines()]
+        # two people tick at the same moment: each sends one tick, and both stand
+        c.patch(path, {"items": [{"id": a, "done": True}, {"id": b}, {"id": d}]})
+        r = c.need(200, "PATCH", path, {"items": [{"id": a}, {"id": b}, {"id": d, "done": True}]})
+        self.assertEqual((r.json["items_done"], c.get(path)["items_done"]), (3, 3))
+        c.need(200, "POST", f"history/{r.headers['X-Event-Id']}/undo")
+        self.assertEqual([x["done"] for x in lines()], [True, True, False])
+        self.assertEqual(c.get(path)["items_done"], 2)
+        moved = c.patch(path, {"items": [{"id": d}, {"text": "new"}, {"id": a}]})
+        self.assertEqual([x["text"] for x in lines()], ["pack", "new", "book"])
+        self.assertEqual((moved["items_done"], moved["items_total"]), (1, 3))
+        self.assertIsNone(c.patch(path, {"items": []})["items_total"])
+        self.problem(c, "PATCH", path, "validation", 422, "/items/0/text", {"items": [{"text": ""}]}, field_code="required")
+        self.problem(c, "POST", "task_items", "part-of-whole", 409, body={"text": "alone"})
 
 
 load_tests = None

@@ -3,7 +3,7 @@ import http.client
 import time
 import unittest
 
-from patron import PASSWORD, Api, both
+from patron import Api, PASSWORD, Server, both
 
 OWN = {"read": "own", "write": "own", "delete": "none", "create": True}
 
@@ -140,6 +140,34 @@ class People(Api):
         self.assertEqual([people[waiting][k] for k in ("sessions", "password", "seen_at")], [0, False, None])
         self.assertGreater(people[waiting]["invited_until"], 0)
         self.problem(c, "GET", "people", "forbidden", 403)
+
+    def test_sign_ins_that_failed(self):
+        a = self.admin
+        id, c, _ = self.invited("fails", role_id=None)
+        stranger = self.server.client()
+        self.assertEqual(stranger("POST", "session", {"login": "fails", "password": "not this one"}).status, 401)
+        self.assertEqual(stranger("POST", "session", {"login": "hunter2", "password": "hunter2"}).status, 401)
+        noted = a.get("audit?kind=sign-in-failed")["items"][:2]
+        self.assertEqual([e["record_id"] for e in noted], [None, id])
+        self.assertEqual(noted[1]["changes"], [{"field": "address", "before": None, "after": "127.0.0.1"}])
+        self.assertNotIn("hunter2", str(noted), "what was typed may be a password")
+
+    def test_guessing_does_not_fill_the_audit(self):
+        s = Server(self.kind, args=["--behind-tls"])
+        self.addCleanup(s.remove)
+        s.start()
+        s.set_up()
+        s.stop()
+        token = s.run("token", "create", "--user", "zhao").stdout.split()[-1]
+        s.start(s.port)
+        for i in range(64):
+            c = s.client()
+            self.assertEqual(c("POST", "session", {"login": f"nobody{i}", "password": "x"},
+                               {"X-Forwarded-For": f"192.0.2.{i}"}).status, 401)
+            c.close()
+        noted = s.client(token=token).get("audit?kind=sign-in-failed&limit=200")["items"]
+        self.assertEqual(len(noted), 60)
+        self.assertEqual(noted[0]["changes"][0]["after"], "192.0.2.59")
 
     def test_audit(self):
         a = self.admin

@@ -6,8 +6,11 @@
    CASES=… and SEED=… choose how many and which; the seed is printed. */
 #include "unit.h"
 
+#include "core/bell/bell.h"
+#include "core/files/files.h"
 #include "core/identity/identity.h"
 #include "core/search/search.h"
+#include "core/tags/tags.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -645,12 +648,189 @@ static void same_again(struct asking *q)
     q->e.items = NULL; /* the value was the person's own */
 }
 
+/* --- what hangs on records: put there for the moment, asked for, taken back ------------------ */
+
+struct hanging {
+    struct asking *q;
+    void (*ask)(struct asking *q, struct db_conn *c);
+};
+
+static void put(struct db_conn *c, const char *sql, const struct db_value *args, size_t n)
+{
+    struct err e = {0};
+    int rc = db_exec(c, sql, args, n, NULL, &e);
+    if (rc)
+        fail_msg("%s: %s", sql, e.detail);
+}
+
+static int hang(struct db_conn *c, void *arg, struct err *e)
+{
+    struct hanging *h = arg;
+    err_init(&h->q->e, scratch);
+    h->q->out.n = 0;
+    h->ask(h->q, c);
+    return err_set(e, TAKE_BACK, "seen enough");
+}
+
+static void try_hanging(struct asking *q, void (*ask)(struct asking *q, struct db_conn *c))
+{
+    struct hanging h = {q, ask};
+    struct err e = {0};
+    assert_int_equal(TAKE_BACK, db_transact(t->db, DB_INTERACTIVE, hang, &h, &e));
+}
+
+/* Whether it is there when it may be seen, and unheard of when not. */
+static void there_if_seen(const struct asking *q, const char *where)
+{
+    char id[40];
+    snprintf(id, sizeof id, "\"%" PRId64 "\"", q->r->id);
+    bool there = memmem(said(q).p, said(q).n, id, strlen(id)) != NULL;
+    if (there != sees(q->p, q->r))
+        fail_msg("%s: record %s is %s, seed %" PRIu64, where, id, there ? "there" : "missing",
+                 seed);
+}
+
+static void read_bell(struct asking *q, struct db_conn *c)
+{
+    int64_t n = -1;
+    put(c,
+        "INSERT INTO notification (id, user_id, kind, entity, record_id, at, times, fields) VALUES "
+        "($1, $2, 'changed', $3, $4, 1, 1, $5)",
+        DB_ARGS(DB_I64(id_next(t->ids)), DB_I64(q->p->id), DB_STR(str_of(q->en->name)),
+                DB_I64(q->r->id), DB_STR(str_of(q->en->fields[q->r->changed].name))));
+    assert_int_equal(0, bell_list(c, t, q->p->pass.who, 0, true, 20, scratch, &q->w, &q->e));
+    there_if_seen(q, "the bell");
+    assert_int_equal(0, bell_unread(c, t, q->p->pass.who, scratch, &n, &q->e));
+    assert_int_equal(sees(q->p, q->r), n);
+    char name[80];
+    snprintf(name, sizeof name, "\"%s\"", q->en->fields[q->r->changed].name);
+    if (q->p->level[q->en->id][q->r->changed] == LEVEL_HIDE &&
+        memmem(said(q).p, said(q).n, name, strlen(name)))
+        fail_msg("the bell names the hidden %s, seed %" PRIu64, name, seed);
+}
+
+/* It rings exactly for who may see the record, and the field that changed. */
+static void ring_bell(struct asking *q, struct db_conn *c)
+{
+    const struct field *f = &q->en->fields[draw_field(q->r)];
+    const struct person *owner = &people[q->r->owner];
+    struct bell_ring r = {.kind = BELL_CHANGED,
+                          .user_id = q->p->id,
+                          .en = q->en,
+                          .record_id = q->r->id,
+                          .owner_id = owner->id,
+                          .fields = &f,
+                          .nfields = 1};
+    if (owner->department >= 0)
+        r.department_id = departments[owner->department];
+    int64_t n = -1;
+    assert_int_equal(0, bell_ring(c, t, world, 1, &r, &q->e));
+    assert_int_equal(0, db_one_i64(c, "SELECT count(*) FROM notification WHERE user_id = $1",
+                                   DB_ARGS(DB_I64(q->p->id)), 0, &n, &q->e));
+    bool hears = sees(q->p, q->r) && q->p->level[q->en->id][f->id] > LEVEL_HIDE;
+    if (n != hears)
+        fail_msg("a ring for %s.%s: %d, not %d, seed %" PRIu64, q->en->name, f->name, (int)n, hears,
+                 seed);
+}
+
+static void favourite(struct asking *q, struct db_conn *c)
+{
+    struct write w = {.t = t, .c = c, .who = q->p->pass.who, .a = scratch, .now = 1};
+    int rc = favourite_set(&w, q->en, q->r->id, true, &q->e);
+    assert_int_equal(sees(q->p, q->r) ? 0 : ERR_NOT_FOUND, rc);
+    err_init(&q->e, scratch);
+    put(c,
+        "INSERT INTO favourite (user_id, record_id, entity, at) VALUES ($1, $2, $3, 1) ON CONFLICT "
+        "DO NOTHING",
+        DB_ARGS(DB_I64(q->p->id), DB_I64(q->r->id), DB_STR(str_of(q->en->name))));
+    assert_int_equal(0, favourites_list(c, t, q->p->pass.who, scratch, &q->w, &q->e));
+    there_if_seen(q, "favourites");
+}
+
+static void attachment(struct asking *q, struct db_conn *c)
+{
+    struct file_row f;
+    int64_t id = id_next(t->ids);
+    put(c,
+        "INSERT INTO attachment (id, entity, record_id, hash, name, size, type, at) VALUES "
+        "($1, $2, $3, 'aa', 'a', 1, 'text/plain', 1)",
+        DB_ARGS(DB_I64(id), DB_STR(str_of(q->en->name)), DB_I64(q->r->id)));
+    struct write w = {.t = t, .c = c, .who = q->p->pass.who, .a = scratch, .now = 1};
+    bool sees_it = sees(q->p, q->r), writes = in_scope(q->p, q->r, q->p->write[q->en->id]);
+    assert_int_equal(sees_it ? 0 : ERR_NOT_FOUND,
+                     file_find(c, t, q->p->pass.who, id, false, scratch, &f, &q->e));
+    assert_int_equal(!sees_it ? ERR_NOT_FOUND
+                     : writes ? 0
+                              : ERR_FORBIDDEN,
+                     file_remove(&w, id, false, &q->e));
+}
+
+/* Who follows is told to who sees the record, and only of those who see it, too. */
+static void followers(struct asking *q, struct db_conn *c)
+{
+    const struct person *other = &people[below(npeople)];
+    struct record r;
+    put(c, "INSERT INTO follow (record_id, user_id, entity, follows, at) VALUES ($1, $2, $3, 1, 1)",
+        DB_ARGS(DB_I64(q->r->id), DB_I64(other->id), DB_STR(str_of(q->en->name))));
+    if (record_get(c, q->p->pass.who, q->en, q->r->id, false, scratch, &r, &q->e) != 0)
+        return;
+    assert_int_equal(0, bell_followers(c, &q->p->pass, &r, scratch, &q->w, &q->e));
+    if (!sees(other, q->r) && other != &people[q->r->owner])
+        no_id(q->p, said(q), other->id, "followers");
+}
+
+/* Found by a tag is found in a list; a held-back tag finds nothing. */
+static void tagged(struct asking *q, struct db_conn *c)
+{
+    const struct field *f = tags_field(q->en);
+    const struct filter *leaf = NULL;
+    struct filter_env env = {.parse = tenant_parse_env(t, scratch),
+                             .levels = access_all_levels(q->p->pass.who, scratch)};
+    if (!f)
+        return;
+    put(c, "INSERT INTO tag_use (tag_id, record_id) VALUES (77, $1)", DB_ARGS(DB_I64(q->r->id)));
+    int rc = filter_leaf(q->en, str_of(f->name), STR("in"), STR("77"), &env, &leaf, &q->e);
+    assert_int_equal(q->p->level[q->en->id][f->id] < LEVEL_READ ? ERR_VALIDATION : 0, rc);
+    if (rc) {
+        err_init(&q->e, scratch); /* it names the field, which was the person's own word */
+        return;
+    }
+    struct list_query lq = {.en = q->en, .limit = 20, .filter = leaf};
+    assert_int_equal(0, record_list(c, t, q->p->pass.who, &lq, scratch, &q->w, &q->e));
+    there_if_seen(q, "a tag");
+}
+
+static void on_bell(struct asking *q)
+{
+    try_hanging(q, below(2) ? read_bell : ring_bell);
+}
+static void on_favourites(struct asking *q)
+{
+    try_hanging(q, favourite);
+}
+static void on_files(struct asking *q)
+{
+    try_hanging(q, attachment);
+}
+static void on_followers(struct asking *q)
+{
+    try_hanging(q, followers);
+}
+static void on_tags(struct asking *q)
+{
+    try_hanging(q, tagged);
+}
+
 static const struct {
     const char *name;
     void (*ask)(struct asking *q);
-} ways[] = {{"a record", read_one}, {"a list", read_list}, {"a filter", filter},
-            {"the search", search}, {"history", timeline}, {"live events", hear},
-            {"a change", change},   {"an undo", undo},     {"a duplicate", same_again}};
+} ways[] = {{"a record", read_one},        {"a list", read_list},
+            {"a filter", filter},          {"the search", search},
+            {"history", timeline},         {"live events", hear},
+            {"a change", change},          {"an undo", undo},
+            {"a duplicate", same_again},   {"the bell", on_bell},
+            {"favourites", on_favourites}, {"files", on_files},
+            {"followers", on_followers},   {"tags", on_tags}};
 
 static void ask_once(void)
 {

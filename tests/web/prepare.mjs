@@ -358,3 +358,22 @@ export async function files(api) {
   await put('会议纪要.txt', Buffer.from('试刀时间定在下周三。'))
   for (const [i, hue] of [0.9, 0.7, 1.0, 0.8].entries()) await put(`现场照片 ${i + 1}.png`, picture(640, 480, hue))
 }
+
+/** Tags on the first customers, and three favourites. */
+export async function labels(api) {
+  const customers = (await api.get('/customers?limit=9&sort=-clv&fields=id')).items
+  const made = []
+  for (const [name, color] of [
+    ['框架协议', 'blue'],
+    ['重点维护', 'amber'],
+    ['展会认识', 'gray'],
+    ['付款慢', 'red'],
+    ['转介绍', 'green'],
+  ])
+    made.push((await api.post('/tags', { name, color })).id)
+  for (const [i, c] of customers.entries())
+    await api.post(`/customers/${c.id}/tags`, {
+      add: made.filter((_, k) => (i + 1) % (k + 2) === 0 || (i === 0 && k < 2)),
+    })
+  for (const c of [customers[0], customers[2], customers[5]]) await api.call('PUT', `/customers/${c.id}/favourite`)
+}

@@ -4,7 +4,7 @@
 //   node tests/web/shots.mjs [name…]      only these screens
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { accessible, Count, inspect, openBrowser, openServer, root, settle, watchPage } from './lib.mjs'
-import { client, files, fillWithSample, laterFile, ringing, setUp, signIn, staff } from './prepare.mjs'
+import { client, files, fillWithSample, labels, laterFile, ringing, setUp, signIn, staff } from './prepare.mjs'
 import { linesFile } from './workbook.mjs'
 
 const out = `${root}/build/shots`
@@ -159,6 +159,35 @@ const screens = [
       await p.locator('.el-drawer .files .bad').waitFor()
     },
   },
+  {
+    name: 'customers-tags',
+    path: () => '/customers',
+    wide: true,
+    act: async p => {
+      if (p.viewportSize().width < 640) return
+      await p.locator('.rt .btn').last().click()
+      await p.getByRole('checkbox', { name: /^(标签|Tags)$/ }).check()
+      await p.keyboard.press('Escape')
+    },
+  },
+  {
+    name: 'customer-tagging',
+    path: async () => '/customers/' + (await first()).id,
+    act: async p => {
+      await p.locator('.ttl .add').click()
+      await p.fill('#record-tags', '展')
+      await p.locator('#record-tags-list li').first().waitFor()
+    },
+  },
+  {
+    name: 'search-favourites',
+    path: () => '/customers',
+    act: async p => {
+      await p.keyboard.press('Control+k')
+      await p.waitForTimeout(200)
+    },
+  },
+  { name: 'admin-tags', path: () => '/admin/tags' },
   { name: 'customer', path: async () => '/customers/' + (await first()).id },
   {
     name: 'customer-how',
@@ -440,6 +469,7 @@ try {
     await fillWithSample(api)
     await ringing(api, server.url)
     await files(api)
+    await labels(api)
     await staff(api)
   } else {
     await signIn(api)

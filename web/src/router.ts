@@ -145,6 +145,12 @@ export const router = createRouter({
               meta: { title: 'admin.places.roles' },
             },
             {
+              path: 'tags',
+              name: 'admin-tags',
+              component: () => import('./features/admin/TagsPage.vue'),
+              meta: { title: 'admin.places.tags' },
+            },
+            {
               path: 'company',
               name: 'admin-company',
               component: () => import('./features/admin/CompanyPage.vue'),

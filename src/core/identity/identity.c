@@ -496,8 +496,24 @@ int identity_check(struct tenant *t, struct str login, struct str password, stru
     unsigned left = count_failure(id, "login", login, FREE_TRIES);
     count_failure(id, "peer", peer, FREE_TRIES * 4);
     pthread_mutex_unlock(&id->lock);
+    *ret_user_id = user_id;
     err_param_i64(e, "left", left);
     return err_set(e, ERR_SIGN_IN_FAILED, "%u tries left", left);
+}
+
+bool identity_note_failure(struct tenant *t)
+{
+    struct identity *id = t->identity;
+    int64_t now = clock_mono_us();
+    pthread_mutex_lock(&id->lock);
+    if (now - id->failures_since_us > INT64_C(3600000000)) {
+        id->failures_since_us = now;
+        id->failures_noted = 0;
+    }
+    bool room = id->failures_noted < FAILURES_NOTED;
+    id->failures_noted += room;
+    pthread_mutex_unlock(&id->lock);
+    return room;
 }
 
 /* --- first run ----------------------------------------------------------------------------- */

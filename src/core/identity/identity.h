@@ -57,9 +57,15 @@ int password_hash(struct str password, char out[PASSWORD_HASH], struct err *e) m
 int password_store(struct db_conn *c, int64_t user_id, const char *hash, struct err *e) must_check;
 
 /* Checks login and password; slow, also when there is no such user (so that nobody learns which
-   logins exist). ERR_SIGN_IN_FAILED (param left), ERR_TOO_MANY_ATTEMPTS (param seconds). */
+   logins exist). ERR_SIGN_IN_FAILED (param left; whose login it was, 0 = nobody's),
+   ERR_TOO_MANY_ATTEMPTS (param seconds). */
 int identity_check(struct tenant *t, struct str login, struct str password, struct str peer,
                    int64_t *ret_user_id, struct err *e) must_check;
+
+/* A failed sign-in may be written down: so many an hour, or whoever guesses could fill the audit.
+ */
+enum { FAILURES_NOTED = 60 };
+bool identity_note_failure(struct tenant *t);
 
 /* --- sessions and tokens ------------------------------------------------------------------- */
 

@@ -35,6 +35,8 @@ struct identity {
     struct cached cache[CACHE];    /* direct-mapped by the hash's first bytes */
     uint64_t emptied;              /* how often the cache was */
     struct throttle throttles[THROTTLES];
+    int64_t failures_since_us; /* the hour in which failed sign-ins are counted */
+    unsigned failures_noted;
     char setup_token[SECRET_TEXT];
 };
 

@@ -3,24 +3,21 @@
 
 #include "core/identity/identity.h"
 
-/* One contact of a customer is the first to call: who becomes it takes over, in one event. */
-static int contact_primary(struct write *w, const struct record *before, struct record *after,
-                           struct err *e)
+/* The other firsts of a customer among the records of one entity: no longer. */
+static int not_first(struct write *w, int entity, int64_t customer, int64_t self, struct err *e)
 {
-    const struct value *is = &after->v[CONTACT_IS_PRIMARY];
-    /* What is being taken back says itself who it was before. */
-    bool same = w->whole || (before && before->v[CONTACT_IS_PRIMARY].i == is->i &&
-                             before->v[CONTACT_CUSTOMER_ID].i == after->v[CONTACT_CUSTOMER_ID].i);
+    const struct entity *en = &w->t->registry->entities[entity];
     struct db_rows *rows = NULL;
     int64_t others[64];
     size_t n = 0;
-    if (same || is->null || !is->i || after->v[CONTACT_CUSTOMER_ID].null)
-        return 0;
-    int rc = db_query(
-        w->c,
-        "SELECT id FROM contacts WHERE customer_id = $1 AND id <> $2 AND is_primary = 1 "
-        "AND deleted_at IS NULL LIMIT 64",
-        DB_ARGS(DB_I64(after->v[CONTACT_CUSTOMER_ID].i), DB_I64(after->v[FIELD_ID].i)), &rows, e);
+    struct sql q = sql_new(w->a);
+    sql_addf(&q, "SELECT id FROM %s WHERE customer_id = ", en->table);
+    sql_arg(&q, DB_I64(customer));
+    sql_add(&q, " AND id <> ");
+    sql_arg(&q, DB_I64(self));
+    sql_add(&q, " AND is_primary = 1 AND deleted_at IS NULL LIMIT 64");
+    const char *text = sql_text(&q);
+    int rc = db_query(w->c, text, q.args, q.nargs, &rows, e);
     while (rc == 0 && (rc = db_step(rows, e)) > 0) {
         others[n++] = db_i64(rows, 0);
         rc = 0;
@@ -35,11 +32,39 @@ static int contact_primary(struct write *w, const struct record *before, struct 
     mine.nalong = 0;
     for (size_t i = 0; rc == 0 && i < n; i++) {
         struct record other;
-        rc = record_update(&mine, after->en, others[i], no, -1, &other, e);
+        rc = record_update(&mine, en, others[i], no, -1, &other, e);
         record_along(w, mine.event_id);
     }
     json_decref(no);
     return rc;
+}
+
+/* One contact of a customer is the first to call, be it the customer's own or one that is met
+   there: who becomes it takes over, in one event. */
+static int first_to_call(struct write *w, const struct record *before, const struct record *after,
+                         int is_primary, int customer_id, struct err *e)
+{
+    const struct value *is = &after->v[is_primary], *customer = &after->v[customer_id];
+    /* What is being taken back says itself who it was before. */
+    bool same = w->whole || (before && before->v[is_primary].i == is->i &&
+                             before->v[customer_id].i == customer->i);
+    if (same || is->null || !is->i || customer->null)
+        return 0;
+    int64_t self = after->v[FIELD_ID].i;
+    int rc = not_first(w, ENTITY_CONTACT, customer->i, self, e);
+    return rc ? rc : not_first(w, ENTITY_AFFILIATION, customer->i, self, e);
+}
+
+static int contact_primary(struct write *w, const struct record *before, struct record *after,
+                           struct err *e)
+{
+    return first_to_call(w, before, after, CONTACT_IS_PRIMARY, CONTACT_CUSTOMER_ID, e);
+}
+
+static int affiliation_primary(struct write *w, const struct record *before, struct record *after,
+                               struct err *e)
+{
+    return first_to_call(w, before, after, AFFILIATION_IS_PRIMARY, AFFILIATION_CUSTOMER_ID, e);
 }
 
 static int met_already(struct write *w, const char *sql, int64_t contact, int64_t customer,
@@ -89,6 +114,7 @@ static int affiliation_owner(struct write *w, const struct record *before, struc
 const struct record_hook contacts_hooks[] = {
     {ENTITY_CONTACT, HOOK_DERIVE, 1, contact_moved},
     {ENTITY_CONTACT, HOOK_WRITTEN, 1, contact_primary},
+    {ENTITY_AFFILIATION, HOOK_WRITTEN, 1, affiliation_primary},
     {ENTITY_AFFILIATION, HOOK_DERIVE, 1, affiliation_owner},
     {ENTITY_AFFILIATION, HOOK_DERIVE, 1, affiliation_once},
     {-1, HOOK_DERIVE, 0, NULL},

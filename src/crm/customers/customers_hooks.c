@@ -64,6 +64,28 @@ static int order_written(struct write *w, const struct record *before, struct re
     return rc || was == now ? rc : customers_resum(w->c, w->t, was, e);
 }
 
+/* Lines of orders, of checklists: theirs is whoever owns the whole. */
+static int parts_of_customer(struct write *w, const struct entity *part, int64_t customer,
+                             struct err *e)
+{
+    const struct entity *whole =
+        part->part_of < 0 ? NULL : &w->t->registry->entities[part->part_of];
+    if (!whole || !part->owned || whole->customer_field < 0)
+        return 0;
+    const char *link = part->fields[part->part_link].name;
+    struct sql q = sql_new(w->a);
+    sql_addf(&q,
+             "UPDATE %s SET owner_id = (SELECT o.owner_id FROM %s o WHERE o.id = %s), "
+             "department_id = (SELECT o.department_id FROM %s o WHERE o.id = %s) "
+             "WHERE %s IN (SELECT id FROM %s WHERE %s = ",
+             part->table, whole->table, link, whole->table, link, link, whole->table,
+             whole->fields[whole->customer_field].name);
+    sql_arg(&q, DB_I64(customer));
+    sql_add(&q, ")");
+    const char *text = sql_text(&q);
+    return db_exec(w->c, text, q.args, q.nargs, NULL, e);
+}
+
 /* What hangs on a customer and was the old owner's goes with the customer to the new one. */
 static int customer_owner(struct write *w, const struct record *before, struct record *after,
                           struct err *e)
@@ -94,14 +116,9 @@ static int customer_owner(struct write *w, const struct record *before, struct r
             rc = record_index_again(w, &w->t->registry->entities[followers[i]], "customer_id",
                                     after->v[FIELD_ID].i, e);
     }
-    if (rc)
-        return rc;
-    return db_exec(w->c,
-                   "UPDATE order_lines SET "
-                   "owner_id = (SELECT o.owner_id FROM orders o WHERE o.id = order_id), "
-                   "department_id = (SELECT o.department_id FROM orders o WHERE o.id = order_id) "
-                   "WHERE order_id IN (SELECT id FROM orders WHERE customer_id = $1)",
-                   DB_ARGS(DB_I64(after->v[FIELD_ID].i)), NULL, e);
+    for (int i = 0; rc == 0 && i < ENTITY_COUNT; i++)
+        rc = parts_of_customer(w, &w->t->registry->entities[i], after->v[FIELD_ID].i, e);
+    return rc;
 }
 
 /* A customer in the trash takes no orders along, but its sums are out of the totals. */

@@ -102,6 +102,36 @@ static int task_reminder(struct write *w, const struct record *before, struct re
     return reminder_set(w->c, after->en, after->v[FIELD_ID].i, rings ? at->i : 0, e);
 }
 
+/* How far the checklist is stands in the task, counted anew from its lines: lists show it, and an
+   undo of a line needs no arithmetic. */
+static int task_items(struct write *w, const struct record *before, struct record *after,
+                      struct err *e)
+{
+    struct db_rows *rows = NULL;
+    struct value total = {.null = true}, done = {.null = true};
+    (void)before;
+    int rc = db_query(w->c,
+                      "SELECT count(*), count(CASE WHEN done = 1 THEN 1 END) FROM task_items "
+                      "WHERE task_id = $1 AND deleted_at IS NULL",
+                      DB_ARGS(DB_I64(after->v[FIELD_ID].i)), &rows, e);
+    if (rc == 0 && (rc = db_step(rows, e)) > 0 && db_i64(rows, 0)) {
+        total = (struct value){.i = db_i64(rows, 0)};
+        done = (struct value){.i = db_i64(rows, 1)};
+    }
+    db_rows_done(rows);
+    struct value *is = &after->v[TASK_ITEMS_TOTAL], *ticked = &after->v[TASK_ITEMS_DONE];
+    bool same = is->null == total.null && is->i == total.i && ticked->i == done.i;
+    /* Of a task in the trash the lines are gone with it; what they said stays with the task. */
+    if (rc < 0 || same || !after->v[FIELD_DELETED_AT].null)
+        return rc < 0 ? rc : 0;
+    *is = total;
+    *ticked = done;
+    return db_exec(w->c, "UPDATE tasks SET items_total = $1, items_done = $2 WHERE id = $3",
+                   DB_ARGS(total.null ? DB_NIL : DB_I64(total.i),
+                           done.null ? DB_NIL : DB_I64(done.i), DB_I64(after->v[FIELD_ID].i)),
+                   NULL, e);
+}
+
 /* Whoever gives a task to somebody else wants to hear what becomes of it. */
 static int task_given(struct write *w, const struct record *before, struct record *after,
                       struct err *e)
@@ -114,9 +144,7 @@ static int task_given(struct write *w, const struct record *before, struct recor
 }
 
 const struct record_hook tasks_hooks[] = {
-    {ENTITY_TASK, HOOK_DERIVE, 1, task_derive},
-    {ENTITY_TASK, HOOK_WRITTEN, 1, task_written},
-    {ENTITY_TASK, HOOK_WRITTEN, 2, task_reminder},
-    {ENTITY_TASK, HOOK_WRITTEN, 2, task_given},
-    {-1, HOOK_DERIVE, 0, NULL},
+    {ENTITY_TASK, HOOK_DERIVE, 1, task_derive},    {ENTITY_TASK, HOOK_WRITTEN, 1, task_written},
+    {ENTITY_TASK, HOOK_WRITTEN, 2, task_reminder}, {ENTITY_TASK, HOOK_WRITTEN, 2, task_given},
+    {ENTITY_TASK, HOOK_WRITTEN, 2, task_items},    {-1, HOOK_DERIVE, 0, NULL},
 };

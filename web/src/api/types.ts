@@ -24,6 +24,7 @@ export type FieldType =
   | 'email'
   | 'phone'
   | 'url'
+  | 'tags'
 export interface Option {
   value: string
   label: Label

@@ -34,6 +34,7 @@ export function customerColumns(
         width: narrow ? 164 : wide ? 212 : 180,
       },
       { field: 'p_alive', widget: 'alive', label: t('customers.alive'), width: narrow ? 100 : 106 },
+      { field: 'tags', width: 150, from: 1600, sort: false },
       { field: 'rfm', widget: 'rfm', label: 'RFM', width: 48, from: 1440 },
       { field: 'revenue', label: t('customers.revenue'), width: 92, from: 1200 },
       { field: 'orders_count', label: t('customers.orders'), width: 64, from: 1440 },

@@ -15,6 +15,7 @@ const widgets: Record<string, Widget> = {
   link: 'link',
   phone: 'contact',
   email: 'contact',
+  tags: 'tags',
 }
 const editableTypes = new Set([
   'text',

@@ -21,6 +21,7 @@ export type Widget =
   | 'percent'
   | 'contact'
   | 'ledger'
+  | 'tags'
 
 export interface GridColumn {
   id: string

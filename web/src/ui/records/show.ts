@@ -1,5 +1,6 @@
 import { useI18n } from 'vue-i18n'
 import { useMetadata } from '@/stores/metadata'
+import { useTags } from '@/stores/tags'
 import { number } from '@/ui/format'
 import { useFormat } from '@/ui/use'
 
@@ -7,6 +8,8 @@ import { useFormat } from '@/ui/use'
 export function useShow(): (entity: string, field: string, value: unknown, titles?: Record<string, string>) => string {
   const meta = useMetadata()
   const fmt = useFormat()
+  const tags = useTags()
+  void tags.load()
   const { t } = useI18n()
   return (entity, field, value, titles) => {
     if (value === null || value === undefined || value === '') return t('form.empty')
@@ -17,6 +20,13 @@ export function useShow(): (entity: string, field: string, value: unknown, title
         return fmt.moneyFull(value, (value as { currency?: string }).currency ?? undefined, true)
       case 'enum':
         return meta.option(entity, field, value)
+      case 'tags':
+        return (
+          tags
+            .known(value)
+            .map(x => x.name)
+            .join(t('bell.and')) || t('form.empty')
+        )
       case 'bool':
         return value ? t('form.yes') : t('form.no')
       case 'date':
