@@ -88,7 +88,7 @@ static void every_digit_comes_back(void **state)
     (void)state;
     const struct pv_model *m;
     for (size_t i = 0; (m = pv_model_at(i)); i++) {
-        if (pv_model_kind(m) != PV_KIND_BUYING)
+        if (pv_model_kind(m) != PV_KIND_BUYING || !stands_for_others(m))
             continue;
         struct pv_model_file f = sample(pv_model_name(m), i == 0);
         there_and_back(&f);

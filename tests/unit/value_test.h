@@ -37,6 +37,12 @@ static inline int repeats(int full, int few)
     return only_few() ? few : full;
 }
 
+/* Of regular buyers k = 2, 3, 6 and 12 stand for the others where every model would take long. */
+static inline bool stands_for_others(const struct pv_model *m)
+{
+    return m->regular <= 3 || m->regular % 6 == 0;
+}
+
 /* BG/NBD by the names of its paper, on top of what every model has. */
 struct bg_nbd {
     double r, alpha, a, b;
