@@ -144,7 +144,10 @@ export async function walk(server, browser, lang, count) {
     return [readFileSync(await file.path()), file.suggestedFilename()]
   }
   await step('value is computed anew with a date to test from', async () => {
-    await page.locator('.hd .rt').getByRole('button', { name: t('value.refresh') }).click()
+    await page
+      .locator('.hd .rt')
+      .getByRole('button', { name: t('value.refresh') })
+      .click()
     await page.fill('#v-c', '2026-05-22')
     await page.locator('.set button[type=submit]').click()
     await see(t('value.refreshed'))

@@ -55,7 +55,10 @@ export async function walkFiles(server, browser, lang, count) {
     await page.goto(server.url + '/value')
     await page.getByRole('button', { name: t('export.title'), exact: true }).click()
     await page.getByText(t('export.format.xlsx'), { exact: true }).click()
-    await page.locator('.toast').getByRole('button', { name: t('export.download') }).waitFor()
+    await page
+      .locator('.toast')
+      .getByRole('button', { name: t('export.download') })
+      .waitFor()
     await page.goto(server.url + '/jobs')
     const book = await fetched(() => page.locator('a[download]').first().click())
     if (book.subarray(0, 2).toString() !== 'PK' || book.length < 3000) throw new Error('no workbook')
