@@ -75,7 +75,7 @@ static int submit(struct db_conn *c, void *arg, struct err *e)
 
 static int run(struct task *k)
 {
-    struct export_file file;
+    struct export_file file = {.path = STR("")};
     struct db_conn *c = NULL;
     int rc = app_first_admin(k->t, k->in.values[USER], &k->user_id, &k->e);
     if (rc == 0)

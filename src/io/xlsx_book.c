@@ -2,7 +2,7 @@
 #include "io/xlsx_internal.h"
 
 #include <ctype.h>
-#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -197,12 +197,8 @@ static char *relations_name(const char *of)
     const char *slash = strrchr(of, '/');
     size_t folder = slash ? (size_t)(slash - of) + 1 : 0, n = strlen(of);
     char *name = malloc(n + 12);
-    if (!name)
-        return NULL;
-    memcpy(name, of, folder);
-    memcpy(name + folder, "_rels/", 6);
-    memcpy(name + folder + 6, of + folder, n - folder);
-    memcpy(name + n + 6, ".rels", 6);
+    if (name)
+        snprintf(name, n + 12, "%.*s_rels/%s.rels", (int)folder, of, of + folder);
     return name;
 }
 

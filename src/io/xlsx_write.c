@@ -120,6 +120,7 @@ static void part(struct workbook *wb, const char *name, struct str text)
 /* What a sheet may be called: 31 characters, none of []:*?/\. */
 static void sheet_name(const struct table_writer *w, int number, struct buf *out)
 {
+    static const char no[] = {'[', ']', ':', '*', '?', '/', '\\', '\''};
     struct str s = w->sheet;
     char name[120];
     struct buf clean = {.p = name, .cap = sizeof name, .max = sizeof name};
@@ -127,7 +128,7 @@ static void sheet_name(const struct table_writer *w, int number, struct buf *out
     for (size_t i = 0; i < s.n && clean.n < 100; i++) {
         if (((unsigned char)s.p[i] & 0xc0) != 0x80 && chars++ == room)
             break;
-        bool refused = memchr("[]:*?/\\'", s.p[i], 8) || (unsigned char)s.p[i] < 0x20;
+        bool refused = memchr(no, s.p[i], sizeof no) || (unsigned char)s.p[i] < 0x20;
         buf_add_char(&clean, refused ? ' ' : s.p[i]);
     }
     if (clean.n == 0)

@@ -4,7 +4,6 @@
 #include "base/map.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 struct portion {
     const struct tenant *t;
@@ -145,7 +144,8 @@ int record_rows(struct db_conn *c, const struct tenant *t, const struct actor *w
     if (n == 0)
         return 0;
     p.row = arena_array(a, struct value *, n);
-    memset(p.row, 0, n * sizeof *p.row);
+    for (size_t i = 0; i < n; i++)
+        p.row[i] = NULL;
     p.masked = arena_array(a, bool, nfields + 1);
     for (size_t i = 0; i < nfields; i++)
         p.masked[i] = access_level(who, en, fields[i]->id) == LEVEL_MASK;

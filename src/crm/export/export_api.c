@@ -83,7 +83,7 @@ static struct str disposition(struct api_call *c, struct str file, const char *f
 
 static int fetch(struct api_call *c, struct jw *w)
 {
-    struct export_file file;
+    struct export_file file = {.path = STR("")};
     struct db_conn *conn = NULL;
     struct stat st;
     (void)w;

@@ -194,7 +194,7 @@ static int open_file(struct exporting *x, struct err *e)
 
 static int complete_file(struct exporting *x, struct err *e)
 {
-    struct stat st;
+    struct stat st = {0};
     int rc = table_finish(x->table);
     if (rc == 0 && (fsync(x->fd) != 0 || fstat(x->fd, &st) != 0))
         rc = errno;

@@ -374,7 +374,8 @@ int write_lines(struct chunk *ch, struct db_conn *c, size_t at, size_t *ret_rows
     g.order = arena_array(ch->row_arena, struct value, orders->nfields);
     g.customer = arena_array(ch->row_arena, struct value, customers->nfields);
     g.goods = arena_array(ch->row_arena, struct value *, n);
-    memset(g.goods, 0, n * sizeof *g.goods);
+    for (size_t i = 0; i < n; i++)
+        g.goods[i] = NULL;
     record_blank(orders, g.order);
     record_blank(customers, g.customer);
     if (rows[0].spoiled) {
