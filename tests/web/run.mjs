@@ -1,6 +1,7 @@
 // The browser tests: the main job, walked in Chinese and in English, each on a fresh server.
 import { existsSync, mkdirSync } from 'node:fs'
 import { browserPath, Count, openBrowser, openServer, root } from './lib.mjs'
+import { together } from './together.mjs'
 import { walk } from './walk.mjs'
 
 const count = new Count()
@@ -21,6 +22,7 @@ for (const lang of languages) {
     }
     browser = await openBrowser()
     await walk(server, browser, lang, count)
+    await together(server, browser, lang, count)
   } catch (e) {
     count.bad(`walk ${lang}`, e.stack ?? e)
   } finally {
