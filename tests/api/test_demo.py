@@ -55,6 +55,9 @@ class Demo(Api):
         self.assertGreater(sum(int(r[2]) for r in rows), 900)
         self.assertTrue(ask(self.server, "SELECT count(*) FROM {orders} WHERE status = 'returned' AND amount < 0 "
                                         "AND original_id IS NOT NULL")[0][0] > "0")
+        self.assertEqual({t["name"] for t in self.admin.get("tags")["items"]}, {"框架协议", "重点维护", "展会认识", "付款慢", "转介绍"})
+        self.assertGreater(len(self.admin.get("customers?tags[notnull]=&fields=name")["items"]), 20)
+        self.assertEqual(len(self.admin.get("tasks?items_total=3&fields=title")["items"]), 12)
         # orders of the last year have lines, and are what they say
         self.assertEqual(ask(self.server, WRONG_LINES), [("0",)])
         self.assertGreater(int(ask(self.server, "SELECT count(*) FROM {order_lines}")[0][0]), 600)

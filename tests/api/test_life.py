@@ -248,7 +248,7 @@ class Upgrade(Api):
                 other.remove()
         with open(file, "r+b") as f:
             f.seek(os.path.getsize(file) // 2)
-            f.write(b"\0" * 4096)
+            f.write(b"\0" * (os.path.getsize(file) // 8))  # more than a page, for a single one may be empty
         other = Server("sqlite")
         try:
             r = other.run("restore", file)

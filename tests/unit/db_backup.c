@@ -257,8 +257,7 @@ static void test_broken_backup(void **state)
     fclose(out);
     second = fixture_second(f, f->kind);
     assert_ok(db_transact(second, DB_BULK, make, &t, &f->err));
-    assert_int_equal(ERR_CORRUPT,
-                     backup_restore(second, tables, 3, path, NULL, NULL, &f->err));
+    assert_int_equal(ERR_CORRUPT, backup_restore(second, tables, 3, path, NULL, NULL, &f->err));
     fixture_drop_second(f, second);
 }
 

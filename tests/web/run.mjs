@@ -1,6 +1,7 @@
 // The browser tests: the main job, walked in Chinese and in English, each on a fresh server.
 import { existsSync, mkdirSync } from 'node:fs'
 import { browserPath, Count, openBrowser, openServer, root } from './lib.mjs'
+import { walkTogether } from './walk_together.mjs'
 import { walk } from './walk.mjs'
 import { walkFiles } from './walk_files.mjs'
 
@@ -22,6 +23,7 @@ for (const lang of languages) {
     }
     browser = await openBrowser()
     await walk(server, browser, lang, count)
+    await walkTogether(server, browser, lang, count)
     await walkFiles(server, browser, lang, count)
   } catch (e) {
     count.bad(`walk ${lang}`, e.stack ?? e)

@@ -367,7 +367,7 @@ const screens = [
     name: 'customer-why',
     path: async () => '/customers/' + (await first()).id,
     act: async p => {
-      await p.locator('.head .act .btn.icon').first().click()
+      await p.locator('.head .act .btn.icon').nth(2).click()
       await p.locator('.pop dl').waitFor()
     },
   },

@@ -15,6 +15,7 @@ struct filling {
     struct demo_world w;
     struct pass pass;
     struct arena *a;
+    struct arena *told; /* until after the last commit */
     int64_t at, to, customers;
 };
 
@@ -110,6 +111,12 @@ static int fill_chunk(struct db_conn *c, void *arg, struct err *e)
         if (db_should_yield(c))
             end = f->to + 1;
     }
+    if (rc == 0 && f->to == f->customers) {
+        arena_free(f->told);
+        f->told = arena_new(0); /* what it rings is told after the commit */
+        rc = f->told ? demo_write_labels(&f->w, c, f->pass.who, f->told, e)
+                     : err_set(e, ERR_NOMEM, "demo");
+    }
     struct job_progress p = {"write", f->to, f->customers, 0};
     snprintf(cursor, sizeof cursor, "{\"at\":%lld}", (long long)f->to);
     if (rc == 0)
@@ -138,6 +145,7 @@ static int run(struct job *j, struct err *e)
     if (f.pass.held)
         identity_leave(&f.pass);
     arena_free(f.a);
+    arena_free(f.told);
     return rc;
 }
 

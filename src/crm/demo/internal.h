@@ -82,4 +82,9 @@ int demo_read_products(struct demo_world *w, struct db_conn *c, struct err *e) m
 int demo_write_customer(const struct demo_world *w, struct db_conn *c, const struct actor *who,
                         int64_t at, struct arena *a, struct err *e) must_check;
 
+/* --- labels.c: once, when all customers are there -------------------------------------------- */
+
+int demo_write_labels(const struct demo_world *d, struct db_conn *c, const struct actor *who,
+                      struct arena *a, struct err *e) must_check;
+
 #endif

@@ -1,0 +1,102 @@
+// Working together, in a browser, on a server that the main walk has filled: the bell, tags, favourites, files, a
+// checklist and a reminder, on a wide page and on a phone. Each step asserts what a person would see.
+import { client, colleague, picture, text } from './prepare.mjs'
+import { root, settle, stepper, watchPage } from './lib.mjs'
+
+export async function walkTogether(server, browser, lang, count) {
+  const t = text(lang, root)
+  const findings = []
+  const page = await browser.context.newPage()
+  await watchPage(page, findings)
+  page.setDefaultTimeout(15_000)
+  const api = client(browser.context, server.url)
+  const step = stepper(page, findings, lang, count)
+  await api.patch('/session', { language: lang, theme: 'light' })
+  const me = (await api.get('/session')).user
+  const [customer] = (await api.get('/customers?limit=1&sort=-clv&fields=id,name')).items
+  const other = await colleague(api, server.url)
+  const home = server.url + '/customers/' + customer.id
+  const wide = () => page.setViewportSize({ width: 1440, height: 900 })
+  const phone = () => page.setViewportSize({ width: 390, height: 844 })
+
+  await step('the bell rings when a colleague names me, and leads there', async () => {
+    await wide()
+    await page.goto(server.url + '/tasks')
+    await settle(page)
+    await other.post('/notes', { customer_id: customer.id, body: `@${me.name} 周五前回复` })
+    await page.locator('.bell em').waitFor()
+    await page.locator('.bell').click()
+    const first = page.locator('.rings li').first()
+    await first.getByText(other.name).waitFor()
+    await page.keyboard.press('ArrowDown')
+    await first.locator('button').click()
+    await page.waitForURL('**/customers/' + customer.id)
+  })
+  await step('a tag is made by keyboard, and the list is filtered by it', async () => {
+    await page.locator('.ttl .add').click()
+    await page.locator('#record-tags').fill('年框')
+    await page.keyboard.press('Enter')
+    await page.locator('.ttl .tag', { hasText: '年框' }).waitFor()
+    await page.keyboard.press('Escape')
+    const [tag] = (await api.get('/tags?fields=name')).items
+    await page.goto(
+      server.url + '/customers?f=' + encodeURIComponent(JSON.stringify([{ field: 'tags', op: 'in', value: [tag.id] }])),
+    )
+    await page.locator('.chip', { hasText: '年框' }).waitFor()
+    await page.locator('tbody', { hasText: customer.name }).waitFor()
+    if ((await page.locator('tbody tr:not(.gap)').count()) !== 1) throw new Error('not one row')
+  })
+  await step('a star makes a favourite, with a view of its own', async () => {
+    await api.call('DELETE', `/customers/${customer.id}/favourite`)
+    await page.goto(home)
+    await page.locator('.head .star').click()
+    await page.locator('.head .star[aria-pressed=true]').waitFor()
+    await page.goto(server.url + '/customers?view=mine')
+    await page.getByRole('tab', { name: t('favourites.title'), selected: true }).waitFor()
+    await page.locator('tbody', { hasText: customer.name }).waitFor()
+  })
+  await step('a file is attached, looked at, taken off and brought back', async () => {
+    await page.goto(home)
+    const input = page.locator('.files input[type=file]').first()
+    await input.setInputFiles([{ name: '现场.png', mimeType: 'image/png', buffer: picture(200, 150, 0.8) }])
+    await page.locator('.files .tiles button').first().click()
+    await page.locator('.preview .stage img').waitFor()
+    await page.locator('.preview').getByText(t('files.take-off')).click()
+    await page.locator('.preview').waitFor({ state: 'hidden' })
+    await page
+      .locator('.toast')
+      .getByRole('button', { name: t('do.undo') })
+      .click()
+    await page.locator('.files .tiles button').first().waitFor()
+    await input.setInputFiles([{ name: 'setup.exe', mimeType: 'image/png', buffer: Buffer.from('MZ\x90\0\x03') }])
+    await page.locator('.files .bad', { hasText: 'setup.exe' }).waitFor()
+  })
+  await step('a checklist and a reminder, on a phone', async () => {
+    await phone()
+    const task = await api.post('/tasks', { title: '展会准备', due_on: '2030-05-06', due_time: '09:30' })
+    await page.goto(server.url + '/tasks?open=' + task.id)
+    await page.selectOption('#f-reminder_at', '60')
+    const next = page.getByLabel(t('checklist.add'))
+    for (const line of ['订展位', '印样册']) {
+      await next.fill(line)
+      await next.press('Enter')
+      await page.locator(`.checklist input.tx >> nth=${line === '订展位' ? 0 : 1}`).waitFor()
+    }
+    await page.locator('.checklist .cb').first().check()
+    await page.locator('.checklist header', { hasText: '1/2' }).waitFor()
+    await page.locator('.el-drawer__footer .pri').click()
+    await page.locator('.task', { hasText: '1/2' }).waitFor()
+    const saved = await api.get('/tasks/' + task.id)
+    const due = Date.parse('2030-05-06T09:30:00+08:00')
+    if (saved.reminder_at !== due - 3600_000) throw new Error('reminder at ' + saved.reminder_at)
+  })
+  await step('the bell on a phone, read to the end', async () => {
+    await other.patch('/customers/' + customer.id, { city: '宁波' })
+    await page.locator('.bell em').waitFor()
+    await page.locator('.bell').click()
+    await page.locator('.rings li').first().waitFor()
+    await page.locator('.panel').getByText(t('bell.read-all')).click()
+    await page.locator('.bell em').waitFor({ state: 'detached' })
+  })
+  await page.close()
+}
