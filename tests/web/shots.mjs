@@ -429,7 +429,9 @@ async function shoot(screen) {
           }
           const height = width < 640 ? 844 : 900
           await page.setViewportSize({ width, height })
-          await page.goto(server.url + (await screen.path()))
+          const path = await screen.path()
+          if (path.includes('#')) await page.goto('about:blank') // the same page again would not be loaded
+          await page.goto(server.url + path)
           await settle(page)
           await screen.act?.(page)
           await settle(page)

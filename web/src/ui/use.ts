@@ -57,6 +57,12 @@ export function useMedia(query: string): Ref<boolean> {
 export const usePhone = (): Ref<boolean> => useMedia('(max-width: 639px)')
 export const useNarrow = (): Ref<boolean> => useMedia('(max-width: 959px)')
 
+/** Dialogs and drawers head themselves with a `header`, which would be one of the page; theirs is part of the dialog. */
+export const plainHeader = (): void =>
+  document
+    .querySelectorAll('.el-dialog__header, .el-drawer__header')
+    .forEach(e => e.setAttribute('role', 'presentation'))
+
 /** The width of an element in pixels, so that what is drawn in it keeps the size of its letters. */
 export function useWidth(element: () => Element | null, start: number): Ref<number> {
   const width = ref(start)
