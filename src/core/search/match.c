@@ -92,18 +92,6 @@ static void way_of_pairs(struct match *m, const struct str *part, size_t n, bool
 
 /* --- words of letters --------------------------------------------------------------------- */
 
-/* The pairs of a cut, and before them its first letters: few names have these, and two long lists
-   need not be held beside each other from end to end. */
-static void way_of_syllables(struct match *m, const struct pinyin_cut *cut)
-{
-    char letters[PINYIN_WINDOW];
-    size_t n = cut->n < PINYIN_WINDOW ? cut->n : PINYIN_WINDOW;
-    for (size_t i = 0; i < n; i++)
-        letters[i] = cut->syllable[i].p[0];
-    way_of_pairs(m, cut->syllable, cut->n, true);
-    token_add(m, str_from(letters, n), STR(""), n < PINYIN_WINDOW);
-}
-
 /* Up to two syllables, or as many first letters as a token has, are the beginning of a token. */
 static void add_readings(struct match *m, struct str word)
 {
@@ -111,7 +99,7 @@ static void add_readings(struct match *m, struct str word)
     size_t n = pinyin_cuts(word, cuts);
     for (size_t i = 0; i < n; i++)
         if (cuts[i].n > 2)
-            way_of_syllables(m, &cuts[i]);
+            way_of_pairs(m, cuts[i].syllable, cuts[i].n, true);
     if (memchr(word.p, 'v', word.n)) {
         char as_read[TOKENS_MAX_WORD * 4];
         size_t len = word.n < sizeof as_read ? word.n : sizeof as_read;
