@@ -165,7 +165,7 @@ const screens = [
     wide: true,
     act: async p => {
       if (p.viewportSize().width < 640) return
-      await p.locator('.rt .btn').last().click()
+      await p.getByRole('button', { name: /^(列|Columns)/ }).click()
       await p.getByRole('checkbox', { name: /^(标签|Tags)$/ }).check()
       await p.keyboard.press('Escape')
     },
