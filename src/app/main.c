@@ -42,7 +42,8 @@ static const struct command commands[] = {
      "  --fields  fields as in the API; all of the list unless told\n"
      "  --user    whose rights count, and who stands in the audit log (the first administrator)\n"},
     {"demo", cmd_demo, "fill an empty data directory with an invented company",
-     "patron demo --data DIR [--db URL] [--customers 5000] [--seed 1] [--until YYYY-MM-DD] [--lean]\n\n"
+     "patron demo --data DIR [--db URL] [--customers 5000] [--seed 1] [--until YYYY-MM-DD] "
+     "[--lean]\n\n"
      "  A dealer in industrial supplies and three years of its business: customers, contacts,\n"
      "  products, orders, notes. The same seed and day give the same company.\n\n"
      "  --lean   customers and orders of the last year alone, to try a million of them\n"},

@@ -26,7 +26,8 @@ static void names_get_tokens(void **state)
     /* Two readings: both pairs, and the other first letters where they differ. */
     tokens_are("曾国", "cengguo zengguo cg zg guo ");
     tokens_are("重庆", "zhongqing chongqing zq cq qing ");
-    /* Two such characters: every mixture, or "zhanghang" would not be found by its first letters. */
+    /* Two such characters: every mixture, or "zhanghang" would not be found by its first letters.
+     */
     tokens_are("长行", "zhangxing zhanghang changxing changhang zx cx zh ch xing hang ");
 }
 

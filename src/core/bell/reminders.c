@@ -53,7 +53,7 @@ static int fire(struct db_conn *c, void *arg, struct err *e)
     struct {
         const struct entity *en;
         int64_t id;
-    } due[AT_ONCE];
+    } due[AT_ONCE] = {{NULL, 0}};
     f->n = 0;
     int rc =
         db_query(c, "SELECT record_id, entity FROM reminder WHERE at <= $1 ORDER BY at LIMIT 50",

@@ -260,11 +260,12 @@ int file_list(struct db_conn *c, const struct tenant *t, const struct actor *who
 
 int file_remove(struct write *w, int64_t id, bool back, struct err *e)
 {
-    struct file_row f;
+    struct file_row f = {0};
     struct record r;
     int rc = file_find(w->c, w->t, w->who, id, back, w->a, &f, e);
-    if (rc == 0)
-        rc = writable(w, f.en, f.record_id, &r, e);
+    if (rc || !f.en)
+        return rc;
+    rc = writable(w, f.en, f.record_id, &r, e);
     if (rc == 0)
         rc = db_exec(w->c, "UPDATE attachment SET removed_at = $1 WHERE id = $2",
                      DB_ARGS(DB_ID(back ? 0 : w->now), DB_I64(id)), NULL, e);

@@ -159,7 +159,9 @@ static int sweep_dir(const struct tenant *t, const char *sub,
     const char *path = arena_printf(a, "%s/%s", files_dir(t, a), sub).p;
     DIR *d = opendir(path);
     char hash[HASH_TEXT];
-    int rc = d ? 0 : io_error(path, e);
+    int rc = 0;
+    if (!d)
+        return io_error(path, e);
     for (struct dirent *f; rc == 0 && (f = readdir(d));) {
         bool is_used = true;
         if (!is_hash(sub, f->d_name, hash))
@@ -168,8 +170,7 @@ static int sweep_dir(const struct tenant *t, const char *sub,
         if (rc == 0 && !is_used)
             rc = sweep_one(t, file_path(t, str_of(hash), a), a, e);
     }
-    if (d)
-        closedir(d);
+    closedir(d);
     return rc;
 }
 

@@ -152,7 +152,7 @@ int tags_change(struct write *w, const struct entity *en, int64_t id, const json
 {
     enum { MOST = 50 };
     const struct field *f = tags_field(en);
-    int64_t plus[MOST], minus[MOST];
+    int64_t plus[MOST] = {0}, minus[MOST] = {0};
     size_t nplus = 0, nminus = 0;
     struct record now;
     if (!f)

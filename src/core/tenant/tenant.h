@@ -24,7 +24,7 @@ struct company {
     } * rates;
     size_t nrates;
     unsigned fiscal_month; /* 1..12: the month that a fiscal year begins with */
-    bool observed_until; /* valuations look back from observation_end, not from the last order */
+    bool observed_until;   /* valuations look back from observation_end, not from the last order */
     int32_t observation_end;
     int64_t attachment_mb; /* the largest file that may hang on a record */
     bool set_up;
