@@ -192,6 +192,12 @@ export function dayHead(day: string, lang: Lang, today: string): string {
   return lang === 'zh' ? `${date(day, lang, today)} 周${weekdays.zh[w]}` : `${weekdays.en[w]} ${date(day, lang, today)}`
 }
 
+export const addDays = (day: string, n: number): string =>
+  new Date(Date.parse(day) + n * DAY).toISOString().slice(0, 10)
+
+/** Where a telephone number leads. */
+export const telephone = (text: unknown): string => 'tel:' + String(text ?? '').replace(/[^\d+]/g, '')
+
 /** `11月20日星期五` / `Friday, 20 November`. */
 export function longDay(day: string, lang: Lang): string {
   return new Intl.DateTimeFormat(lang === 'zh' ? 'zh-CN' : 'en-GB', {

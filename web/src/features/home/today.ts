@@ -1,7 +1,7 @@
 import { get, query } from '@/api/client'
 import type { Count, Filter, Page, RecordRow } from '@/api/types'
 import { allOf } from '@/ui/grid/types'
-import { toNumber } from '@/ui/format'
+import { addDays, toNumber } from '@/ui/format'
 import type { useMetadata } from '@/stores/metadata'
 import { watchesFor, type Watch } from '@/ui/value/watch'
 
@@ -26,21 +26,20 @@ export type Order = 'value' | 'time'
 const MOST = 100,
   SHOWN = 5
 const taskFields = 'title,due_on,due_time,priority,status,customer_id,owner_id'.split(',')
-export const customerFields = (
+const customerFields = (
   'name,abc,abc_before,clv,clv_change,at_risk,p_alive,p_alive_change,usual_days,silence_share,last_order_on,' +
   'valued_on,phone,next_task,next_task_on,next_task_id'
 ).split(',')
 
-export type Meta = ReturnType<typeof useMetadata>
+type Meta = ReturnType<typeof useMetadata>
 const list = (
   meta: Meta,
   path: string,
   fields: string[],
   sort: string,
-  more: Record<string, unknown>,
+  { filter, ...rest }: { filter: Filter | null; limit: number; count?: string; include?: string },
 ): Promise<Page> => {
   const asked = meta.asked(path, fields, sort)
-  const { filter, ...rest } = more as { filter: Filter | null } & Record<string, string | number>
   return get<Page>(
     path +
       query({
@@ -60,7 +59,6 @@ export const hasCustomers = async (meta: Meta, filter: Filter | null): Promise<b
 /** Tasks that are due, with their customers. `whose`: nothing = everybody's. */
 export async function loadToday(meta: Meta, whose: Filter[], today: string): Promise<Today> {
   const open: Filter = { field: 'status', op: 'eq', value: 'open' }
-  const next = new Date(Date.parse(today) + 864e5).toISOString().slice(0, 10)
   const due = allOf([...whose, open, { field: 'due_on', op: 'lte', value: today }])
   const [page, done, tomorrow] = await Promise.all([
     list(meta, '/tasks', taskFields, 'due_on', { filter: due, limit: MOST, include: 'titles' }),
@@ -69,7 +67,7 @@ export async function loadToday(meta: Meta, whose: Filter[], today: string): Pro
       '/tasks',
       allOf([...whose, { field: 'status', op: 'eq', value: 'done' }, { field: 'done_at', op: 'today' }]),
     ),
-    countOf(meta, '/tasks', allOf([...whose, open, { field: 'due_on', op: 'eq', value: next }])),
+    countOf(meta, '/tasks', allOf([...whose, open, { field: 'due_on', op: 'eq', value: addDays(today, 1) }])),
   ])
   const ids = [...new Set(page.items.map(r => String(r.customer_id ?? '')).filter(Boolean))]
   const them = ids.length

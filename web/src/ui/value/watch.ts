@@ -14,7 +14,7 @@ const UNUSUAL = 0.1
 /** A fall of P(alive) in thirty days that is worth a word. */
 const FALL = 0.1
 
-export const watches: Watch[] = [
+const watches: Watch[] = [
   {
     id: 'asleep',
     filter: {
