@@ -14,7 +14,7 @@ static int list_get(struct api_call *c, struct db_conn *conn, struct jw *w)
 {
     struct record r;
     int rc = record_get(conn, c->who, c->en, c->id, false, c->a, &r, &c->err);
-    return rc ? rc : file_list(conn, c->t, c->who, &r, c->a, w, &c->err);
+    return rc ? rc : file_list(conn, c->t, c->who, &r, w, &c->err);
 }
 
 static int attach_post(struct api_call *c, struct jw *w)
@@ -33,7 +33,7 @@ static int attach_post(struct api_call *c, struct jw *w)
         return rc;
     c->status = 201;
     c->location = arena_printf(c->a, "/api/v1/attachments/%lld", (long long)id);
-    rc = file_json(conn, id, c->a, w, &c->err);
+    rc = file_json(conn, id, w, &c->err);
     db_reader_done(conn);
     return rc;
 }
@@ -110,7 +110,7 @@ static int remove_delete(struct api_call *c, struct write *wr, struct jw *w)
 static int restore_post(struct api_call *c, struct write *wr, struct jw *w)
 {
     int rc = file_remove(wr, c->id, true, &c->err);
-    return rc ? rc : file_json(wr->c, c->id, c->a, w, &c->err);
+    return rc ? rc : file_json(wr->c, c->id, w, &c->err);
 }
 
 const struct endpoint api_files_endpoints[] = {

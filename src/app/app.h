@@ -50,7 +50,9 @@ bool args_read(const struct option_def *defs, size_t n, int argc, char **argv, s
 
 /* Opens the tenant of --data / --db for a command; prints the reason when it fails. */
 struct tenant *app_open(const char *dir, const char *db_url);
-/* The same beside a running server, to read only: no lock, no upgrade, no users. */
+/* What a command ends with; a server stops its threads before. */
+void app_close(struct tenant *t);
+/* The same as app_open beside a running server, to read only: no lock, no upgrade, no users. */
 struct tenant *app_open_beside(const char *dir, const char *db_url);
 /* Whom a command acts as: this login, or the first administrator when it is NULL. */
 int app_first_admin(struct tenant *t, const char *login, int64_t *ret_id, struct err *e) must_check;

@@ -54,9 +54,7 @@ static int end(struct session *s, int rc)
 {
     if (rc)
         app_say_error(s->t->messages, rc, &s->e);
-    insight_close(s->t);
-    identity_close(s->t);
-    tenant_close(s->t);
+    app_close(s->t);
     arena_free(s->a);
     return rc ? 1 : 0;
 }

@@ -57,8 +57,8 @@ static int submit(struct db_conn *c, void *arg, struct err *e)
 }
 
 /* A million customers enter twenty indexes each out of order; made afterwards, from all rows at
-   once, an index costs a sort. Killed in between, the next start makes what is missing, as it does
-   after an upgrade. Nobody else is here: the directory is locked. */
+   once, an index costs a sort. Where that does not come about, the next start makes what is
+   missing, as it does after an upgrade. Nobody else is here: the directory is locked. */
 static int drop_indexes(struct db_conn *c, void *arg, struct err *e)
 {
     const struct registry *r = ((struct task *)arg)->t->registry;
@@ -99,13 +99,8 @@ static int fill(struct task *k, struct err *e)
     if (rc)
         return rc;
     rc = jobs_run_one(k->t, app_jobs, k->job, e);
-    struct err other;
-    err_init(&other, e->arena);
-    int made = k->wish.lean ? db_transact(k->t->db, DB_BULK, make_indexes, k, &other) : 0;
-    if (rc == 0 && made) {
-        *e = other;
-        rc = made;
-    }
+    if (rc == 0 && k->wish.lean)
+        rc = db_transact(k->t->db, DB_BULK, make_indexes, k, e);
     return rc ? rc : jobs_run_queued(k->t, app_jobs, e); /* the valuation that it leaves behind */
 }
 
@@ -133,9 +128,7 @@ int cmd_demo(int argc, char **argv)
                in.values[DATA]);
     else
         app_say_error(k.t->messages, rc, &e);
-    insight_close(k.t);
-    identity_close(k.t);
-    tenant_close(k.t);
+    app_close(k.t);
     arena_free(a);
     return rc ? 1 : 0;
 }

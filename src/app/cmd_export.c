@@ -116,9 +116,7 @@ int cmd_export(int argc, char **argv)
     if (rc)
         app_say_error(k.t->messages, rc, &k.e);
     json_decref(k.body);
-    insight_close(k.t);
-    identity_close(k.t);
-    tenant_close(k.t);
+    app_close(k.t);
     arena_free(k.a);
     return rc ? rc == ERR_USAGE ? 2 : 1 : 0;
 }

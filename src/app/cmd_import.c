@@ -223,9 +223,7 @@ int cmd_import(int argc, char **argv)
     }
     if (rc)
         app_say_error(k.t->messages, rc, &k.e);
-    insight_close(k.t);
-    identity_close(k.t);
-    tenant_close(k.t);
+    app_close(k.t);
     arena_free(k.a);
     return rc ? rc == ERR_USAGE ? 2 : 1 : 0;
 }

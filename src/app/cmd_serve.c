@@ -113,9 +113,7 @@ static void stop(struct server *s)
         api_attach(s->api, NULL);
         api_free(s->api);
     }
-    insight_close(s->t);
-    identity_close(s->t);
-    tenant_close(s->t);
+    app_close(s->t);
 }
 
 int cmd_serve(int argc, char **argv)

@@ -1,4 +1,5 @@
 #include "app/app.h"
+#include "crm/insight/insight.h"
 
 #define LOG_MODULE "app"
 #include "base/log.h"
@@ -114,6 +115,13 @@ struct tenant *app_open_beside(const char *dir, const char *db_url)
     return open_with(dir, db_url, true);
 }
 
+void app_close(struct tenant *t)
+{
+    insight_close(t);
+    identity_close(t);
+    tenant_close(t);
+}
+
 int app_first_admin(struct tenant *t, const char *login, int64_t *ret_id, struct err *e)
 {
     struct db_conn *c = NULL;
@@ -144,8 +152,7 @@ int app_copy_file(const char *from, const char *to, struct err *e)
     out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     while (rc == 0 && out >= 0 && (n = read(in, block, sizeof block)) > 0)
         if (write(out, block, (size_t)n) != n)
-            rc = err_set(e, errno == ENOSPC ? ERR_STORAGE_FULL : ERR_IO, "%s: %s", to,
-                         strerror(errno));
+            rc = err_file(e, errno, to);
     if (rc == 0 && (out < 0 || n < 0))
         rc = err_set(e, ERR_IO, "%s: %s", out < 0 ? to : from, strerror(errno));
     if (out >= 0 && close(out) != 0 && rc == 0)

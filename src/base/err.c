@@ -1,5 +1,6 @@
 #include "base/err.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -41,6 +42,14 @@ int err_set(struct err *e, int code, const char *detail_fmt, ...)
     vsnprintf(e->detail, sizeof e->detail, detail_fmt, args);
     va_end(args);
     return code;
+}
+
+int err_file(struct err *e, int error, const char *path)
+{
+    int code = error == ENOSPC || error == EDQUOT ? ERR_STORAGE_FULL
+               : error == ENOMEM                  ? ERR_NOMEM
+                                                  : ERR_IO;
+    return err_set(e, code, "%s: %s", path, strerror(error));
 }
 
 void err_param(struct err *e, const char *key, struct str value)

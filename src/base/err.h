@@ -114,6 +114,8 @@ void err_clear(struct err *e);
 /* Sets the code and the detail (for the log) and returns the code. e may be NULL. */
 int err_set(struct err *e, int code, const char *detail_fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* The same for what the system said of a file: ERR_STORAGE_FULL, ERR_NOMEM or ERR_IO. */
+int err_file(struct err *e, int error, const char *path);
 /* Adds a parameter for the text of the error; the value is copied. Key is static. */
 void err_param(struct err *e, const char *key, struct str value);
 void err_param_i64(struct err *e, const char *key, int64_t value);

@@ -25,15 +25,10 @@ typedef void progress_fn(void *arg, const char *table, int64_t rows);
 static int sync_path(const char *path, int flags, struct err *e)
 {
     int fd = open(path, flags | O_CLOEXEC);
-    if (fd < 0 || fsync(fd) != 0) {
-        int code = errno == ENOSPC || errno == EDQUOT ? ERR_STORAGE_FULL : ERR_IO;
-        err_set(e, code, "%s: %s", path, strerror(errno));
-        if (fd >= 0)
-            close(fd);
-        return code;
-    }
-    close(fd);
-    return 0;
+    int rc = fd < 0 || fsync(fd) != 0 ? err_file(e, errno, path) : 0;
+    if (fd >= 0)
+        close(fd);
+    return rc;
 }
 
 static int sync_directory_of(struct arena *a, const char *path, struct err *e)

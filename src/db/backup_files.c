@@ -16,12 +16,6 @@
 enum { PIECE = 1 << 20, MOST_PATH = 1024 };
 #define TABLE "backup_file"
 
-static int io_error(const char *path, struct err *e)
-{
-    int code = errno == ENOSPC || errno == EDQUOT ? ERR_STORAGE_FULL : ERR_IO;
-    return err_set(e, code, "%s: %s", path, strerror(errno));
-}
-
 static int join(char out[MOST_PATH], const char *dir, const char *name, struct err *e)
 {
     int n = snprintf(out, MOST_PATH, "%s/%s", dir, name);
@@ -41,7 +35,7 @@ static int put_file(struct db_conn *to, const char *dir, const char *name, char 
         return rc;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) /* swept away meanwhile: nobody referred to it */
-        return errno == ENOENT ? 0 : io_error(path, e);
+        return errno == ENOENT ? 0 : err_file(e, errno, path);
     for (int64_t part = 0; rc == 0 && ((n = read(fd, piece, PIECE)) > 0 || part == 0); part++) {
         if (n < 0)
             break;
@@ -51,7 +45,7 @@ static int put_file(struct db_conn *to, const char *dir, const char *name, char 
             e);
     }
     if (rc == 0 && n < 0)
-        rc = io_error(path, e);
+        rc = err_file(e, errno, path);
     close(fd);
     return rc;
 }
@@ -65,7 +59,7 @@ static int put_folder(struct db_conn *to, const char *dir, const char *sub, char
         return rc;
     DIR *d = opendir(path);
     if (!d)
-        return errno == ENOENT && !*sub ? 0 : io_error(path, e);
+        return errno == ENOENT && !*sub ? 0 : err_file(e, errno, path);
     for (struct dirent *f; rc == 0 && (f = readdir(d));) {
         if (f->d_name[0] == '.')
             continue;
@@ -125,15 +119,15 @@ static int open_file(const char *dir, struct str name, int *ret_fd, struct err *
     char *slash = strrchr(path, '/');
     *slash = 0;
     if (mkdir(path, 0700) != 0 && errno != EEXIST)
-        return io_error(path, e);
+        return err_file(e, errno, path);
     *slash = '/';
     *ret_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    return *ret_fd < 0 ? io_error(path, e) : 0;
+    return *ret_fd < 0 ? err_file(e, errno, path) : 0;
 }
 
 static int close_file(int fd, struct err *e)
 {
-    int rc = fd >= 0 && fsync(fd) != 0 ? io_error("a file of the backup", e) : 0;
+    int rc = fd >= 0 && fsync(fd) != 0 ? err_file(e, errno, "a file of the backup") : 0;
     if (fd >= 0)
         close(fd);
     return rc;
@@ -144,7 +138,7 @@ static int write_all(int fd, struct str bytes, struct err *e)
     while (bytes.n) {
         ssize_t n = write(fd, bytes.p, bytes.n);
         if (n < 0)
-            return io_error("a file of the backup", e);
+            return err_file(e, errno, "a file of the backup");
         bytes = str_skip(bytes, (size_t)n);
     }
     return 0;

@@ -15,8 +15,7 @@ int datadir_lock(const char *dir, int *ret_fd, struct err *e)
         return err_set(e, ERR_IO, "path too long: %s", dir);
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
-        return err_set(e, errno == ENOSPC ? ERR_STORAGE_FULL : ERR_IO, "%s: %s", path,
-                       strerror(errno));
+        return err_file(e, errno, path);
     int rc = 0;
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK) {
@@ -35,8 +34,7 @@ int datadir_lock(const char *dir, int *ret_fd, struct err *e)
     /* The number is for people; the lock is what counts and ends with the process. */
     int n = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
     if (ftruncate(fd, 0) != 0 || pwrite(fd, pid, (size_t)n, 0) != n) {
-        rc = err_set(e, errno == ENOSPC ? ERR_STORAGE_FULL : ERR_IO, "%s: %s", path,
-                     strerror(errno));
+        rc = err_file(e, errno, path);
         goto out;
     }
     *ret_fd = fd;

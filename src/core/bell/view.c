@@ -3,12 +3,10 @@
 
 #include <string.h>
 
-static const char MINE[] = "user_id = ";
-
 /* Rows of one's own about records that one still may see. */
 static void mine(struct sql *q, const struct tenant *t, const struct actor *who, bool unread)
 {
-    sql_addf(q, "n.%s", MINE);
+    sql_add(q, "n.user_id = ");
     sql_arg(q, DB_I64(who->user_id));
     if (unread)
         sql_add(q, " AND n.read_at IS NULL");

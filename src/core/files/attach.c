@@ -68,9 +68,9 @@ static int writable(struct write *w, const struct entity *en, int64_t id, struct
     int rc = record_get(w->c, w->who, en, id, false, w->a, ret, e);
     if (rc)
         return rc;
-    bool may = access_may(w->who, en, ACCESS_WRITE, en->owned ? ret->v[FIELD_OWNER_ID].i : 0,
-                          en->owned ? ret->v[FIELD_DEPARTMENT_ID].i : 0);
-    return may ? 0 : err_set(e, ERR_FORBIDDEN, "files of %s", en->name);
+    return record_may(w->who, ret, ACCESS_WRITE)
+               ? 0
+               : err_set(e, ERR_FORBIDDEN, "files of %s", en->name);
 }
 
 /* --- adding ------------------------------------------------------------------------------------
@@ -210,10 +210,9 @@ static void write_row(const struct db_rows *rows, struct jw *w)
     jw_obj_end(w);
 }
 
-int file_json(struct db_conn *c, int64_t id, struct arena *a, struct jw *w, struct err *e)
+int file_json(struct db_conn *c, int64_t id, struct jw *w, struct err *e)
 {
     struct db_rows *rows = NULL;
-    (void)a;
     int rc = db_query(c,
                       "SELECT " COLUMNS ", a.at, a.by_id, u.name FROM attachment a "
                       "LEFT JOIN users u ON u.id = a.by_id WHERE a.id = $1",
@@ -227,21 +226,17 @@ int file_json(struct db_conn *c, int64_t id, struct arena *a, struct jw *w, stru
 }
 
 int file_list(struct db_conn *c, const struct tenant *t, const struct actor *who,
-              const struct record *r, struct arena *a, struct jw *w, struct err *e)
+              const struct record *r, struct jw *w, struct err *e)
 {
     struct db_rows *rows = NULL;
-    (void)a;
     int rc =
         db_query(c,
                  "SELECT " COLUMNS ", a.at, a.by_id, u.name FROM attachment a "
                  "LEFT JOIN users u ON u.id = a.by_id "
                  "WHERE a.record_id = $1 AND a.removed_at IS NULL ORDER BY a.id DESC LIMIT 500",
                  DB_ARGS(DB_I64(r->v[FIELD_ID].i)), &rows, e);
-    bool owned = r->en->owned;
     jw_obj(w);
-    jw_kbool(w, "may",
-             access_may(who, r->en, ACCESS_WRITE, owned ? r->v[FIELD_OWNER_ID].i : 0,
-                        owned ? r->v[FIELD_DEPARTMENT_ID].i : 0));
+    jw_kbool(w, "may", record_may(who, r, ACCESS_WRITE));
     jw_ki64(w, "limit", tenant_company(t)->attachment_mb * 1000000);
     jw_key(w, "items");
     jw_arr(w);

@@ -45,10 +45,9 @@ int file_remove(struct write *w, int64_t id, bool back, struct err *e) must_chec
 
 /* Writes the files of a record that the actor was shown to see: {"items":[…]}. */
 int file_list(struct db_conn *c, const struct tenant *t, const struct actor *who,
-              const struct record *r, struct arena *a, struct jw *w, struct err *e) must_check;
+              const struct record *r, struct jw *w, struct err *e) must_check;
 /* One of them as an object. */
-int file_json(struct db_conn *c, int64_t id, struct arena *a, struct jw *w,
-              struct err *e) must_check;
+int file_json(struct db_conn *c, int64_t id, struct jw *w, struct err *e) must_check;
 
 /* The folder whose files a backup takes along. */
 const char *files_dir(const struct tenant *t, struct arena *a);

@@ -29,12 +29,6 @@ const char *file_path(const struct tenant *t, struct str hash, struct arena *a)
         .p;
 }
 
-static int io_error(const char *path, struct err *e)
-{
-    int code = errno == ENOSPC || errno == EDQUOT ? ERR_STORAGE_FULL : ERR_IO;
-    return err_set(e, code, "%s: %s", path, strerror(errno));
-}
-
 int store_read(const char *path, char ret_hash[HASH_TEXT], struct buf *ret_begin, struct err *e)
 {
     crypto_hash_sha256_state h;
@@ -43,14 +37,14 @@ int store_read(const char *path, char ret_hash[HASH_TEXT], struct buf *ret_begin
     ssize_t n;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return io_error(path, e);
+        return err_file(e, errno, path);
     crypto_hash_sha256_init(&h);
     while ((n = read(fd, chunk, sizeof chunk)) > 0) {
         crypto_hash_sha256_update(&h, (const unsigned char *)chunk, (unsigned long long)n);
         size_t room = ret_begin->n < FILE_BEGIN ? FILE_BEGIN - ret_begin->n : 0;
         buf_add(ret_begin, chunk, (size_t)n < room ? (size_t)n : room);
     }
-    int rc = n < 0 || fsync(fd) != 0 ? io_error(path, e) : 0;
+    int rc = n < 0 || fsync(fd) != 0 ? err_file(e, errno, path) : 0;
     close(fd);
     crypto_hash_sha256_final(&h, sum);
     sodium_bin2hex(ret_hash, HASH_TEXT, sum, sizeof sum);
@@ -59,7 +53,7 @@ int store_read(const char *path, char ret_hash[HASH_TEXT], struct buf *ret_begin
 
 static int make_dir(const char *path, struct err *e)
 {
-    return mkdir(path, 0700) != 0 && errno != EEXIST ? io_error(path, e) : 0;
+    return mkdir(path, 0700) != 0 && errno != EEXIST ? err_file(e, errno, path) : 0;
 }
 
 /* Who puts and who sweeps take turns: a file is either found used lately, or made anew. */
@@ -73,10 +67,10 @@ static int lock_store(const struct tenant *t, struct arena *a, int *ret_fd, stru
         return rc;
     *ret_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (*ret_fd < 0)
-        return io_error(dir, e);
+        return err_file(e, errno, dir);
     if (flock(*ret_fd, LOCK_EX) == 0)
         return 0;
-    rc = io_error(dir, e);
+    rc = err_file(e, errno, dir);
     close(*ret_fd);
     return rc;
 }
@@ -84,7 +78,7 @@ static int lock_store(const struct tenant *t, struct arena *a, int *ret_fd, stru
 static int sync_dir(const char *path, struct err *e)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int rc = fd < 0 || fsync(fd) != 0 ? io_error(path, e) : 0;
+    int rc = fd < 0 || fsync(fd) != 0 ? err_file(e, errno, path) : 0;
     if (fd >= 0)
         close(fd);
     return rc;
@@ -102,9 +96,9 @@ int store_put(const struct tenant *t, const char *path, const char *hash, struct
     rc = make_dir(dir, e);
     /* The upload is whole and synced: a second name for it is all or nothing. */
     if (rc == 0 && link(path, to) != 0 && errno != EEXIST)
-        rc = io_error(to, e);
+        rc = err_file(e, errno, to);
     if (rc == 0 && utimensat(AT_FDCWD, to, NULL, 0) != 0)
-        rc = io_error(to, e);
+        rc = err_file(e, errno, to);
     if (rc == 0)
         rc = sync_dir(dir, e);
     if (rc == 0)
@@ -138,7 +132,7 @@ static int sweep_one(const struct tenant *t, const char *path, struct arena *a, 
         if (unlink(path) == 0)
             log_info("%s: nobody refers to it, removed", path);
         else
-            rc = io_error(path, e);
+            rc = err_file(e, errno, path);
     }
     close(lock);
     return rc;
@@ -161,7 +155,7 @@ static int sweep_dir(const struct tenant *t, const char *sub,
     char hash[HASH_TEXT];
     int rc = 0;
     if (!d)
-        return io_error(path, e);
+        return err_file(e, errno, path);
     for (struct dirent *f; rc == 0 && (f = readdir(d));) {
         bool is_used = true;
         if (!is_hash(sub, f->d_name, hash))
@@ -182,7 +176,7 @@ int store_sweep(const struct tenant *t,
     if (!a)
         return err_set(e, ERR_NOMEM, "files");
     DIR *d = opendir(files_dir(t, a));
-    int rc = d || errno == ENOENT ? 0 : io_error(files_dir(t, a), e);
+    int rc = d || errno == ENOENT ? 0 : err_file(e, errno, files_dir(t, a));
     for (struct dirent *f; d && rc == 0 && (f = readdir(d));)
         if (strlen(f->d_name) == 2 && f->d_name[0] != '.')
             rc = sweep_dir(t, f->d_name, used, arg, a, e);

@@ -59,6 +59,13 @@ static int point_read(struct db_conn *c, const struct actor *who, const struct e
     return rc ? rc : err_set(e, ERR_NOT_FOUND, "%s %lld", en->name, (long long)id);
 }
 
+bool record_may(const struct actor *who, const struct record *r, enum access_action action)
+{
+    bool owned = r->en->owned;
+    return access_may(who, r->en, action, owned ? r->v[FIELD_OWNER_ID].i : 0,
+                      owned ? r->v[FIELD_DEPARTMENT_ID].i : 0);
+}
+
 int record_get(struct db_conn *c, const struct actor *who, const struct entity *en, int64_t id,
                bool deleted, struct arena *a, struct record *ret_record, struct err *e)
 {

@@ -102,6 +102,9 @@ int record_index_again(struct write *w, const struct entity *en, const char *fie
 /* --- reads --------------------------------------------------------------------------------------
  */
 
+/* Whether the actor may do this with a record that was read. */
+bool record_may(const struct actor *who, const struct record *r, enum access_action action);
+
 /* One living record under the actor's right to read. ERR_NOT_FOUND also for one it may not see.
    `deleted` reads from the trash instead. Texts are borrowed from the arena. */
 int record_get(struct db_conn *c, const struct actor *who, const struct entity *en, int64_t id,

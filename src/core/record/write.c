@@ -496,8 +496,7 @@ static int load(struct write *w, const struct entity *en, int64_t id, bool delet
     if (rc)
         return rc;
     const struct value *v = ret_before->v;
-    if (!access_may(w->who, en, action, en->owned ? v[FIELD_OWNER_ID].i : 0,
-                    en->owned ? v[FIELD_DEPARTMENT_ID].i : 0))
+    if (!record_may(w->who, ret_before, action))
         return forbidden(en, "write", e);
     if (if_match >= 0 && if_match != v[FIELD_VERSION].i) {
         e->current = as_json(w, ret_before);

@@ -162,15 +162,6 @@ static int open_table(struct exporting *x, struct err *e)
 
 /* --- file ---------------------------------------------------------------------------------- */
 
-static int file_error(const struct exporting *x, int error, struct err *e)
-{
-    return err_set(e,
-                   error == ENOSPC || error == EDQUOT ? ERR_STORAGE_FULL
-                   : error == ENOMEM                  ? ERR_NOMEM
-                                                      : ERR_IO,
-                   "%s: %s", x->part.p, strerror(error));
-}
-
 static int open_file(struct exporting *x, struct err *e)
 {
     struct str format = str_of(table_format_name(x->ask.format));
@@ -180,10 +171,10 @@ static int open_file(struct exporting *x, struct err *e)
     x->part = arena_printf(x->a, "%s.part", x->path.p);
     for (size_t i = 0; i < 2; i++)
         if (mkdir(dirs[i].p, 0700) != 0 && errno != EEXIST)
-            return file_error(x, errno, e);
+            return err_file(e, errno, x->part.p);
     x->fd = open(x->part.p, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (x->fd < 0)
-        return file_error(x, errno, e);
+        return err_file(e, errno, x->part.p);
     char day[DATE_TEXT];
     date_format(tz_date(x->tz, clock_now_ms()), day);
     x->file =
@@ -201,7 +192,7 @@ static int complete_file(struct exporting *x, struct err *e)
     if (rc == 0 && rename(x->part.p, x->path.p) != 0)
         rc = errno;
     if (rc)
-        return file_error(x, rc, e);
+        return err_file(e, rc, x->part.p);
     x->bytes = st.st_size;
     return 0;
 }
@@ -247,7 +238,7 @@ static int write_rows(struct exporting *x, struct err *e)
         db_reader_done(c);
         at += n;
         if (rc == 0 && table_failed(x->table))
-            rc = file_error(x, table_failed(x->table), e);
+            rc = err_file(e, table_failed(x->table), x->part.p);
         struct job_progress p = {"export", (int64_t)at, (int64_t)x->ids.n, 0};
         if (rc == 0)
             rc = job_tick(x->j, &p, e);

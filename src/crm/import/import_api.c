@@ -399,10 +399,10 @@ int import_rejected(struct tenant *t, int64_t id, enum lang lang, int fd, struct
         }
         buf_add_cstr(&out, "\r\n");
         if (out.n > 1 << 20 && write_out(&out, fd) != 0)
-            rc = err_set(e, errno == ENOSPC ? ERR_STORAGE_FULL : ERR_IO, "%s", strerror(errno));
+            rc = err_file(e, errno, "rejected rows");
     }
     if (rc == 0 && write_out(&out, fd) != 0)
-        rc = err_set(e, errno == ENOSPC ? ERR_STORAGE_FULL : ERR_IO, "%s", strerror(errno));
+        rc = err_file(e, errno, "rejected rows");
     buf_free(&out);
     walk_close(&k);
     return rc;

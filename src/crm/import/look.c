@@ -166,8 +166,7 @@ static int text_file(struct look *l, const char *from, const char *to, int fd)
     bool same = encoding == CSV_UTF8 && (unlink(to) == 0 || errno == ENOENT) && link(from, to) == 0;
     if (same || convert(from, to, csv_charset(encoding), mark) == 0)
         return 0;
-    return err_set(l->e, errno == ENOSPC ? ERR_STORAGE_FULL : ERR_IO, "%s: %s", to,
-                   strerror(errno));
+    return err_file(l->e, errno, to);
 }
 
 /* --- workbooks ----------------------------------------------------------------------------- */
