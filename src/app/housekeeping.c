@@ -1,10 +1,12 @@
 /* What has to be done now and then: old idempotency keys, outbox rows and sessions go, the node
-   number stays leased, reminders ring, uploads that a crash left behind are removed. */
+   number stays leased, reminders ring, the index of words is joined, uploads that a crash left behind
+   are removed. */
 #include "app/app.h"
 #include "crm/export/export.h"
 
 #include "core/bell/bell.h"
 #include "core/files/files.h"
+#include "core/search/search.h"
 
 #define LOG_MODULE "housekeeping"
 #include "base/cond.h"
@@ -25,7 +27,7 @@ struct housekeeper {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    bool stop;
+    bool stop, joining;
 };
 
 /* In portions, so that nobody waits long behind it. */
@@ -91,10 +93,21 @@ static void sweep_files(struct housekeeper *k)
         log_error("files: %s", e.detail);
 }
 
+static void join_words(struct housekeeper *k)
+{
+    struct err e = {0};
+    if (search_settle(k->t, &k->joining, &e) != 0)
+        log_error("the index of words: %s", e.detail);
+}
+
 static const struct {
     void (*fn)(struct housekeeper *k);
     int every_s;
-} duties[] = {{sweep_all, 3600}, {sweep_files, 3600}, {renew_lease, 240}, {remind, ROUND_SECONDS}};
+} duties[] = {{sweep_all, 3600},
+              {sweep_files, 3600},
+              {renew_lease, 240},
+              {remind, ROUND_SECONDS},
+              {join_words, ROUND_SECONDS}};
 enum { DUTIES = sizeof duties / sizeof duties[0] };
 
 static void *keep_house(void *arg)

@@ -408,21 +408,34 @@ void match_kind_token(const struct entity *en, struct buf *out)
             buf_add_char(out, *p);
 }
 
-/* One of the tokens that say whose records are seen. */
-static void put_place(struct render *r, size_t *put, const struct entity *en, char kind, int64_t id)
+/* One of the tokens that say whose records are seen. In an index that can be asked, only where
+   there are such records: whoever has none need not be searched for. */
+static int put_place(struct render *r, size_t *put, const struct entity *en, char kind, int64_t id,
+                     struct err *e)
 {
-    buf_add_cstr(&r->out, (*put)++ ? r->d->or : "");
-    match_kind_token(en, &r->out);
-    buf_printf(&r->out, "%c%lld", kind, (long long)id);
+    struct buf token = BUF_INIT(200);
+    struct str found = STR_NULL;
+    match_kind_token(en, &token);
+    buf_printf(&token, "%c%lld", kind, (long long)id);
+    bool asks = db_kind(db_of(r->c)) == DB_SQLITE;
+    int rc = asks ? next_word(r, buf_str(&token), &found, e) : 0;
+    if (rc == 0 && (!asks || str_eq(found, buf_str(&token)))) {
+        buf_add_cstr(&r->out, (*put)++ ? r->d->or : "");
+        buf_add_str(&r->out, buf_str(&token));
+    }
+    buf_free(&token);
+    return rc;
 }
 
-/* How many entities may be seen at all; *ret_whole: how many of them without a limit. */
-static size_t put_scopes(struct render *r, const struct actor *who, const struct registry *reg,
-                         const struct entity *only, size_t *ret_whole, size_t *ret_searched)
+/* *ret_put: what may be found, in tokens; *ret_whole: how many entities are seen without a limit. */
+static int put_scopes(struct render *r, const struct actor *who, const struct registry *reg,
+                      const struct entity *only, size_t *ret_put, size_t *ret_whole,
+                      size_t *ret_searched, struct err *e)
 {
-    size_t put = 0, seen = 0;
+    size_t put = 0;
+    int rc = 0;
     *ret_whole = *ret_searched = 0;
-    for (int i = 0; i < ENTITY_COUNT; i++) {
+    for (int i = 0; rc == 0 && i < ENTITY_COUNT; i++) {
         const struct entity *en = &reg->entities[i];
         struct access_branch b[ACCESS_MAX_BRANCHES];
         bool in_list;
@@ -432,19 +445,19 @@ static size_t put_scopes(struct render *r, const struct actor *who, const struct
         if (only && only != en)
             continue;
         size_t nb = access_branches(who, en, ACCESS_READ, b, &in_list);
-        seen += nb > 0;
         if (nb && b[0].kind == BRANCH_ALL && !in_list) {
             ++*ret_whole;
             buf_add_cstr(&r->out, put++ ? r->d->or : "");
             match_kind_token(en, &r->out);
             continue;
         }
-        for (size_t k = 0; k < nb && b[k].kind != BRANCH_ALL; k++)
-            put_place(r, &put, en, b[k].kind == BRANCH_OWNER ? 'o' : 'd', b[k].id);
-        for (size_t k = 0; in_list && k < who->nbelow; k++)
-            put_place(r, &put, en, 'd', who->below[k]);
+        for (size_t k = 0; rc == 0 && k < nb && b[k].kind != BRANCH_ALL; k++)
+            rc = put_place(r, &put, en, b[k].kind == BRANCH_OWNER ? 'o' : 'd', b[k].id, e);
+        for (size_t k = 0; rc == 0 && in_list && k < who->nbelow; k++)
+            rc = put_place(r, &put, en, 'd', who->below[k], e);
     }
-    return seen;
+    *ret_put = put;
+    return rc;
 }
 
 int match_render(const struct match *m, struct db_conn *c, const struct actor *who,
@@ -453,20 +466,20 @@ int match_render(const struct match *m, struct db_conn *c, const struct actor *w
 {
     struct render r = {
         .m = m, .d = &dialects[db_kind(db_of(c))], .c = c, .out = BUF_INIT(MAX_MATCH)};
-    size_t whole, searched, words;
+    size_t put, whole, searched;
     *ret_text = STR_NULL;
-    bool any;
-    int rc = put_words(&r, &any, e);
-    words = r.out.n;
-    buf_printf(&r.out, "%s(", r.d->and);
-    size_t seen = put_scopes(&r, who, reg, only, &whole, &searched);
-    buf_add_char(&r.out, ')');
-    struct str text = buf_str(&r.out);
+    bool any = false;
+    buf_add_char(&r.out, '(');
+    int rc = put_scopes(&r, who, reg, only, &put, &whole, &searched, e);
     /* Who sees everything need not be asked for each record. */
     if (whole == searched)
-        text.n = words;
-    if (rc == 0 && any && seen && !r.out.overflow)
-        *ret_text = arena_str(a, text);
+        buf_clear(&r.out);
+    else
+        buf_printf(&r.out, ")%s", r.d->and);
+    if (rc == 0 && put)
+        rc = put_words(&r, &any, e);
+    if (rc == 0 && any && !r.out.overflow)
+        *ret_text = arena_str(a, buf_str(&r.out));
     buf_free(&r.out);
     return rc;
 }

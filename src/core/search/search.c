@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CANDIDATES = 1000, BATCH = 64 };
+enum { CANDIDATES = 500, BATCH = 64, MOST_NAMED = 50 };
 
 /* Lower is better. What is no match but to the index comes last. */
 enum rank { SAME, BEGINS, INSIDE, READ_BEGINS, READ_INSIDE, ELSEWHERE };
@@ -178,48 +178,70 @@ static void write_title(const struct candidate *cand, struct jw *w)
         jw_str(w, v.null ? STR("") : v.s);
 }
 
+/* What is in the list already is not added again. */
 static int collect(struct db_conn *c, const char *sql, const struct db_value *args, size_t nargs,
                    struct str folded, struct arena *a, struct candidate *list, size_t *n,
                    struct err *e)
 {
     struct db_rows *rows = NULL;
+    const size_t before = *n;
     int rc = db_query(c, sql, args, nargs, &rows, e);
     while (rc == 0 && *n < CANDIDATES && (rc = db_step(rows, e)) > 0) {
-        struct candidate *cand = &list[(*n)++];
-        *cand = (struct candidate){.id = db_i64(rows, 0),
-                                   .entity = arena_str(a, db_str(rows, 1)),
-                                   .title = arena_str(a, db_str(rows, 2)),
-                                   .at = db_i64(rows, 3)};
-        rank(cand, folded);
+        struct candidate *cand = &list[*n];
+        *cand = (struct candidate){.id = db_i64(rows, 0), .at = db_i64(rows, 3)};
         rc = 0;
+        size_t k = 0;
+        while (k < before && list[k].id != cand->id)
+            k++;
+        if (k < before)
+            continue;
+        cand->entity = arena_str(a, db_str(rows, 1));
+        cand->title = arena_str(a, db_str(rows, 2));
+        rank(cand, folded);
+        ++*n;
     }
     db_rows_done(rows);
     return rc < 0 ? rc : 0;
 }
 
-/* Numbers (of orders) are found by their index, as prefixes. */
-static int collect_prefixes(struct db_conn *c, const struct tenant *t, const struct actor *who,
-                            struct str query, const struct entity *only, struct str folded,
-                            struct arena *a, struct candidate *list, size_t *n, struct err *e)
+static int ask_column(struct db_conn *c, const struct actor *who, const struct entity *en,
+                      const struct field *f, struct str query, bool begins, struct str folded,
+                      struct arena *a, struct candidate *list, size_t *n, struct err *e)
+{
+    if (field_level(f, access_levels(who, en)) < LEVEL_READ)
+        return 0;
+    struct sql q = sql_new(a);
+    sql_addf(&q, "SELECT id, '%s', %s, updated_at FROM %s WHERE %s %s ", en->name, f->name,
+             en->table, f->name, begins ? ">=" : "=");
+    sql_arg(&q, DB_STR(query));
+    if (begins) {
+        sql_addf(&q, " AND %s < ", f->name);
+        sql_arg(&q, DB_STR(arena_printf(a, STR_FMT "\xf4\x8f\xbf\xbf", STR_ARG(query))));
+    }
+    sql_add(&q, " AND deleted_at IS NULL");
+    access_predicate(who, en, ACCESS_READ, "", &q);
+    sql_addf(&q, " ORDER BY %s LIMIT %d", f->name, MOST_NAMED);
+    const char *text = sql_text(&q);
+    return collect(c, text, q.args, q.nargs, folded, a, list, n, e);
+}
+
+/* By the indexes of the records: numbers (of orders) as prefixes; and who is called exactly so,
+   since the index of words gives out the newest of many only. */
+static int ask_columns(struct db_conn *c, const struct tenant *t, const struct actor *who,
+                       struct str query, const struct entity *only, struct str folded,
+                       struct arena *a, struct candidate *list, size_t *n, struct err *e)
 {
     int rc = 0;
     for (int i = 0; rc == 0 && i < ENTITY_COUNT; i++) {
         const struct entity *en = &t->registry->entities[i];
-        if (en->prefix_search < 0 || (only && only != en) || query.n > 60 ||
-            access_level(who, en, en->prefix_search) < LEVEL_READ)
+        if (only && only != en)
             continue;
-        const char *column = en->fields[en->prefix_search].name;
-        struct sql q = sql_new(a);
-        sql_addf(&q, "SELECT id, '%s', %s, updated_at FROM %s WHERE %s >= ", en->name, column,
-                 en->table, column);
-        sql_arg(&q, DB_STR(query));
-        sql_addf(&q, " AND %s < ", column);
-        sql_arg(&q, DB_STR(arena_printf(a, STR_FMT "\xf4\x8f\xbf\xbf", STR_ARG(query))));
-        sql_add(&q, " AND deleted_at IS NULL");
-        access_predicate(who, en, ACCESS_READ, "", &q);
-        sql_addf(&q, " ORDER BY %s LIMIT 50", column);
-        const char *text = sql_text(&q);
-        rc = collect(c, text, q.args, q.nargs, folded, a, list, n, e);
+        const struct field *title = &en->fields[en->title_field];
+        if (en->prefix_search >= 0 && query.n <= 60)
+            rc = ask_column(c, who, en, &en->fields[en->prefix_search], query, true, folded, a,
+                            list, n, e);
+        else if (en->nsearch_title && title->indexed)
+            rc = ask_column(c, who, en, title, query, false, folded, a, list, n, e);
     }
     return rc;
 }
@@ -236,9 +258,9 @@ static int ask_index(struct db_conn *c, const struct tenant *t, const struct act
                    db_kind(db_of(c)) == DB_SQLITE
                        ? "SELECT d.id, d.entity, d.title, d.at FROM search_doc_words f JOIN "
                          "search_doc d ON d.id = f.rowid WHERE f.search_doc_words MATCH $1 ORDER "
-                         "BY f.rowid DESC LIMIT 1000"
+                         "BY f.rowid DESC LIMIT 500"
                        : "SELECT id, entity, title, at FROM search_doc WHERE tokens_ts @@ "
-                         "to_tsquery('simple', $1) LIMIT 1000",
+                         "to_tsquery('simple', $1) LIMIT 500",
                    DB_ARGS(DB_STR(text)), folded, a, list, n, e);
 }
 
@@ -250,9 +272,11 @@ static int look_for(struct db_conn *c, const struct tenant *t, const struct acto
 {
     const struct match *m = match_new(folded, kind, a);
     size_t n = 0;
-    int rc = ask_index(c, t, who, m, only, folded, a, list, &n, e);
-    if (rc == 0 && kind == MATCH_EXACT && query.n)
-        rc = collect_prefixes(c, t, who, query, only, folded, a, list, &n, e);
+    int rc = kind == MATCH_EXACT && query.n
+                 ? ask_columns(c, t, who, query, only, folded, a, list, &n, e)
+                 : 0;
+    if (rc == 0)
+        rc = ask_index(c, t, who, m, only, folded, a, list, &n, e);
     if (rc)
         return rc;
     hold_titles(t, who, list, n);

@@ -23,10 +23,14 @@ int search_drop(struct db_conn *c, int64_t id, struct arena *a, struct err *e) m
 /* Writes {"items":[{entity, id, title, subtitle, mark}]}, best first: the title is the query,
    begins with it, holds it, is read like it from its beginning, from some place on, then the rest,
    newer first. mark: [from, to) of the title's characters, where they are what was looked for. When
-   nothing is found, once more with a slip in each word. `entity` NULL = all. At most 1,000
-   candidates are looked at. limit <= 50. */
+   nothing is found, once more with a slip in each word. `entity` NULL = all. At most 500
+   candidates are looked at, among them whoever is called exactly so. limit <= 50. */
 int search_query(struct db_conn *c, const struct tenant *t, const struct actor *who,
                  struct str query, const struct entity *entity, unsigned limit, struct arena *a,
                  struct jw *w, struct err *e) must_check;
+
+/* Joins the pieces of SQLite's index where writing has left many, for about a second; called now and
+   then. *at_it, false at first: goes on with it at the next call. */
+int search_settle(struct tenant *t, bool *at_it, struct err *e) must_check;
 
 #endif
