@@ -1,6 +1,7 @@
 """Records: all entities, versions, idempotency, pages, counts, batches, history, undo, trash, search."""
 import random
 import threading
+import time
 import unittest
 import urllib.parse
 
@@ -444,8 +445,38 @@ class Search(Api):
         c.post(f"customers/{k}/restore", status=200)
         self.assertEqual(self.find("别的"), [k])
 
+    def test_the_name_itself_among_many(self):
+        """The index gives out the newest of many; whoever is called exactly so comes first all the same."""
+        c = self.admin
+        oldest = c.post("customers", {"name": "远景能源"})["id"]
+        for i in range(520):
+            c.post("notes", {"customer_id": oldest, "body": f"远景能源 {i}"})
+        hits = c.get("search?q=" + urllib.parse.quote("远景能源"))["items"]
+        self.assertEqual((hits[0]["entity"], hits[0]["id"], hits[0]["mark"]), ("customer", oldest, [0, 4]))
+        self.assertEqual(len({h["id"] for h in hits}), len(hits))
 
-both(Crud, Pages, History, Search)
+
+class Pieces(Api):
+    """What writing leaves of SQLite's index in pieces is joined behind it."""
+    kinds = ("sqlite",)
+
+    def test_joined(self):
+        c = self.admin
+        pieces = lambda: int(self.server.sql("SELECT count(DISTINCT segid) FROM search_doc_words_idx")[0][0])
+        for setting, n in (("automerge", 0), ("crisismerge", 1000)):  # a piece per commit, and none joined by itself
+            self.server.sql(f"INSERT INTO search_doc_words (search_doc_words, rank) VALUES ('{setting}', {n})")
+        for i in range(60):
+            c.post("customers", {"name": f"Piece {i} of sixty"})
+        deadline = time.monotonic() + 60
+        while pieces() > 12 and time.monotonic() < deadline:
+            time.sleep(0.2)
+        self.assertLessEqual(pieces(), 12)
+        self.assertEqual(len(c.get("search?q=sixty&limit=50")["items"]), 50)
+        self.assertEqual(self.server.sql("SELECT count(*) FROM search_doc_words WHERE search_doc_words MATCH 'sixty'"),
+                         [("60",)])
+
+
+both(Crud, Pages, History, Search, Pieces)
 
 if __name__ == "__main__":
     unittest.main()
