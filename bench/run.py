@@ -1,6 +1,6 @@
 """All figures with their targets and baselines, in one table. Called by tools/bench.sh.
 
-    bench/run.py [PART...]     parts: value db web start read memory writes import files beside million grid
+    bench/run.py [PART...]     parts: value db web start read memory writes import files beside million demo grid
 
 A row that misses its target says so; a bench is no test, so the exit code tells only whether
 everything could be measured."""

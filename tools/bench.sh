@@ -1,7 +1,7 @@
 #!/bin/sh
 # Every figure with its target and baseline in one table.
 #
-#   tools/bench.sh [PART...]     value db web start read writes memory import files beside million grid
+#   tools/bench.sh [PART...]     value db web start read writes memory import files beside million demo grid
 #
 # BUILD names the build directory, PATRON_BENCH_DIR where the data goes (a real disk: /var/tmp).
 set -eu

@@ -46,7 +46,8 @@ static const struct command commands[] = {
      "[--lean]\n\n"
      "  A dealer in industrial supplies and three years of its business: customers, contacts,\n"
      "  products, orders, notes. The same seed and day give the same company.\n\n"
-     "  --lean   customers and orders of the last year alone, to try a million of them\n"},
+     "  --lean   customers and orders of the last year alone, to try a million of them; they are\n"
+     "           valued when they are served\n"},
     {"backup", cmd_backup, "write all data into one file",
      "patron backup FILE --data DIR [--db URL]\n"},
     {"restore", cmd_restore, "fill an empty data directory from a backup",

@@ -31,7 +31,7 @@ WRONG_STEPS = ("SELECT count(*) FROM {customers} c WHERE coalesce(next_task_on, 
 
 def ask(server, text):
     return server.sql(text.format(**{t: server.table(t) for t in ("customers", "contacts", "notes", "orders", "job",
-                                                            "order_lines", "products", "categories", "tasks")}))
+                                                            "order_lines", "products", "categories", "tasks", "tags", "favourite")}))
 
 
 class Demo(Api):
@@ -98,8 +98,10 @@ class Demo(Api):
             self.assertEqual(r.returncode, 0, r.stderr)
             self.assertEqual(ask(lean, WRONG_SUMS), [("0",)])
             self.assertEqual(ask(lean, "SELECT (SELECT count(*) FROM {customers}), (SELECT count(*) FROM {contacts}), "
-                                       "(SELECT count(*) FROM {order_lines}), (SELECT count(*) FROM {tasks})"),
-                             [("300", "0", "0", "0")])
+                                       "(SELECT count(*) FROM {order_lines}), (SELECT count(*) FROM {tasks}), "
+                                       "(SELECT count(*) FROM {tags}), (SELECT count(*) FROM {favourite})"),
+                             [("300", "0", "0", "0", "0", "0")])
+            self.assertEqual(ask(lean, "SELECT kind, state FROM {job} WHERE kind = 'value'"), [("value", "queued")])
             self.assertEqual(ask(lean, f"SELECT count(*) FROM {{orders}} WHERE ordered_on <= {until} - 365"), [("0",)])
             lean.remove()
         finally:

@@ -111,7 +111,7 @@ static int fill_chunk(struct db_conn *c, void *arg, struct err *e)
         if (db_should_yield(c))
             end = f->to + 1;
     }
-    if (rc == 0 && f->to == f->customers) {
+    if (rc == 0 && f->to == f->customers && !f->w.lean) {
         arena_free(f->told);
         f->told = arena_new(0); /* what it rings is told after the commit */
         rc = f->told ? demo_write_labels(&f->w, c, f->pass.who, f->told, e)
