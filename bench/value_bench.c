@@ -271,7 +271,7 @@ static void bench_each_model(const struct pv_customer *rows, size_t n, const str
         if (!fit.usable)
             continue;
         snprintf(label, sizeof label, "%s_points_%s", pv_model_name(m), name);
-        row(label, time_points(&fit, rows, n), "s", goal && !years ? goal->points : "-",
+        row(label, time_points(&fit, rows, n), "s", goal ? goal->points : "-",
             "P(alive), purchases, DERT; lifetimes, two of them: 0.58 to 0.65 s");
     }
 }

@@ -172,7 +172,10 @@ static int fill_x(void *context, size_t index)
     if (a->to > a->from)
         rc = v->model->buying->alive_table(v->model, v->theta, v->x_value[index],
                                            v->options.unit_days, a->from, a->to, &a->table);
-    return rc ? rc : fill_groups(v, &v->group[from], to - from);
+    rc = rc ? rc : fill_groups(v, &v->group[from], to - from);
+    for (size_t i = from; rc == 0 && i < to; i++)
+        v->point[i] = (struct pv_point){v->group[i].mean, v->group[i].dert};
+    return rc;
 }
 
 /* A table by day pays when there are customers enough for its days. */
@@ -204,10 +207,12 @@ static int build_groups(struct pv_valuer *v, const struct pv_cell *cell, size_t 
         groups += new_x || cell[i].T != cell[i - 1].T;
     }
     v->group = calloc(states * groups + 1, sizeof *v->group);
+    v->T = calloc(states * groups + 1, sizeof *v->T);
+    v->point = calloc(states * groups + 1, sizeof *v->point);
     v->x_begin = calloc(states * xs + 1, sizeof *v->x_begin);
     v->x_value = calloc(states * xs + 1, sizeof *v->x_value);
     v->alive = calloc(states * xs + 1, sizeof *v->alive);
-    if (!v->group || !v->x_begin || !v->x_value || !v->alive)
+    if (!v->group || !v->T || !v->point || !v->x_begin || !v->x_value || !v->alive)
         return PV_ERR_NO_MEMORY;
     for (size_t from = 0, to; from < cells; from = to) {
         for (to = from; to < cells && cell[to].x == cell[from].x; to++) {
@@ -217,8 +222,10 @@ static int build_groups(struct pv_valuer *v, const struct pv_cell *cell, size_t 
             v->x_value[v->xs] = state;
             v->x_begin[v->xs++] = v->groups;
             for (size_t i = from; i < to; i++)
-                if (i == from || cell[i].T != cell[i - 1].T)
+                if (i == from || cell[i].T != cell[i - 1].T) {
+                    v->T[v->groups] = cell[i].T;
                     v->group[v->groups++] = (struct pv_group){.x = state, .T = cell[i].T};
+                }
         }
     }
     v->x_begin[v->xs] = v->groups;
@@ -242,25 +249,23 @@ static size_t find_x(const struct pv_valuer *v, int32_t x)
     return low < v->xs && v->x_value[low] == x ? low : v->xs;
 }
 
+/* The T of an x are days in a row where it is common; else they are bisected, without a branch that
+ * could be guessed wrong. */
 static const struct pv_group *find_group(const struct pv_valuer *v, size_t xi, int32_t T)
 {
     if (xi == v->xs)
         return NULL;
-    size_t from = v->x_begin[xi], to = v->x_begin[xi + 1];
-    if (T < v->group[from].T || T > v->group[to - 1].T)
-        return NULL;
-    size_t guess = from + (size_t)(T - v->group[from].T);
-    if (guess < to && v->group[guess].T == T)
-        return &v->group[guess];
-    size_t high = guess < to ? guess : to;
-    while (from < high) {
-        size_t mid = (from + high) / 2;
-        if (v->group[mid].T < T)
-            from = mid + 1;
-        else
-            high = mid;
+    size_t first = v->x_begin[xi], n = v->x_begin[xi + 1] - first;
+    const int32_t *at = &v->T[first];
+    size_t guess = T < *at ? 0 : (size_t)(T - *at);
+    if (guess < n && at[guess] == T)
+        return &v->group[first + guess];
+    while (n > 1) {
+        size_t half = n / 2;
+        at += at[half] <= T ? half : 0;
+        n -= half;
     }
-    return from < to && v->group[from].T == T ? &v->group[from] : NULL;
+    return *at == T ? &v->group[at - v->T] : NULL;
 }
 
 /* ---- Building -------------------------------------------------------------------------------- */
@@ -370,6 +375,8 @@ void pv_valuer_free(struct pv_valuer *v)
     for (size_t i = 0; v->group && i < v->groups; i++)
         free(v->group[i].tail);
     free(v->group);
+    free(v->T);
+    free(v->point);
     free(v->x_begin);
     free(v->x_value);
     for (size_t i = 0; v->alive && i < v->xs; i++)
@@ -607,7 +614,8 @@ static bool quick_row(const struct pv_valuer *v, const struct pv_customer *row, 
     const struct pv_group *g = find_group(v, xi, row->T);
     if (!g)
         return false;
-    work_points(v, row, p_alive(v, row, &v->alive[xi], NULL), g->mean, g->dert, r);
+    const struct pv_point *at = &v->point[g - v->group];
+    work_points(v, row, p_alive(v, row, &v->alive[xi], NULL), at->mean, at->dert, r);
     return true;
 }
 

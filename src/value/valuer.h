@@ -19,6 +19,10 @@ struct pv_group {
     size_t tails;
 };
 
+struct pv_point {
+    double mean, dert;
+};
+
 /* What P(alive) of all customers of one x needs, by day from .. to; NULL where it is computed one
  * by one. */
 struct pv_alive {
@@ -59,6 +63,10 @@ struct pv_valuer {
     struct pv_group *group; /* sorted by x, T */
     size_t groups;
     size_t *x_begin; /* xs + 1: groups of the i-th distinct x */
+    /* Of each group once more, lying close together: what is searched, and what points are made of.
+     */
+    int32_t *T;
+    struct pv_point *point;
     int32_t *x_value;
     struct pv_alive *alive; /* xs */
     size_t xs;
