@@ -56,6 +56,13 @@ class Lists(Export):
                                     for c in listed])
         self.assertEqual(len(rows), 1205)
 
+    def test_ids(self):
+        """More than a double can hold: as texts, and whole."""
+        rows = self.rows(fields=["id", "import_id", "created_by"], language="en")
+        listed = self.admin.all("customers?fields=id,import_id", limit=500)
+        self.assertEqual(sorted((r[0], r[1]) for r in rows[1:]), sorted((c["id"], c["import_id"] or "") for c in listed))
+        self.assertEqual({r[2] for r in rows[1:]}, {"赵倩"})
+
     def test_filter(self):
         rows = self.rows(fields=["name"], sort="name", filter={"and": [
             {"field": "kind", "op": "eq", "value": "person"}, {"field": "employees", "op": "eq", "value": 3}]})

@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
-"""kill -9 at random moments of concurrent writing and importing, again and again (SQLite).
+"""kill -9 at random moments of concurrent writing, importing and exporting, again and again (SQLite).
 
 After each kill the data is opened again and compared: every write that was answered is there with
-its value and exactly one history row of its version, nothing is half done, and the import goes on to
-exactly the rows of its file. KILLS=50 for all of them (12 unless told); SEED for the same moments.
+its value and exactly one history row of its version, nothing is half done, the import (of orders, of
+their lines, of contacts, of products, in turn) goes on to exactly the rows of its file, and an export
+is a whole file or none. KILLS=50 for all of them (12 unless told); SEED for the same moments.
 Prints `N passed, N failed, 0 skipped`; a kill with all its comparisons is one."""
+import csv
+import datetime
 import http.client
+import io
 import os
 import random
 import signal
@@ -81,7 +85,7 @@ def compare(server, writers):
     rows = {r[0]: (int(r[1]), r[2], r[3] != "") for r in
             server.rows("id, version, name, deleted_at", "customers", "WHERE import_id IS NULL")}
     history = {}
-    for record, kind in server.rows("record_id, kind", "history", "WHERE entity = 'customer' ORDER BY id"):
+    for record, kind in server.rows("record_id, kind", "history", "WHERE entity = 'customer' AND record_id > 0 ORDER BY id"):
         history.setdefault(record, []).append(kind)
     docs = {r[0] for r in server.rows("id", "search_doc", "WHERE entity = 'customer'")}
     outbox = {}
@@ -110,28 +114,92 @@ def compare(server, writers):
     return wrong
 
 
-def import_file(round):
+def day(text):
+    return (datetime.date.fromisoformat(text) - datetime.date(1970, 1, 1)).days
+
+
+def random_date(rnd):
+    return f"2024-{rnd.randrange(1, 13):02}-{rnd.randrange(1, 29):02}"
+
+
+# Each kind of file: its head, its row by number, what is stored of it, and how a row is found there.
+
+
+def order_row(rnd, round, i):
+    return f"R{round}-{rnd.randrange(ROWS // 4)}", random_date(rnd), f"{rnd.randrange(1, 99999) / 100:.2f}"
+
+
+def line_row(rnd, round, i):
+    order = i // 4  # four lines, all of one customer and day
+    return (f"O{round}-{order}", f"L{round}-{order % 1000}", f"2024-{order % 12 + 1:02}-{order % 28 + 1:02}", f"part {i}",
+            str(rnd.randrange(1, 9)), f"{rnd.randrange(1, 9999) / 100:.2f}")
+
+
+def contact_row(rnd, round, i):
+    return f"K{round}-{i % 500}", f"person {round}-{i}", f"1{round:02}{i:08}"
+
+
+def product_row(rnd, round, i):
+    return f"P{round}-{i}", f"product {i}", f"{rnd.randrange(1, 9999) / 100:.2f}", f"group {i % 20}"
+
+
+cents = lambda text: round(float(text) * 100)
+KINDS = {
+    "order": (
+        "customer_id,date,amount", order_row,
+        "SELECT c.ext_id, o.ordered_on, o.amount FROM orders o JOIN customers c ON c.id = o.customer_id WHERE o.import_id = {id}",
+        lambda r: (r[0], str(day(r[1])), str(cents(r[2])))),
+    "order_line": (
+        "order number,customer_id,date,description,quantity,unit price", line_row,
+        "SELECT o.number, c.ext_id, o.ordered_on, l.description, l.amount FROM order_lines l JOIN orders o ON o.id = l.order_id "
+        "JOIN customers c ON c.id = o.customer_id WHERE o.import_id = {id}",
+        lambda r: (r[0], r[1], str(day(r[2])), r[3], str(int(r[4]) * cents(r[5])))),
+    "contact": (
+        "customer name,contact name,phone", contact_row,
+        "SELECT c.name, p.name, p.phone FROM contacts p JOIN customers c ON c.id = p.customer_id WHERE p.import_id = {id}",
+        lambda r: r),
+    "product": (
+        "code,product name,list price,category", product_row,
+        "SELECT p.code, p.name, p.list_price, c.name FROM products p JOIN categories c ON c.id = p.category_id "
+        "WHERE p.import_id = {id}",
+        lambda r: (r[0], r[1], str(cents(r[2])), r[3])),
+}
+
+
+def import_file(kind, round):
+    head, row, _, _ = KINDS[kind]
     rnd = random.Random(round)
-    rows = [(f"R{round}-{rnd.randrange(ROWS // 4)}", f"2024-{rnd.randrange(1, 13):02}-{rnd.randrange(1, 29):02}",
-             f"{rnd.randrange(1, 99999) / 100:.2f}") for _ in range(ROWS)]
-    return rows, ("customer_id,date,amount\n" + "".join(",".join(r) + "\n" for r in rows)).encode()
+    rows = [row(rnd, round, i) for i in range(ROWS)]
+    return rows, (head + "\n" + "".join(",".join(r) + "\n" for r in rows)).encode()
 
 
-def check_import(server, id, rows, began):
+def check_import(server, id, kind, rows):
     """Exactly the rows of the file; called when the import says it is done."""
-    got = sorted((c, int(d), int(a)) for c, d, a in server.rows(
-        "c.ext_id, o.ordered_on, o.amount", "orders o JOIN customers c ON c.id = o.customer_id", f"WHERE o.import_id = {id}"))
-    day = {}
-    import datetime
-    epoch = datetime.date(1970, 1, 1)
-    want = sorted((c, day.setdefault(d, (datetime.date.fromisoformat(d) - epoch).days), round(float(a) * 100))
-                  for c, d, a in rows)
-    wrong = [] if got == want else [f"import: {len(got)} rows stored, {len(want)} in the file"]
-    sums = server.rows("count(*)", "customers c", "WHERE import_id = %s AND (orders_count, revenue) IS NOT (SELECT count(*), "
-                       "sum(amount_base) FROM orders o WHERE o.customer_id = c.id)" % id)
+    _, _, sql, stored = KINDS[kind]
+    got = sorted(server.sql(sql.format(id=id)))
+    want = sorted(stored(r) for r in rows)
+    wrong = [] if got == want else [f"import of {kind}: {len(got)} rows stored, {len(want)} in the file"]
+    sums = server.rows("count(*)", "customers c", "WHERE import_id = %s AND (coalesce(orders_count, 0), coalesce(revenue, 0)) IS NOT "
+                       "(SELECT count(*), coalesce(sum(amount_base), 0) FROM orders o WHERE o.customer_id = c.id)" % id)
     if sums != [("0",)]:
-        wrong.append(f"import: sums of {sums[0][0]} customers are wrong")
+        wrong.append(f"import of {kind}: sums of {sums[0][0]} customers are wrong")
+    totals = server.sql("SELECT count(*) FROM orders o WHERE EXISTS (SELECT 1 FROM order_lines l WHERE l.order_id = o.id) AND "
+                        "o.amount <> (SELECT sum(l.amount) FROM order_lines l WHERE l.order_id = o.id)")
+    if totals != [("0",)]:
+        wrong.append(f"{totals[0][0]} orders are not the sum of their lines")
     return wrong
+
+
+def check_export(server, admin, id):
+    """A whole file, and nothing of the ones that were begun."""
+    job = admin.job(id)
+    data = admin.need(200, "GET", f"exports/{id}").raw
+    rows = list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline="")))[1:]
+    wrong = []
+    if len(rows) != job["result"]["rows"] or len(data) != job["result"]["bytes"] or len({r[0] for r in rows}) != len(rows):
+        wrong.append(f"export: {len(rows)} rows and {len(data)} bytes where {job['result']} is said")
+    begun = [f for f in os.listdir(os.path.join(server.data, "files", "exports")) if f.endswith(".part")]
+    return wrong + [f"export: {f} is left" for f in begun]
 
 
 def main():
@@ -150,10 +218,13 @@ def main():
         writers += now
         [w.start() for w in now]
         if running is None:
-            rows, data = import_file(kill)
-            a = admin.need(201, "POST", "imports?entity=order&name=kill.csv", raw=data)
+            kind = list(KINDS)[kill // 3 % len(KINDS)]
+            rows, data = import_file(kind, kill)
+            a = admin.need(201, "POST", f"imports?entity={kind}&name=kill.csv", raw=data)
             admin.post(f"imports/{a['id']}/run", status=202)
-            running = (a["id"], rows, kill)
+            running = (a["id"], kind, rows)
+            export = admin.post("exports", {"entity": "customer", "format": "csv", "fields": ["id", "name", "ext_id"]},
+                                status=202)["job_id"]
         time.sleep(rnd.uniform(.05, 1.2))
         server.process.send_signal(signal.SIGKILL)
         server.process.wait()
@@ -180,6 +251,7 @@ def main():
             if im["state"] != "done" or im["result"]["created"] != ROWS or im["result"]["rejected"]:
                 wrong.append(f"import after the restart: {im['state']} {im.get('result')}")
             wrong += check_import(server, *running)
+            wrong += check_export(server, admin, export)
             running = None
         for line in wrong[:10]:
             print(f"FAIL kill {kill} (seed {SEED}): {line}", flush=True)

@@ -99,7 +99,11 @@ static void cell(struct exporting *x, const struct field *f, const struct value 
     case SHAPE_ENUM:
         table_text(w, option_label(f, v->s, x->ask.lang));
         break;
-    default: /* texts; a link has its title as text */
+    case SHAPE_LINK: /* has the title of what it leads to; an id leads nowhere and is more than a
+                        spreadsheet's numbers can hold */
+        table_text(w, f->target >= 0 ? v->s : arena_printf(x->portion, "%lld", (long long)v->i));
+        break;
+    default:
         table_text(w, v->s);
     }
 }
