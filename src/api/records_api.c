@@ -57,8 +57,8 @@ enum { MAX_SHORT_FILTERS = 50 };
 
 static bool take_short(void *arg, struct str name, struct str value)
 {
-    static const char *const own[] = {"fields", "sort",  "filter",  "limit", "cursor",
-                                      "count",  "trash", "include", "entity"};
+    static const char *const own[] = {"fields", "sort",  "filter",  "limit",  "cursor",
+                                      "count",  "trash", "include", "entity", "at_customer"};
     struct short_filters *s = arg;
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
         if (str_is(name, own[i]))
@@ -111,6 +111,15 @@ static int take_count(struct api_call *c, struct list_query *q)
     return api_bad_param(c, "count");
 }
 
+/* Only where records can be met elsewhere; for others it is as unknown as any name. */
+static int take_meeting(struct api_call *c, struct list_query *q)
+{
+    q->through = record_met_through(c->t->registry, q->en);
+    if (!q->through && http_param(c->req, "at_customer").p)
+        return api_bad_param(c, "at_customer");
+    return api_param_i64(c, "at_customer", 0, 1, INT64_MAX, &q->at_customer);
+}
+
 static int records_list(struct api_call *c, struct db_conn *conn, struct jw *w)
 {
     struct list_query q = {.en = c->en};
@@ -123,6 +132,8 @@ static int records_list(struct api_call *c, struct db_conn *conn, struct jw *w)
         rc = take_filter(c, &q);
     if (rc == 0)
         rc = take_count(c, &q);
+    if (rc == 0)
+        rc = take_meeting(c, &q);
     if (rc == 0)
         rc = api_param_i64(c, "limit", 50, 1, LIST_MAX, &limit);
     if (rc)

@@ -1,5 +1,6 @@
 """Contacts at several customers, and which one is called first; tasks, and the next one of a customer."""
 import unittest
+import urllib.parse
 
 from patron import Api, both, quote
 
@@ -28,6 +29,30 @@ class Contacts(Api):
         self.assertIn(("affiliation", "create"), said)
         c.delete(f"affiliations/{a['id']}")
         self.assertEqual(c.patch(f"contacts/{self.contact}", {"customer_id": self.two})["customer_id"], self.two)
+
+    def test_who_is_met_at_a_customer(self):
+        c = self.admin
+        other = c.post("contacts", {"name": "王", "customer_id": self.two})["id"]
+        a = c.post("affiliations", {"contact_id": self.contact, "customer_id": self.two, "role": "顾问"})["id"]
+        met = lambda k, more="", who=c: [x["name"] for x in who.get(f"contacts?at_customer={k}&sort=name&fields=name{more}")["items"]]
+        self.assertEqual((met(self.one), met(self.two)), (["李"], ["李", "王"]))
+        self.assertEqual(c.get(f"contacts?at_customer={self.two}&limit=1&count=exact")["count"]["value"], 2)
+        self.assertEqual(met(self.two, "&name=" + urllib.parse.quote("王")), ["王"])
+        self.assertEqual(met(999), [])
+        # who sees the person but not that they are met there does not find them there
+        mine, = self.people([{"role": c.post("roles", {"name": "met", "permissions": {
+            "contact": {"read": "own"}, "customer": {"read": "own"}}})["id"]}])
+        c.patch(f"customers/{self.one}", {"owner_id": mine.id})
+        self.assertEqual((met(self.one, who=mine), met(self.two, who=mine)), (["李"], []))
+        held, = self.people([{"role": c.post("roles", {"name": "held", "permissions": {
+            "contact": {"read": "all", "fields": {"customer_id": "hide"}}}})["id"]}])
+        self.problem(held, "GET", f"contacts?at_customer={self.two}", "bad-parameter", 400)
+        for bad in ("x", "0", "-1"):
+            self.problem(c, "GET", "contacts?at_customer=" + bad, "bad-parameter", 400)
+        self.problem(c, "GET", f"orders?at_customer={self.two}", "bad-parameter", 400)
+        c.delete(f"affiliations/{a}")
+        c.delete(f"contacts/{other}")
+        self.assertEqual(met(self.two), [])
 
     def test_the_first_to_call(self):
         c = self.admin

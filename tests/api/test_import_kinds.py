@@ -3,7 +3,7 @@ import csv as csvfile
 import io
 import unittest
 
-from patron import both
+from patron import both, quote
 from test_import import Import, csv
 
 LINES = "单号,客户编号,客户名称,下单日期,产品编码,品名,数量,单价"
@@ -149,6 +149,76 @@ class People(Import):
         self.assertEqual(self.n("customers", "WHERE name = 'Beta'"), 0)
 
 
+
+class Elsewhere(Import):
+    def at(self, customer):
+        """Who is met there: name, role there (None = their own), by the contact."""
+        a = self.admin
+        k = a.get("customers?fields=name&filter=" + quote({"field": "name", "op": "eq", "value": customer}))["items"][0]["id"]
+        own = [(c["name"], None) for c in a.get(f"contacts?customer_id={k}&fields=name")["items"]]
+        met = a.get(f"affiliations?customer_id={k}&fields=role,contact_id,is_primary&include=titles")
+        return sorted(own + [(met["titles"][x["contact_id"]], x["role"]) for x in met["items"]])
+
+    def test_one_person_at_several_customers(self):
+        a = self.admin
+        head = "customer name,contact name,role,phone,email"
+        rows = [("Firm One", "Li Si", "Purchasing", "13811112222", ""), ("Firm Two", "Li Si", "Advisor", "+86 138-1111-2222", ""),
+                ("Firm Three", "Li Si", "", "", "li@si.cn"), ("Firm One", "Wang Wu", "Decides", "", ""), ("Firm Two", "Wang Wu", "拍板人", "", ""),
+                ("Firm Two", "Zhao Liu", "QA", "13811112222", ""), ("Firm Three", "Mo", "Board", "", "Mo@firm.cn"),
+                ("Firm One", "Mo", "Owner", "", "mo@FIRM.cn")]
+        im = self.upload(csv(rows, head), "people.csv", "contact")
+        self.assertEqual([x["field"] for x in im["columns"]], ["customer.name", "name", "affiliation.role", "phone", "email"])
+        before = self.server.checksum()
+        _, im = self.go(im["id"], "check")
+        self.assertEqual({x: im["check"][x] for x in ("new", "changed", "rejected", "new_customers")},
+                         {"new": 8, "changed": 0, "rejected": 0, "new_customers": 3})
+        self.assertEqual(self.server.checksum(), before)
+        _, im = self.go(im["id"], "run")
+        self.assertEqual((im["result"]["created"], im["result"]["rejected"]), (8, 0))
+        self.assertEqual(self.at("Firm One"), [("Li Si", None), ("Mo", None), ("Wang Wu", None)])
+        self.assertEqual(self.at("Firm Two"), [("Li Si", "Advisor"), ("Wang Wu", None), ("Zhao Liu", None)], "a number is shared, a name with it is not")
+        self.assertEqual(self.at("Firm Three"), [("Li Si", None), ("Mo", "Board")], "neither number nor e-mail is the same")
+        said = sorted((x["name"], x["title"] or "", x["decision_role"] or "") for x in a.get("contacts?fields=name,title,decision_role")["items"]
+                      if x["name"] in ("Li Si", "Wang Wu", "Mo"))
+        self.assertEqual(said, [("Li Si", "", ""), ("Li Si", "Purchasing", ""), ("Mo", "Owner", ""),
+                                ("Wang Wu", "", "decider"), ("Wang Wu", "", "decider")])
+        for way, changed in (("skip", 0), ("update", 2)):
+            again = [rows[0][:2] + ("Buyer",) + rows[0][3:], rows[1][:2] + ("Chair",) + rows[1][3:], *rows[2:]]
+            im2 = self.whole(csv(again, head), "again.csv", "contact", on_existing=way)
+            r = im2["result"]
+            self.assertEqual((r["created"], r["updated"], r["skipped"], r["rejected"]), (0, changed, 8 - changed, 0), way)
+        self.assertEqual(self.at("Firm Two")[0], ("Li Si", "Chair"))
+        self.assertEqual([x["title"] for x in a.get("contacts?fields=title&title=Buyer")["items"]], ["Buyer"])
+        _, im2 = self.go(im2["id"], "undo")
+        self.assertEqual(self.at("Firm Two")[0], ("Li Si", "Advisor"))
+        _, im = self.go(im["id"], "undo")
+        self.assertEqual(im["state"], "undone")
+        self.assertEqual(self.n("affiliations", "WHERE version = 1"), 0, "what was changed since and put back is kept")
+
+    def test_whom_one_does_not_see_is_not_joined(self):
+        a = self.admin
+        k = a.post("customers", {"name": "Secret"})["id"]
+        a.post("contacts", {"customer_id": k, "name": "Hidden", "phone": "13877770000"})
+        role = a.post("roles", {"name": "r", "permissions": {
+            e: {"read": "own", "write": "own", "create": True} for e in ("customer", "contact")}})["id"]
+        [p] = self.people([{"role": role}])
+        im = self.upload(csv([("Open", "Hidden", "Chief", "13877770000")], "customer name,contact name,role,phone"), "p.csv", "contact", client=p)
+        _, im = self.go(im["id"], "run", client=p)
+        self.assertEqual(im["result"]["created"], 1)
+        self.assertEqual(self.at("Open"), [("Hidden", None)])
+
+    def test_a_role_needs_the_right_to_the_title(self):
+        a = self.admin
+        role = a.post("roles", {"name": "r2", "permissions": {"customer": {"read": "own", "write": "own", "create": True},
+            "contact": {"read": "own", "write": "own", "create": True, "fields": {"title": "read", "decision_role": "hide"}}}})["id"]
+        [p] = self.people([{"role": role}])
+        im = self.upload(csv([("Kept", "One", "Chief"), ("Kept", "Two", "decider")], "customer name,contact name,role"), "p.csv", "contact", client=p)
+        _, im = self.go(im["id"], "run", client=p)
+        self.assertEqual((im["result"]["created"], im["result"]["rejected"]), (2, 0))
+        k = a.get("customers?fields=name&name=Kept")["items"][0]["id"]
+        self.assertEqual({(x["title"], x["decision_role"]) for x in a.get(f"contacts?customer_id={k}&fields=title,decision_role")["items"]}, {(None, None)})
+
+
 class Goods(Import):
     def test_products(self):
         a = self.admin
@@ -227,7 +297,7 @@ class Memory(Import):
         self.assertEqual((im["format"]["remembered"], im["mapping"]["3"]), (True, None))
 
 
-both(Lines, People, Goods, Memory)
+both(Lines, People, Elsewhere, Goods, Memory)
 
 if __name__ == "__main__":
     unittest.main()

@@ -426,6 +426,58 @@ class Search(Api):
         for i in ids.values():
             c.delete("customers/" + i)
 
+    def test_slips_over_several_syllables(self):
+        c = self.admin
+        k = c.post("customers", {"name": "宁波测试"})["id"]
+        other = c.post("customers", {"name": "宁波机电制品"})["id"]
+        for q in ("ningboceshi", "ningbocehsi", "nignboceshi", "ningboceshii", "nngboceshi", "ningbaceshi"):
+            self.assertEqual(self.find(q), [k], q)
+        for q in ("ningbocehsii", "ningboxxxxshi", "bocehsining"):
+            self.assertEqual(self.find(q), [], q)
+        for i in (k, other):
+            c.delete("customers/" + i)
+
+    def test_telephone_numbers(self):
+        c = self.admin
+        kept = {}
+        for name, phone in (("Mei", "13811112222"), ("Bo", "+86 139-3333-4444"), ("Desk", "0574-8765 4321-802"),
+                            ("Two", "0512-6654321/13755556666"), ("Ann", "+49 (0)30 1234567")):
+            kept[name] = c.post("contacts", {"name": name, "phone": phone})["id"]
+        firm = c.post("customers", {"name": "Rund", "phone": "008613811112222", "address": "138 1111"})["id"]
+        mei = {kept["Mei"], firm}
+        for q in ("13811112222", "138-1111-2222", "138 1111 2222", "+8613811112222", "+86 138 1111 2222", "008613811112222",
+                  "0086-138-1111-2222", "8613811112222", "１３８ １１１１ ２２２２", "138–1111–2222", "(+86) 138.1111.2222",
+                  "11112222", "1111 2222", "2222", "138 1111", "1381111"):
+            self.assertEqual(set(self.find(q)), mei, q)
+        for q, who in (("mei 2222", "Mei"), ("138-1111-2222 mei", "Mei"), ("13933334444", "Bo"), ("3333-4444", "Bo"), ("4444", "Bo"),
+                       ("0574 87654321", "Desk"), ("+86 574 8765 4321", "Desk"), ("87654321", "Desk"),
+                       ("6654321", "Two"), ("6666", "Two"), ("137-5555-6666", "Two"), ("+49 30 1234567", "Ann"),
+                       ("004930 1234567", "Ann"), ("030 1234567", "Ann")):
+            self.assertEqual(self.find(q), [kept[who]], q)
+        self.assertEqual(set(self.find("4321")), {kept["Desk"], kept["Two"]})
+        for q in ("138-1111-2223", "138, 1111, 2222", "802", "13811112222 bo"):
+            self.assertEqual(self.find(q), [], q)
+        c.patch(f"contacts/{kept['Mei']}", {"phone": "15000007777"})
+        self.assertEqual((self.find("138-1111-2222"), self.find("7777")), ([firm], [kept["Mei"]]))
+        for i in kept.values():
+            c.delete("contacts/" + i)
+        c.delete("customers/" + firm)
+        self.assertEqual(self.find("2222"), [])
+
+    def test_telephone_numbers_held_back(self):
+        c = self.admin
+        ids = [c.post("contacts", {"name": "Held", "phone": "+86 138-7777-8888"})["id"],
+               c.post("contacts", {"name": "Held 8888", "phone": "15012340000"})["id"]]
+        for level, want in (("hide", [ids[1]]), ("mask", [ids[1]]), ("read", ids)):
+            role = c.post("roles", {"name": level, "permissions": {"contact": {"read": "all", "fields": {"phone": level}}}})["id"]
+            [p] = self.people([{"role": role}])
+            ask = lambda q: [i["id"] for i in p.get("search?q=" + urllib.parse.quote(q))["items"]]
+            self.assertEqual(sorted(ask("8888")), sorted(want), level)
+            for q in ("138-7777-8888", "+8613877778888", "77778888", "0138 7777 8888"):
+                self.assertEqual(ask(q), ids[:1] if level == "read" else [], (level, q))
+        for i in ids:
+            c.delete("contacts/" + i)
+
     def test_nothing_and_nonsense(self):
         for q in ("", "   ", "'", '"', "(", "a' OR 1=1 --", "*", "AND", "OR", "NEAR(", "x" * 500, "&|!:*", "%", "\\",
                   "公司 *", "锐进)", "NOT 公司"):

@@ -220,6 +220,46 @@ static void add_page(struct lister *l, struct sql *q)
     sql_addf(q, " LIMIT %u", l->q->limit + 1);
 }
 
+/* What is met at customers by records of another entity. */
+static const struct meeting {
+    int entity, through;
+    const char *link;
+} meetings[] = {{ENTITY_CONTACT, ENTITY_AFFILIATION, "contact_id"}};
+
+static const struct meeting *meeting_of(const struct entity *en)
+{
+    for (size_t i = 0; i < sizeof meetings / sizeof meetings[0]; i++)
+        if (meetings[i].entity == en->id)
+            return &meetings[i];
+    return NULL;
+}
+
+const struct entity *record_met_through(const struct registry *r, const struct entity *en)
+{
+    const struct meeting *m = meeting_of(en);
+    return m ? &r->entities[m->through] : NULL;
+}
+
+/* Two looks into indexes, so not an OR. */
+static void add_meeting(struct lister *l, struct sql *q)
+{
+    const struct entity *en = l->q->en, *through = l->q->through;
+    const struct meeting *m = meeting_of(en);
+    if (!m) {
+        sql_add(q, " AND 1 = 0");
+        return;
+    }
+    const char *own = en->fields[en->customer_field].name,
+               *there = through->fields[through->customer_field].name;
+    sql_addf(q, " AND id IN (SELECT id FROM %s WHERE %s = ", en->table, own);
+    sql_arg(q, DB_I64(l->q->at_customer));
+    sql_addf(q, " UNION ALL SELECT %s FROM %s WHERE %s = ", m->link, through->table, there);
+    sql_arg(q, DB_I64(l->q->at_customer));
+    sql_add(q, " AND deleted_at IS NULL");
+    access_predicate(l->who, through, ACCESS_READ, "", q);
+    sql_add(q, ")");
+}
+
 static void add_where(struct lister *l, const struct access_branch *b, struct sql *q)
 {
     const struct list_query *lq = l->q;
@@ -228,6 +268,8 @@ static void add_where(struct lister *l, const struct access_branch *b, struct sq
     access_branch_sql(l->who, b, "", q);
     if (l->in_list)
         access_predicate(l->who, lq->en, ACCESS_READ, "", q);
+    if (lq->at_customer)
+        add_meeting(l, q);
     if (lq->filter) {
         sql_add(q, " AND ");
         filter_sql(lq->filter, "", q);
@@ -348,6 +390,18 @@ static void take_fields(struct lister *l, struct list_query *q)
     }
 }
 
+/* Where records are met is told by finding them there. */
+static int check_meeting(struct lister *l, struct err *e)
+{
+    const struct list_query *q = l->q;
+    if (!q->at_customer ||
+        (access_level(l->who, q->en, q->en->customer_field) >= LEVEL_READ &&
+         access_level(l->who, q->through, q->through->customer_field) >= LEVEL_READ))
+        return 0;
+    err_param(e, "name", STR("at_customer"));
+    return err_set(e, ERR_BAD_PARAMETER, "customers are held back");
+}
+
 /* The order of records tells as much as the values do. */
 static int check_sort(struct lister *l, struct err *e)
 {
@@ -430,6 +484,8 @@ int record_list(struct db_conn *c, const struct tenant *t, const struct actor *w
     struct lister l = {.q = &own, .who = who, .a = a, .levels = access_levels(who, q->en)};
     take_fields(&l, &own);
     int rc = check_sort(&l, e);
+    if (rc == 0)
+        rc = check_meeting(&l, e);
     if (rc)
         return rc;
     prepare(&l);

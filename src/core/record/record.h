@@ -145,6 +145,8 @@ struct list_query {
     const struct field **fields; /* NULL = all; what is hidden from the person is left out */
     size_t nfields;
     const struct filter *filter; /* NULL = none */
+    int64_t at_customer; /* 0 = anywhere; else what is that customer's own, or met there by … */
+    const struct entity *through; /* … a record of this entity that the person sees */
     struct {
         const struct field *field;
         bool desc;
@@ -155,6 +157,10 @@ struct list_query {
     enum count_mode count;
     bool trash, titles;
 };
+
+/* By records of which entity others of this one are met at customers that are not their own; NULL =
+   they are not. */
+const struct entity *record_met_through(const struct registry *r, const struct entity *en);
 
 /* Writes {"items":[…],"next":…,"count":…,"titles":…}. ERR_BAD_PARAMETER (name cursor, or sort for a
    field that the person sees not at all or masked). The filter was read with the person's levels.

@@ -2,6 +2,7 @@
 #include "core/search/internal.h"
 
 #include "core/search/match.h"
+#include "core/search/phone.h"
 #include "core/search/pinyin.h"
 #include "core/search/tokens.h"
 
@@ -157,7 +158,10 @@ static void put_readings(struct str name, struct buf *tokens)
 void document_tokens(const struct entity *en, const struct field *f, struct str text,
                      struct buf *out)
 {
-    tokens_of(text, out);
+    if (strcmp(f->type->name, "phone") == 0)
+        phone_tokens(text, out);
+    else
+        tokens_of(text, out);
     for (size_t i = 0; i < en->nsearch_title; i++)
         if (&en->fields[en->search_title[i]] == f)
             put_readings(text, out);

@@ -1,5 +1,6 @@
 #include "core/search/match.h"
 
+#include "core/search/phone.h"
 #include "core/search/pinyin.h"
 #include "core/search/tokens.h"
 
@@ -10,10 +11,14 @@ enum {
     MAX_WORDS = 12,
     MAX_CHINESE = 40,
     LOOSE_LEAST = 4,
-    LOOSE_MOST = 16,
+    LOOSE_MOST = 20,
+    LOOSE_CUT = 5,  /* three syllables have as many letters at least: ba a ni */
+    MAX_GROUPS = 8, /* of the digits of one number */
+    JOINED_LEAST = 7,
     INDEXED_PREFIX = 3, /* beginnings up to here have lists of their own (db/schema.c) */
     MAX_EXPANDED = 50,
-    MANY_WAYS = 40, /* more than any word has but one with slips, whose ways are single tokens */
+    MANY_WAYS = 40, /* more than any word has but one with slips, whose tokens are whole words */
+    MOST_SYLLABLED = 24,
     MAX_MATCH = 128 << 10
 };
 
@@ -123,6 +128,18 @@ static void add_word(struct match *m, struct str word, bool last)
     add_readings(m, word);
 }
 
+/* One word that may have been meant: as it stands, and cut into syllables where it has so many that
+   the index has it in pairs only. */
+static void add_meant(struct match *m, struct str word)
+{
+    struct pinyin_cut cuts[PINYIN_CUTS];
+    size_t n = word.n < LOOSE_CUT ? 0 : pinyin_cuts(word, cuts);
+    way_of_one(m, word, false);
+    for (size_t i = 0; i < n; i++)
+        if (cuts[i].n > 2 && pinyin_is_syllable(cuts[i].syllable[cuts[i].n - 1]))
+            way_of_pairs(m, cuts[i].syllable, cuts[i].n, false);
+}
+
 /* Every word one slip away: 53 n + 25 of them, each a look into the index; whole words only, since
    the beginnings would be a hundred times as many. */
 static void add_slips(struct match *m, struct str word)
@@ -131,30 +148,79 @@ static void add_slips(struct match *m, struct str word)
     const size_t n = word.n;
     if (!word_begin(m))
         return;
-    way_of_one(m, word, false);
+    add_meant(m, word);
     for (size_t i = 0; i < n; i++) { /* one too many; two that have changed places */
         memcpy(made, word.p, i);
         memcpy(made + i, word.p + i + 1, n - i - 1);
-        way_of_one(m, str_from(made, n - 1), false);
+        add_meant(m, str_from(made, n - 1));
         if (i + 1 == n || word.p[i] == word.p[i + 1])
             continue;
         memcpy(made, word.p, n);
         made[i] = word.p[i + 1];
         made[i + 1] = word.p[i];
-        way_of_one(m, str_from(made, n), false);
+        add_meant(m, str_from(made, n));
     }
     for (const char *c = "abcdefghijklmnopqrstuvwxyz"; *c; c++) {
         for (size_t i = 0; i <= n; i++) { /* one too few; a wrong one */
             memcpy(made, word.p, i);
             made[i] = *c;
             memcpy(made + i + 1, word.p + i, n - i);
-            way_of_one(m, str_from(made, n + 1), false);
+            add_meant(m, str_from(made, n + 1));
             if (i == n || word.p[i] == *c)
                 continue;
             memcpy(made + i + 1, word.p + i + 1, n - i - 1);
-            way_of_one(m, str_from(made, n), false);
+            add_meant(m, str_from(made, n));
         }
     }
+}
+
+/* --- numbers --------------------------------------------------------------------------------- */
+
+static bool is_number(struct str word)
+{
+    for (size_t i = 0; i < word.n; i++)
+        if (word.p[i] < '0' || word.p[i] > '9')
+            return false;
+    return word.n > 0;
+}
+
+/* The groups of digits from `word` on that may be one telephone number; *folded goes on behind. */
+static size_t groups_of(struct str word, struct str *folded, struct str *ret_group)
+{
+    struct str rest = *folded, next;
+    bool chinese;
+    size_t n = 0;
+    ret_group[n++] = word;
+    while (n < MAX_GROUPS && tokens_next_word(&rest, &next, &chinese) && !chinese &&
+           is_number(next)) {
+        const char *end = ret_group[n - 1].p + ret_group[n - 1].n;
+        if (!phone_joins(str_from(end, (size_t)(next.p - end))))
+            break;
+        ret_group[n++] = next;
+        *folded = rest;
+    }
+    return n;
+}
+
+/* As it stands, and as a telephone number: 138-1111-2222, +8613811112222. There are no slips in
+   numbers but what stands before the last eight digits, which everybody writes in another way.
+   `plus`: one stands before it. */
+static void add_number(struct match *m, const struct str *group, size_t n, bool plus, bool last,
+                       enum match_kind kind)
+{
+    char digits[PHONE_MAX];
+    const char *from = group[0].p - (plus ? 1 : 0);
+    struct str d =
+        phone_digits(str_from(from, (size_t)(group[n - 1].p + group[n - 1].n - from)), digits);
+    if (!word_begin(m))
+        return;
+    way_begin(m);
+    for (size_t i = 0; i < n; i++)
+        token_add(m, tokens_cut_word(group[i]), STR(""), last && i + 1 == n);
+    if (d.n >= (n > 1 ? JOINED_LEAST : PHONE_SHORT) && !(n == 1 && str_eq(d, group[0])))
+        way_of_one(m, d, last);
+    if (kind == MATCH_LOOSE && d.n > PHONE_TAIL)
+        way_of_one(m, str_skip(d, d.n - PHONE_TAIL), false);
 }
 
 /* --- Chinese -------------------------------------------------------------------------------- */
@@ -202,10 +268,13 @@ static void add_sounds(struct match *m, struct str run, const struct str *part, 
 struct match *match_new(struct str folded, enum match_kind kind, struct arena *a)
 {
     struct match *m = arena_new_of(a, struct match);
-    struct str word, part[MAX_CHINESE];
+    const char *begin = folded.p;
+    struct str word, part[MAX_CHINESE], group[MAX_GROUPS];
     bool chinese;
     *m = (struct match){.a = a};
     while (tokens_next_word(&folded, &word, &chinese)) {
+        bool plus = word.p > begin && word.p[-1] == '+';
+        size_t groups = !chinese && is_number(word) ? groups_of(word, &folded, group) : 0;
         struct str rest = folded, after;
         bool ignored, last = !tokens_next_word(&rest, &after, &ignored);
         size_t n = chinese ? characters(word, part) : 0;
@@ -213,6 +282,8 @@ struct match *match_new(struct str folded, enum match_kind kind, struct arena *a
             add_sounds(m, word, part, n);
         else if (chinese)
             add_chinese(m, part, n);
+        else if (groups)
+            add_number(m, group, groups, plus, last, kind);
         else if (kind == MATCH_LOOSE && word.n >= LOOSE_LEAST && word.n <= LOOSE_MOST &&
                  str_is_ascii(word))
             add_slips(m, word);
@@ -334,37 +405,62 @@ static int put_way(struct render *r, const struct way *w, struct err *e)
     return rc;
 }
 
+struct wanted {
+    struct str text;
+    size_t at; /* of the token */
+};
+
 static int by_text(const void *x, const void *y)
 {
-    const struct token *const *a = x, *const *b = y;
-    return str_cmp((*a)->text, (*b)->text);
+    const struct wanted *a = x, *b = y;
+    return str_cmp(a->text, b->text);
 }
 
-/* Of many single words (slips) those that the index has. Both are sorted, so that one look into the
-   index leaves out all that lie before what it found: some fifty looks instead of five hundred. */
-static int put_known(struct render *r, const struct word *w, size_t *ret_n, struct err *e)
+/* Which of the whole words from token `from` on the index has. Both are sorted, so that one look
+   into it leaves out all that lie before what it found: some fifty looks instead of five hundred.
+ */
+static int find_known(struct render *r, size_t from, size_t n, bool *ret_known, struct err *e)
 {
-    const struct token **token = arena_array(r->m->a, const struct token *, w->n);
-    size_t n = 0;
+    struct wanted *wanted = arena_array(r->m->a, struct wanted, n);
     int rc = 0;
-    for (size_t i = 0; i < w->n; i++)
-        token[i] = &r->m->token[r->m->way[w->from + i].from];
-    qsort(token, w->n, sizeof(struct token *), by_text);
-    for (size_t i = 0; i < w->n;) {
+    for (size_t i = 0; i < n; i++)
+        wanted[i] = (struct wanted){r->m->token[from + i].text, i};
+    qsort(wanted, n, sizeof *wanted, by_text);
+    for (size_t i = 0; i < n;) {
         struct str found;
-        rc = next_word(r, token[i]->text, &found, e);
+        rc = next_word(r, wanted[i].text, &found, e);
         if (rc || !found.p)
             break;
-        while (i < w->n && str_cmp(token[i]->text, found) < 0)
+        while (i < n && str_cmp(wanted[i].text, found) < 0)
             i++;
-        if (i == w->n || !str_eq(token[i]->text, found))
-            continue;
-        buf_add_cstr(&r->out, n++ ? r->d->or : "");
-        put_token(r, found, false);
-        while (i < w->n && str_eq(token[i]->text, found))
-            i++;
+        for (; i < n && str_eq(wanted[i].text, found); i++)
+            ret_known[wanted[i].at] = true;
     }
-    *ret_n = n;
+    return rc;
+}
+
+static bool all_known(const struct way *w, size_t from, const bool *known)
+{
+    for (size_t i = 0; i < w->n; i++)
+        if (!known[w->from + i - from])
+            return false;
+    return w->n > 0;
+}
+
+/* Of many ways (slips) those whose words the index has. */
+static int put_known(struct render *r, const struct word *w, size_t *ret_n, struct err *e)
+{
+    const struct way *way = &r->m->way[w->from], *last = &way[w->n - 1];
+    size_t from = way->from, n = last->from + last->n - from, syllabled = 0;
+    bool *known = arena_array(r->m->a, bool, n);
+    *ret_n = 0;
+    int rc = find_known(r, from, n, known, e);
+    for (size_t k = 0; rc == 0 && k < w->n; k++) {
+        if (!all_known(&way[k], from, known) || (way[k].n > 1 && syllabled++ >= MOST_SYLLABLED))
+            continue;
+        buf_add_cstr(&r->out, (*ret_n)++ ? r->d->or : "");
+        rc = put_way(r, &way[k], e);
+    }
     return rc;
 }
 
@@ -427,7 +523,8 @@ static int put_place(struct render *r, size_t *put, const struct entity *en, cha
     return rc;
 }
 
-/* *ret_put: what may be found, in tokens; *ret_whole: how many entities are seen without a limit. */
+/* *ret_put: what may be found, in tokens; *ret_whole: how many entities are seen without a limit.
+ */
 static int put_scopes(struct render *r, const struct actor *who, const struct registry *reg,
                       const struct entity *only, size_t *ret_put, size_t *ret_whole,
                       size_t *ret_searched, struct err *e)

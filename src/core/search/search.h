@@ -8,8 +8,8 @@
 #include "core/tenant/tenant.h"
 
 /* What documents are made of; a new number makes all of them anew (upgrade_in_background).
-   2: simplified characters, pinyin. */
-#define SEARCH_VERSION "3"
+   2: simplified characters, pinyin. 4: telephone numbers by their digits and how they end. */
+#define SEARCH_VERSION "4"
 
 /* Puts the record's document in place of the one before; values: all fields of the entity. Entities
    without search fields are left out. On SQLite the index follows at the end of the transaction. */

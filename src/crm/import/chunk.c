@@ -148,8 +148,21 @@ int chunk_find_order(struct chunk *ch, struct db_conn *c, const struct import_ro
     return rc < 0 ? rc : 0;
 }
 
+static void differ(const struct chunk *ch, const struct record *now, const struct field *f,
+                   json_t *body)
+{
+    const struct value *v = &ch->row->v[SIDE_OWN][f->id];
+    struct buf text = BUF_INIT(1 << 20);
+    struct jw w = jw_new(&text);
+    if (!value_equal(f, v, &now->v[f->id])) {
+        value_to_json(f, v, &w);
+        json_object_set_new(body, f->name, json_loadb(text.p, text.n, JSON_DECODE_ANY, NULL));
+    }
+    buf_free(&text);
+}
+
 /* The fields that the file gives and that stand otherwise, as a body for the record pipeline. */
-static json_t *differences(struct chunk *ch, const struct record *now)
+static json_t *differences(struct chunk *ch, const struct record *now, const int *also)
 {
     const struct import_plan *p = ch->r->p;
     json_t *body = json_object();
@@ -159,15 +172,12 @@ static json_t *differences(struct chunk *ch, const struct record *now)
             continue;
         if (f && f->read_only) /* a path of categories stands for the link it was followed to */
             f = &now->en->fields[PRODUCT_CATEGORY_ID];
-        if (!f || p->targets[i].side != SIDE_OWN ||
-            value_equal(f, &ch->row->v[SIDE_OWN][f->id], &now->v[f->id]))
-            continue;
-        struct buf text = BUF_INIT(1 << 20);
-        struct jw w = jw_new(&text);
-        value_to_json(f, &ch->row->v[SIDE_OWN][f->id], &w);
-        json_object_set_new(body, f->name, json_loadb(text.p, text.n, JSON_DECODE_ANY, NULL));
-        buf_free(&text);
+        if (f && p->targets[i].side == SIDE_OWN)
+            differ(ch, now, f, body);
     }
+    for (; also && *also >= 0; also++)
+        if (!ch->row->v[SIDE_OWN][*also].null)
+            differ(ch, now, &now->en->fields[*also], body);
     return body;
 }
 
@@ -218,7 +228,7 @@ int chunk_change(struct chunk *ch, struct db_conn *c, const struct import_row *r
 }
 
 int chunk_update(struct chunk *ch, struct db_conn *c, const struct import_row *row,
-                 const struct entity *en, int64_t id, struct err *e)
+                 const struct entity *en, int64_t id, const int *also, struct err *e)
 {
     struct runner *r = ch->r;
     struct record now;
@@ -229,7 +239,7 @@ int chunk_update(struct chunk *ch, struct db_conn *c, const struct import_row *r
         return chunk_reject(ch, c, row, r->p->key_column, "not-yours", e);
     if (rc)
         return err_set(e, rc, "%s", inner.detail);
-    return chunk_change(ch, c, row, 1, en, id, differences(ch, &now), e);
+    return chunk_change(ch, c, row, 1, en, id, differences(ch, &now, also), e);
 }
 
 static int create_order(struct chunk *ch, struct db_conn *c, const struct import_row *row,
@@ -270,7 +280,7 @@ int write_order(struct chunk *ch, struct db_conn *c, size_t at, size_t *ret_rows
         return create_order(ch, c, row, k, e);
     if (old.customer_id != k->is.id)
         return chunk_reject(ch, c, row, r->p->number_column, "order-of-another-customer", e);
-    return chunk_update(ch, c, row, r->im.en, old.id, e);
+    return chunk_update(ch, c, row, r->im.en, old.id, NULL, e);
 }
 
 int write_customer(struct chunk *ch, struct db_conn *c, size_t at, size_t *ret_rows, struct err *e)
@@ -284,7 +294,7 @@ int write_customer(struct chunk *ch, struct db_conn *c, size_t at, size_t *ret_r
     if (rc)
         return rc;
     if (k.is.id)
-        return chunk_update(ch, c, row, ch->r->im.en, k.is.id, e);
+        return chunk_update(ch, c, row, ch->r->im.en, k.is.id, NULL, e);
     ch->counts.created++;
     if (ch->r->mode == IMPORT_CHECK)
         return 0;

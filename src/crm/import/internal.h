@@ -9,7 +9,7 @@
 enum { MAX_COLUMNS = 200, SAMPLES = 3, TARGETS = 200 };
 
 /* A row says something of the record it stands for, and of those that record hangs on. */
-enum side { SIDE_OWN, SIDE_CUSTOMER, SIDE_ORDER, SIDE_PRODUCT, SIDES };
+enum side { SIDE_OWN, SIDE_CUSTOMER, SIDE_ORDER, SIDE_PRODUCT, SIDE_AFFILIATION, SIDES };
 
 /* What a column of the file can be: a field of one of the sides, or the currency. */
 struct target {
@@ -98,6 +98,8 @@ struct import_plan {
     const struct import *im;
     struct target targets[MAX_COLUMNS]; /* by column; name.n == 0 = left out */
     size_t ncolumns;
+    const struct target *all; /* what a column may be, for this import's owner */
+    size_t nall;
     struct parse_env env;
     struct str currency; /* of amounts without one */
     bool update;         /* on_existing */
@@ -109,6 +111,8 @@ struct import_plan {
     const struct field *key_field;    /* of the kind's key side */
 };
 
+/* May the import's owner write this field? A cell can stand for more than its own column's. */
+bool plan_may(const struct import_plan *p, enum side side, int field);
 int plan_make(struct tenant *t, const struct import *im, struct arena *a,
               struct import_plan *ret_plan, struct err *e) must_check;
 

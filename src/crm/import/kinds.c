@@ -28,11 +28,27 @@ static void settle_line(const struct import_plan *p, struct parsed_row *row)
         quantity->i = -quantity->i;
 }
 
+/* A role in somebody's own words is what they do; one of the list says how they decide. */
+static void settle_contact(const struct import_plan *p, struct parsed_row *row)
+{
+    const struct field *listed =
+        &p->t->registry->entities[ENTITY_CONTACT].fields[CONTACT_DECISION_ROLE];
+    const struct value *said = &row->v[SIDE_AFFILIATION][AFFILIATION_ROLE];
+    struct value choice = {.null = true};
+    if (said->null)
+        return;
+    bool decides = !listed->type->from_text(listed, said->s, &p->env, &choice) && !choice.null;
+    struct value *own = &row->v[SIDE_OWN][decides ? CONTACT_DECISION_ROLE : CONTACT_TITLE];
+    if (own->null && plan_may(p, SIDE_OWN, decides ? CONTACT_DECISION_ROLE : CONTACT_TITLE))
+        *own = decides ? choice : *said;
+}
+
 /* Of a customer, first what finds it. */
 static const int of_customer[] = {CUSTOMER_EXT_ID,   CUSTOMER_NAME, CUSTOMER_PHONE,
                                   CUSTOMER_EMAIL,    CUSTOMER_CITY, CUSTOMER_REGION,
                                   CUSTOMER_INDUSTRY, CUSTOMER_KIND};
 static const int of_contact_customer[] = {CUSTOMER_EXT_ID, CUSTOMER_NAME};
+static const int of_affiliation[] = {AFFILIATION_ROLE};
 static const int of_order[] = {ORDER_NUMBER,  ORDER_ORDERED_ON, ORDER_STATUS,
                                ORDER_CHANNEL, ORDER_PLACE,      ORDER_PROMOTION};
 static const int of_line[] = {ORDER_LINE_QUANTITY, ORDER_LINE_PRICE,      ORDER_LINE_DESCRIPTION,
@@ -81,10 +97,13 @@ static const struct import_kind kinds[] = {
      .once = true,
      .write = write_customer},
     {.entity = ENTITY_CONTACT,
-     .sides = {CUSTOMER_SIDE(of_contact_customer), {SIDE_OWN, ENTITY_CONTACT, "", NULL, 0, -1}},
-     .nsides = 2,
+     .sides = {CUSTOMER_SIDE(of_contact_customer),
+               {SIDE_OWN, ENTITY_CONTACT, "", NULL, 0, -1},
+               {SIDE_AFFILIATION, ENTITY_AFFILIATION, "affiliation.", FIELDS(of_affiliation), -1}},
+     .nsides = 3,
      CUSTOMER_KEY,
      .by_customer = true,
+     .settle = settle_contact,
      .write = write_contact},
     {.entity = ENTITY_PRODUCT,
      .sides = {{SIDE_OWN, ENTITY_PRODUCT, "", FIELDS(of_product), -1}},

@@ -250,13 +250,22 @@ static int check_required(struct import_plan *p, const struct target *all, size_
     return p->key_column < 0 ? missing_column(p, &held, e) : 0;
 }
 
+bool plan_may(const struct import_plan *p, enum side side, int field)
+{
+    for (size_t i = 0; i < p->nall; i++)
+        if (p->all[i].side == side && p->all[i].field && p->all[i].field->id == field)
+            return true;
+    return false;
+}
+
 int plan_make(struct tenant *t, const struct import *im, struct arena *a,
               struct import_plan *ret_plan, struct err *e)
 {
     struct import_plan *p = ret_plan;
-    struct target all[TARGETS];
+    struct target *all = arena_array(a, struct target, TARGETS);
     size_t n = targets_of(t, im->owner_id, im->kind, a, all);
-    *p = (struct import_plan){.t = t, .a = a, .im = im, .env = tenant_parse_env(t, a)};
+    *p = (struct import_plan){
+        .t = t, .a = a, .im = im, .all = all, .nall = n, .env = tenant_parse_env(t, a)};
     p->ncolumns = json_array_size(im->columns);
     const char *key;
     json_t *v;

@@ -76,9 +76,10 @@ struct existing {
 int chunk_find_order(struct chunk *ch, struct db_conn *c, const struct import_row *row,
                      const struct value *number, const struct customer_state *k,
                      struct existing *ret, struct err *e) must_check;
-/* A record that stands already gets what the row says otherwise, if that is wanted. */
+/* A record that stands already gets what the row says otherwise, if that is wanted: the fields that
+   have a column, and those of `also` (ended by -1; NULL = none) that the row has a value for. */
 int chunk_update(struct chunk *ch, struct db_conn *c, const struct import_row *row,
-                 const struct entity *en, int64_t id, struct err *e) must_check;
+                 const struct entity *en, int64_t id, const int *also, struct err *e) must_check;
 /* The same for a body made of several rows; each of the n rows counts. `body` is the callee's. */
 int chunk_change(struct chunk *ch, struct db_conn *c, const struct import_row *rows, size_t n,
                  const struct entity *en, int64_t id, json_t *body, struct err *e) must_check;

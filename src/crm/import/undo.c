@@ -84,7 +84,8 @@ static int drop_customers(struct db_conn *c, void *arg, struct err *e)
                     "SELECT c.id, CASE WHEN EXISTS (SELECT 1 FROM orders o WHERE "
                     "o.customer_id = c.id) OR EXISTS (SELECT 1 FROM notes n WHERE "
                     "n.customer_id = c.id) OR EXISTS (SELECT 1 FROM contacts k WHERE "
-                    "k.customer_id = c.id) THEN 1 ELSE 0 END FROM customers c WHERE "
+                    "k.customer_id = c.id) OR EXISTS (SELECT 1 FROM affiliations f WHERE "
+                    "f.customer_id = c.id) THEN 1 ELSE 0 END FROM customers c WHERE "
                     "c.import_id = $1 AND c.id > $2 AND c.version = 1 AND c.deleted_at IS NULL "
                     "ORDER BY c.id LIMIT $3",
                     ids, used, &u->n, e);
@@ -152,6 +153,15 @@ static int drop_contacts(struct db_conn *c, void *arg, struct err *e)
         "NULL ORDER BY k.id LIMIT $3",
         "DELETE FROM contacts WHERE id = $1"};
     return drop_records(c, arg, &contacts, e);
+}
+
+static int drop_affiliations(struct db_conn *c, void *arg, struct err *e)
+{
+    static const struct dropped affiliations = {
+        "SELECT id, 0 FROM affiliations WHERE import_id = $1 AND id > $2 AND version = 1 AND "
+        "deleted_at IS NULL ORDER BY id LIMIT $3",
+        "DELETE FROM affiliations WHERE id = $1"};
+    return drop_records(c, arg, &affiliations, e);
 }
 
 static int drop_products(struct db_conn *c, void *arg, struct err *e)
@@ -255,6 +265,8 @@ static const struct {
     bool again;    /* until nothing more goes */
 } drops[] = {
     {drop_orders, "SELECT count(*) FROM orders WHERE import_id = $1 AND id > $2", -1, false},
+    {drop_affiliations, "SELECT count(*) FROM affiliations WHERE import_id = $1 AND id > $2",
+     ENTITY_CONTACT, false},
     {drop_contacts, "SELECT count(*) FROM contacts WHERE import_id = $1 AND id > $2",
      ENTITY_CONTACT, false},
     {drop_products, "SELECT count(*) FROM products WHERE import_id = $1 AND id > $2", -1, false},

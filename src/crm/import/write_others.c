@@ -2,6 +2,10 @@
 #include "crm/import/run.h"
 
 #include "base/clock.h"
+#include "core/search/phone.h"
+
+#include <string.h>
+#include <strings.h>
 
 /* --- contacts ------------------------------------------------------------------------------ */
 
@@ -23,8 +27,9 @@ static int find_contact(struct db_conn *c, int64_t customer, const struct value 
 static int has_primary(struct db_conn *c, int64_t customer, int64_t *ret, struct err *e)
 {
     return db_one_i64(c,
-                      "SELECT 1 FROM contacts WHERE customer_id = $1 AND is_primary = 1 AND "
-                      "deleted_at IS NULL LIMIT 1",
+                      "SELECT 1 FROM (SELECT id FROM contacts WHERE customer_id = $1 AND "
+                      "is_primary = 1 AND deleted_at IS NULL UNION ALL SELECT id FROM affiliations "
+                      "WHERE customer_id = $1 AND is_primary = 1 AND deleted_at IS NULL) p LIMIT 1",
                       DB_ARGS(DB_I64(customer)), 0, ret, e);
 }
 
@@ -37,34 +42,164 @@ static int column_of(const struct import_plan *p, int field)
     return p->key_column;
 }
 
+/* Whoever the row calls the first to call must be the only one. *ret_ok false: it was rejected. */
+static int may_be_first(struct chunk *ch, struct db_conn *c, const struct import_row *row,
+                        const struct customer_state *k, bool *ret_ok, struct err *e)
+{
+    const struct value *first = &ch->row->v[SIDE_OWN][CONTACT_IS_PRIMARY];
+    int64_t other = 0;
+    int rc = !first->null && first->i && k->is.id ? has_primary(c, k->is.id, &other, e) : 0;
+    *ret_ok = rc == 0 && !other;
+    if (rc || !other)
+        return rc;
+    return chunk_reject(ch, c, row, column_of(ch->r->p, CONTACT_IS_PRIMARY), "primary-twice", e);
+}
+
+/* What is new belongs to whoever has the customer. */
+static void stamp(struct chunk *ch, const struct entity *en, const struct customer_state *k,
+                  struct value *v)
+{
+    struct runner *r = ch->r;
+    record_stamp(en, v, id_next(r->t->ids), r->pass.who, clock_now_ms(), r->im.id);
+    v[FIELD_OWNER_ID] = (struct value){.null = !k->is.owner_id, .i = k->is.owner_id};
+    v[FIELD_DEPARTMENT_ID] = (struct value){.null = !k->is.department_id, .i = k->is.department_id};
+}
+
 static int create_contact(struct chunk *ch, struct db_conn *c, const struct import_row *row,
                           const struct customer_state *k, struct err *e)
 {
-    struct runner *r = ch->r;
     struct value *v = ch->row->v[SIDE_OWN];
-    int64_t primary = 0;
-    if (!v[CONTACT_IS_PRIMARY].null && v[CONTACT_IS_PRIMARY].i && k->is.id) {
-        int rc = has_primary(c, k->is.id, &primary, e);
-        if (rc)
-            return rc;
-    }
-    if (primary)
-        return chunk_reject(ch, c, row, column_of(r->p, CONTACT_IS_PRIMARY), "primary-twice", e);
+    bool ok;
+    int rc = may_be_first(ch, c, row, k, &ok, e);
+    if (rc || !ok)
+        return rc;
     ch->counts.created++;
-    if (r->mode == IMPORT_CHECK)
+    if (ch->r->mode == IMPORT_CHECK)
         return 0;
-    record_stamp(r->im.en, v, id_next(r->t->ids), r->pass.who, clock_now_ms(), r->im.id);
-    v[FIELD_OWNER_ID] = (struct value){.null = !k->is.owner_id, .i = k->is.owner_id};
-    v[FIELD_DEPARTMENT_ID] = (struct value){.null = !k->is.department_id, .i = k->is.department_id};
+    stamp(ch, ch->r->im.en, k, v);
     v[CONTACT_CUSTOMER_ID] = (struct value){.i = k->is.id};
-    return record_insert(c, r->im.en, v, ch->row_arena, e);
+    return record_insert(c, ch->r->im.en, v, ch->row_arena, e);
+}
+
+/* --- the same person at another customer --- */
+
+static bool same_number(struct str a, struct str b)
+{
+    char x[PHONE_MAX], y[PHONE_MAX];
+    struct str m = phone_digits(a, x), n = phone_digits(b, y);
+    return m.n >= PHONE_SHORT && str_eq(m, n);
+}
+
+static bool same_mail(struct str a, struct str b)
+{
+    return a.n > 0 && a.n == b.n && strncasecmp(a.p, b.p, a.n) == 0;
+}
+
+/* Somebody whom the importer sees, of the same name, with the same telephone or e-mail. The name
+   counts, too: a switchboard and an info@ are those of many. */
+static int find_elsewhere(struct chunk *ch, struct db_conn *c, int64_t *ret_id, struct err *e)
+{
+    struct value *v = ch->row->v[SIDE_OWN];
+    struct str phone = v[CONTACT_PHONE].null ? STR("") : v[CONTACT_PHONE].s,
+               mail = v[CONTACT_EMAIL].null ? STR("") : v[CONTACT_EMAIL].s;
+    struct db_rows *rows = NULL;
+    struct sql q = sql_new(ch->row_arena);
+    *ret_id = 0;
+    if (!phone.n && !mail.n)
+        return 0;
+    sql_add(&q, "SELECT id, phone, email FROM contacts WHERE name = ");
+    sql_arg(&q, DB_STR(v[CONTACT_NAME].s));
+    sql_add(&q, " AND deleted_at IS NULL");
+    access_predicate(ch->r->pass.who, ch->r->im.en, ACCESS_READ, "", &q);
+    sql_add(&q, " ORDER BY id LIMIT 100");
+    const char *text = sql_text(&q);
+    int rc = db_query(c, text, q.args, q.nargs, &rows, e);
+    while (rc == 0 && !*ret_id && (rc = db_step(rows, e)) > 0) {
+        if (same_number(db_str(rows, 1), phone) || same_mail(db_str(rows, 2), mail))
+            *ret_id = db_i64(rows, 0);
+        rc = 0;
+    }
+    db_rows_done(rows);
+    return rc < 0 ? rc : 0;
+}
+
+/* Who is met at this customer and belongs to another. */
+static int find_met(struct db_conn *c, int64_t customer, const struct value *v, int64_t *ret_id,
+                    struct err *e)
+{
+    const struct value *name = &v[CONTACT_NAME], *email = &v[CONTACT_EMAIL];
+    return db_one_i64(
+        c,
+        "SELECT a.id FROM affiliations a JOIN contacts k ON k.id = a.contact_id WHERE "
+        "a.customer_id = $1 AND a.deleted_at IS NULL AND k.deleted_at IS NULL AND "
+        "(k.name = $2 OR k.email = $3) ORDER BY CASE WHEN k.name = $2 THEN 0 ELSE 1 END, "
+        "a.id LIMIT 1",
+        DB_ARGS(DB_I64(customer), DB_STR(name->s), email->null ? DB_NIL : DB_STR(email->s)), 0,
+        ret_id, e);
+}
+
+/* What the row says they are there; without a word of it, that they are a contact. */
+static struct value role_of(const struct chunk *ch)
+{
+    const struct value *role = &ch->row->v[SIDE_AFFILIATION][AFFILIATION_ROLE],
+                       *title = &ch->row->v[SIDE_OWN][CONTACT_TITLE];
+    enum lang lang = tenant_company(ch->r->t)->lang;
+    return !role->null    ? *role
+           : !title->null ? *title
+                          : (struct value){.s = ch->r->im.en->label.in[lang]};
+}
+
+static int create_affiliation(struct chunk *ch, struct db_conn *c, const struct import_row *row,
+                              const struct customer_state *k, int64_t contact, struct err *e)
+{
+    const struct entity *en = &ch->r->t->registry->entities[ENTITY_AFFILIATION];
+    struct value *v = arena_array(ch->row_arena, struct value, en->nfields);
+    bool ok;
+    int rc = may_be_first(ch, c, row, k, &ok, e);
+    if (rc || !ok)
+        return rc;
+    ch->counts.created++;
+    if (ch->r->mode == IMPORT_CHECK)
+        return 0;
+    record_blank(en, v);
+    stamp(ch, en, k, v);
+    v[AFFILIATION_CONTACT_ID] = (struct value){.i = contact};
+    v[AFFILIATION_CUSTOMER_ID] = (struct value){.i = k->is.id};
+    v[AFFILIATION_ROLE] = role_of(ch);
+    v[AFFILIATION_IS_PRIMARY] = ch->row->v[SIDE_OWN][CONTACT_IS_PRIMARY];
+    return record_insert(c, en, v, ch->row_arena, e);
+}
+
+/* At a customer that is not their own a row says what they are there. What it says of the person is
+   said by the row of their own customer. */
+static int update_role(struct chunk *ch, struct db_conn *c, const struct import_row *row,
+                       int64_t id, struct err *e)
+{
+    struct runner *r = ch->r;
+    const struct entity *en = &r->t->registry->entities[ENTITY_AFFILIATION];
+    const struct value *role = &ch->row->v[SIDE_AFFILIATION][AFFILIATION_ROLE],
+                       *title = &ch->row->v[SIDE_OWN][CONTACT_TITLE];
+    struct str said = !role->null ? role->s : !title->null ? title->s : STR_NULL;
+    struct record now;
+    struct err inner;
+    err_init(&inner, ch->row_arena);
+    int rc = record_get(c, r->pass.who, en, id, false, ch->row_arena, &now, &inner);
+    if (rc == ERR_NOT_FOUND)
+        return chunk_reject(ch, c, row, r->p->key_column, "not-yours", e);
+    if (rc)
+        return err_set(e, rc, "%s", inner.detail);
+    json_t *body = json_object();
+    if (said.n && !str_eq(said, now.v[AFFILIATION_ROLE].s))
+        json_object_set_new(body, "role", json_stringn(said.p, said.n));
+    return chunk_change(ch, c, row, 1, en, id, body, e);
 }
 
 int write_contact(struct chunk *ch, struct db_conn *c, size_t at, size_t *ret_rows, struct err *e)
 {
+    static const int by_role[] = {CONTACT_TITLE, CONTACT_DECISION_ROLE, -1};
     const struct import_row *row = &ch->r->rows.rows[at];
     struct customer_state *k;
-    int64_t known = 0;
+    int64_t known = 0, met = 0, elsewhere = 0;
     *ret_rows = 1;
     int rc = chunk_reparse(ch, row, e);
     if (rc == 0)
@@ -75,10 +210,16 @@ int write_contact(struct chunk *ch, struct db_conn *c, size_t at, size_t *ret_ro
         return chunk_reject(ch, c, row, ch->r->p->key_column, chunk_refusal(k), e);
     if (k->is.id)
         rc = find_contact(c, k->is.id, ch->row->v[SIDE_OWN], &known, e);
+    if (rc == 0 && k->is.id && !known)
+        rc = find_met(c, k->is.id, ch->row->v[SIDE_OWN], &met, e);
+    if (rc == 0 && !known && !met)
+        rc = find_elsewhere(ch, c, &elsewhere, e);
     if (rc)
         return rc;
-    return known ? chunk_update(ch, c, row, ch->r->im.en, known, e)
-                 : create_contact(ch, c, row, k, e);
+    return known       ? chunk_update(ch, c, row, ch->r->im.en, known, by_role, e)
+           : met       ? update_role(ch, c, row, met, e)
+           : elsewhere ? create_affiliation(ch, c, row, k, elsewhere, e)
+                       : create_contact(ch, c, row, k, e);
 }
 
 /* --- products ------------------------------------------------------------------------------ */
@@ -159,7 +300,7 @@ int write_product(struct chunk *ch, struct db_conn *c, size_t at, size_t *ret_ro
     if (rc)
         return rc;
     if (known)
-        return chunk_update(ch, c, row, r->im.en, known, e);
+        return chunk_update(ch, c, row, r->im.en, known, NULL, e);
     ch->counts.created++;
     if (r->mode == IMPORT_CHECK)
         return 0;

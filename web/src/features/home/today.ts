@@ -3,13 +3,17 @@ import type { Count, Filter, Page, RecordRow } from '@/api/types'
 import { allOf } from '@/ui/grid/types'
 import { addDays, toNumber } from '@/ui/format'
 import type { useMetadata } from '@/stores/metadata'
+import type { useSession } from '@/stores/session'
 import { watchesFor, type Watch } from '@/ui/value/watch'
+import { calleesOf, type Callee } from './callees'
 
 /** What the home page shows, and how it is asked for. Everything comes from the lists that others use, with their rights. */
 export interface Today {
   tasks: RecordRow[]
   titles: Record<string, string>
   customers: Map<string, RecordRow>
+  /** by customer, where it has no number of its own */
+  callees: Map<string, Callee>
   /** there are more tasks than are shown */
   more: boolean
   doneToday: number
@@ -57,7 +61,12 @@ export const hasCustomers = async (meta: Meta, filter: Filter | null): Promise<b
   (await list(meta, '/customers', [], '', { filter, limit: 1 })).items.length > 0
 
 /** Tasks that are due, with their customers. `whose`: nothing = everybody's. */
-export async function loadToday(meta: Meta, whose: Filter[], today: string): Promise<Today> {
+export async function loadToday(
+  meta: Meta,
+  session: ReturnType<typeof useSession>,
+  whose: Filter[],
+  today: string,
+): Promise<Today> {
   const open: Filter = { field: 'status', op: 'eq', value: 'open' }
   const due = allOf([...whose, open, { field: 'due_on', op: 'lte', value: today }])
   const [page, done, tomorrow] = await Promise.all([
@@ -76,8 +85,11 @@ export async function loadToday(meta: Meta, whose: Filter[], today: string): Pro
         limit: MOST,
       })
     : null
+  const masked = meta.masked('customer', 'phone')
+  const mute = (them?.items ?? []).filter(r => masked || !r.phone).map(r => r.id)
   return {
     tasks: page.items,
+    callees: await calleesOf(meta, session, mute),
     titles: page.titles ?? {},
     customers: new Map((them?.items ?? []).map(r => [r.id, r])),
     more: !!page.next,
