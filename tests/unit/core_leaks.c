@@ -228,13 +228,6 @@ static json_t *draw_rights(struct person *p, int en_id)
         p->level[en_id][i] = l;
         json_object_set_new(fields, f->name, json_string(level_name(l)));
     }
-    /* What tells of a field is held back with it; such fields come after what they tell of. */
-    for (size_t i = 0; i < en->nfields; i++)
-        for (size_t k = 0; k < 2 && en->fields[i].level_of[k] >= 0; k++) {
-            enum field_level of = p->level[en_id][en->fields[i].level_of[k]];
-            if (of < p->level[en_id][i])
-                p->level[en_id][i] = of;
-        }
     json_object_set_new(in, "fields", fields);
     return in;
 }

@@ -72,17 +72,11 @@ static int bad_level(const struct entity *en, const char *field, const char *cod
     return err_set(e, ERR_VALIDATION, "level of %s.%s", en->name, field);
 }
 
-/* Who may not see a value may not see what it can be told from. */
-static void follow_levels(const struct entity *en, unsigned char *level)
+static unsigned char *all_edit(const struct entity *en, struct arena *a)
 {
-    for (size_t i = 0; i < en->nfields; i++) {
-        const struct field *f = &en->fields[i];
-        for (size_t k = 0; k < sizeof f->level_of / sizeof f->level_of[0]; k++) {
-            int of = f->level_of[k];
-            if (of >= 0 && level[of] < level[i])
-                level[i] = level[of];
-        }
-    }
+    unsigned char *level = arena_array(a, unsigned char, en->nfields);
+    memset(level, LEVEL_EDIT, en->nfields);
+    return level;
 }
 
 /* Levels of single fields. What somebody who creates must fill in cannot be held back. */
@@ -106,14 +100,10 @@ static int field_levels(const struct entity *en, const json_t *in, struct arena 
             return bad_level(en, name, "level-needed", e);
         if (l == LEVEL_EDIT)
             continue;
-        if (!level) {
-            level = arena_array(a, unsigned char, en->nfields);
-            memset(level, LEVEL_EDIT, en->nfields);
-        }
+        if (!level)
+            level = all_edit(en, a);
         level[f->id] = (unsigned char)l;
     }
-    if (level)
-        follow_levels(en, level);
     on->level = level;
     return 0;
 }
@@ -137,6 +127,51 @@ static int one_entity(const struct entity *en, const json_t *in, struct arena *a
     if (fields && !json_is_object(fields))
         return bad_level(en, "fields", "type-object", e);
     return field_levels(en, fields, a, on, e);
+}
+
+/* How much a role sees of a field wherever it may stand. What another record says may be told only
+   to who sees all such records: whose the copy was taken from is not asked again at each reading.
+   A part and its whole are always seen together. */
+static enum field_level sight_of(const struct registry *r, const struct entity_access *on,
+                                 const struct entity *from, struct field_ref of)
+{
+    const struct entity *en = &r->entities[of.entity];
+    bool together = en == from || en->part_of == from->id || from->part_of == en->id;
+    if (!together && on[en->id].scope[ACCESS_READ] != SCOPE_ALL)
+        return LEVEL_HIDE;
+    return field_level(&en->fields[of.field], on[en->id].level);
+}
+
+/* Who may not see a value may not see what it can be told from. Sight alone follows: who only reads
+   what a product costs may still write what one line of an order cost. */
+static bool follow_field(const struct registry *r, struct entity_access *on,
+                         const struct entity *en, const struct field *f, struct arena *a)
+{
+    enum field_level least = field_level(f, on[en->id].level), was = least;
+    for (size_t k = 0; k < sizeof f->level_of / sizeof f->level_of[0]; k++) {
+        if (f->level_of[k].entity < 0)
+            break;
+        enum field_level of = sight_of(r, on, en, f->level_of[k]);
+        if (of < LEVEL_READ && of < least)
+            least = of;
+    }
+    if (least == was)
+        return false;
+    if (!on[en->id].level)
+        on[en->id].level = all_edit(en, a);
+    ((unsigned char *)on[en->id].level)[f->id] = (unsigned char)least;
+    return true;
+}
+
+/* Until nothing changes: a field may tell of one that tells of another, and two of each other. */
+static void follow_levels(const struct registry *r, struct entity_access *on, struct arena *a)
+{
+    for (bool again = true; again;) {
+        again = false;
+        for (int i = 0; i < ENTITY_COUNT; i++)
+            for (size_t k = 0; k < r->entities[i].nfields; k++)
+                again |= follow_field(r, on, &r->entities[i], &r->entities[i].fields[k], a);
+    }
 }
 
 int access_from_json(const struct registry *r, const json_t *permissions, struct arena *a,
@@ -173,6 +208,7 @@ int access_from_json(const struct registry *r, const json_t *permissions, struct
         memcpy(on[i].scope, on[kin].scope, sizeof on[i].scope); /* levels are of its own fields */
         on[i].create = on[kin].create;
     }
+    follow_levels(r, on, a);
     return 0;
 }
 

@@ -129,30 +129,9 @@ static void add_system_fields(struct loader *l, struct field *fields, size_t n)
         f->read_only = i != FIELD_OWNER_ID;
         f->hidden = i == FIELD_DELETED_AT || i == FIELD_DELETED_BY;
         f->target = -1;
-        f->level_of[0] = f->level_of[1] = -1;
         f->initial = (struct value){.null = true};
         (void)l;
     }
-}
-
-/* Fields before it in the file, so that what they follow is known when it is its turn. */
-static int load_level_of(struct loader *l, const struct entity *en, const json_t *in,
-                         struct field *f)
-{
-    const json_t *list = json_object_get(in, "level_of");
-    const size_t most = sizeof f->level_of / sizeof f->level_of[0], n = json_array_size(list);
-    if (n > most)
-        return bad(l, "level_of names too many fields", f->name);
-    for (size_t i = 0; i < most; i++)
-        f->level_of[i] = -1;
-    for (size_t i = 0; i < n; i++) {
-        const char *name = json_string_value(json_array_get(list, i));
-        const struct field *of = name ? entity_field(en, str_of(name)) : NULL;
-        if (!of)
-            return bad(l, "level_of names no field above it", f->name);
-        f->level_of[i] = of->id;
-    }
-    return 0;
 }
 
 static size_t load_names(struct loader *l, const struct entity *en, const json_t *list, int *out,
@@ -316,8 +295,6 @@ static int load_entity(struct loader *l, const json_t *in, int id, struct entity
         const json_t *own = i < first ? NULL : json_array_get(list, i - first);
         if (own)
             rc = load_field(l, own, (int)i, &fields[i]);
-        if (rc == 0 && own)
-            rc = load_level_of(l, en, own, &fields[i]);
         if (rc == 0 && map_put(&en->by_name, str_of(fields[i].name), &fields[i]))
             rc = bad(l, "stands twice", fields[i].name);
     }
@@ -386,6 +363,45 @@ static int resolve_links(struct loader *l, struct registry *r, const json_t *in,
         if (!to)
             return bad(l, "links to an unknown entity", f->name);
         f->target = to->id;
+    }
+    return 0;
+}
+
+/* "clv" of the same entity, or "product.cost" of another. */
+static int resolve_level(struct loader *l, const struct registry *r, const struct entity *en,
+                         struct str name, struct field_ref *ret)
+{
+    struct str of = name, first = STR_NULL;
+    const struct entity *other = en;
+    if (memchr(name.p ? name.p : "", '.', name.n) && str_split(&of, '.', &first))
+        other = registry_entity(r, first);
+    const struct field *f = other ? entity_field(other, of) : NULL;
+    if (!f)
+        return bad(l, "level_of names no such field", en->name);
+    *ret = (struct field_ref){other->id, f->id};
+    return 0;
+}
+
+static int resolve_levels(struct loader *l, const struct registry *r, const json_t *in,
+                          struct entity *en)
+{
+    const json_t *list = json_object_get(in, "fields");
+    const size_t first = en->owned ? NOWNED : NSYSTEM;
+    for (size_t i = 0; i < en->nfields; i++) {
+        struct field *f = (struct field *)&en->fields[i];
+        const size_t most = sizeof f->level_of / sizeof f->level_of[0];
+        const json_t *own = i < first ? NULL : json_array_get(list, i - first);
+        const json_t *of = json_object_get(own, "level_of");
+        if (json_array_size(of) > most)
+            return bad(l, "level_of names too many fields", f->name);
+        for (size_t k = 0; k < most; k++)
+            f->level_of[k] = (struct field_ref){-1, -1};
+        for (size_t k = 0; k < json_array_size(of); k++) {
+            struct str name = str_of(json_string_value(json_array_get(of, k)));
+            int rc = resolve_level(l, r, en, name, &f->level_of[k]);
+            if (rc)
+                return rc;
+        }
     }
     return 0;
 }
@@ -501,6 +517,8 @@ static int load_all(struct loader *l, struct registry *r)
         rc = resolve_links(l, r, roots[i], &entities[i]);
     for (int i = 0; rc == 0 && i < n; i++)
         rc = resolve_relations(l, r, roots[i], &entities[i]);
+    for (int i = 0; rc == 0 && i < n; i++)
+        rc = resolve_levels(l, r, roots[i], &entities[i]);
     for (int i = 0; rc == 0 && i < n; i++)
         rc = make_table(l, roots[i], &entities[i]);
     for (int i = 0; rc == 0 && i < n; i++)

@@ -69,6 +69,11 @@ struct field_type {
     void (*mask)(struct str in, struct buf *out);
 };
 
+/* A field of any entity; entity -1 = none. */
+struct field_ref {
+    int entity, field;
+};
+
 struct option {
     struct str value;
     struct text2 label;
@@ -87,8 +92,8 @@ struct field {
     int target; /* links: entity id, or -1 */
     const struct option *options;
     size_t noptions;
-    struct value initial; /* default of a new record; null if none */
-    int level_of[2];      /* fields this one tells of: it is held back where they are; -1 ends */
+    struct value initial;         /* default of a new record; null if none */
+    struct field_ref level_of[2]; /* fields this one tells of: held back where they are */
     const struct str *aliases;
     size_t naliases;
     unsigned column, ncolumns; /* place in the entity's select list */

@@ -4,6 +4,7 @@ import { allOf } from '@/ui/grid/types'
 import { addDays, toNumber } from '@/ui/format'
 import type { useMetadata } from '@/stores/metadata'
 import type { useSession } from '@/stores/session'
+import { withSteps } from '@/ui/tasks/step'
 import { watchesFor, type Watch } from '@/ui/value/watch'
 import { calleesOf, type Callee } from './callees'
 
@@ -111,11 +112,12 @@ export async function loadWatched(meta: Meta, whose: Filter[], taken: Set<string
     ),
   )
   const seen = new Set(taken)
-  return pages.map((page, i) => {
+  const lists = pages.map((page, i) => {
     const rows = page.items.filter(r => !seen.has(r.id)).slice(0, SHOWN)
     rows.forEach(r => seen.add(r.id))
     return { id: mine[i]!.id, rows, count: page.count ?? null, sort: mine[i]!.sort }
   })
+  return Promise.all(lists.map(async l => ({ ...l, rows: await withSteps(meta, l.rows) })))
 }
 
 /** By what stands at risk with the customer, or by the clock; what has no value comes last. */

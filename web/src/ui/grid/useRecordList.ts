@@ -9,6 +9,8 @@ export interface ListQuery {
   filter: Filter | null
   sort: string
   trash?: boolean
+  /** what the rows show besides, from elsewhere */
+  fill?: (rows: RecordRow[]) => Promise<RecordRow[]>
 }
 
 const FIRST = 100,
@@ -48,6 +50,7 @@ export function useRecordList(want: () => ListQuery) {
         }),
       { signal: abort.signal },
     )
+    if (q.fill) page.items = await q.fill(page.items)
     return mine === turn ? page : null
   }
 
@@ -119,7 +122,7 @@ export function useRecordList(want: () => ListQuery) {
           include: 'titles',
         }),
     ).catch(() => null)
-    const row = page?.items[0]
+    const row = page && ((await q.fill?.(page.items)) ?? page.items)[0]
     if (row) put(row, page?.titles)
   }
 
