@@ -141,6 +141,25 @@ class Tasks(Api):
         due = c.get("customers?fields=name&filter=" + quote({"field": "next_task_on", "op": "lte", "value": "2026-02-15"}))
         self.assertEqual([r["id"] for r in due["items"]], [self.customer])
 
+    def test_tasks_of_a_customer_in_the_trash(self):
+        c = self.admin
+        mine = c.post("tasks", {"title": "gone with it", "customer_id": self.customer, "due_on": "2027-01-05"})["id"]
+        free = c.post("tasks", {"title": "nobody's", "due_on": "2027-01-06"})["id"]
+        done = c.post("tasks", {"title": "done there", "customer_id": self.customer, "status": "done"})["id"]
+        def listed(more=""):
+            page = c.get("tasks?fields=title&count=exact&sort=-due_on&id[in]=" + ",".join((mine, free, done)) + more)
+            self.assertEqual(page["count"]["value"], len(page["items"]))
+            return {x["id"] for x in page["items"]}
+        self.assertEqual(listed(), {mine, free, done})
+        c.delete(f"customers/{self.customer}")
+        self.assertEqual((listed(), listed("&status=open")), ({free}, {free}))
+        self.assertEqual(c.get(f"tasks/{mine}")["title"], "gone with it", "its page stays")
+        c.delete(f"tasks/{mine}")
+        self.assertEqual(listed("&trash=1"), {mine})
+        c.post(f"tasks/{mine}/restore", status=200)
+        c.post(f"customers/{self.customer}/restore", status=200)
+        self.assertEqual(listed(), {mine, free, done})
+
     def test_bad_tasks(self):
         zh, = self.people([{"admin": True, "lang": "zh"}])
         for body, pointer, code, en, chinese in [

@@ -97,6 +97,39 @@ class Lines(Import):
         _, im = self.go(self.upload(csv([("R3",) + rows[0][1:]], LINES), "r.csv", "order_line")["id"], "run")
         self.assertEqual((self.order("R3")["status"], im["result"]["created"]), ("returned", 1))
 
+    def test_4b_amounts_of_lines(self):
+        """Files that give what a line comes to, and no price: the sums are theirs to the last cent."""
+        head = "单号,客户名称,下单日期,品名,数量,单位,单位成本,金额"
+        rows = [("A1", "Vier", "2024-05-01", "even", "4", "Stk", "", "10.00"), ("A1", "Vier", "2024-05-01", "lot", "3", "Stk", "1.10", "10.00"),
+                ("A1", "Vier", "2024-05-01", "part", "2.5", "", "", "25.03"), ("A1", "Vier", "2024-05-01", "fine", "0.3333", "kg", "", "0.01"),
+                ("A2", "Vier", "2024-05-02", "back", "3", "Stk", "", "-10.00"), ("A2", "Vier", "2024-05-02", "back", "-2", "", "", "4.00"),
+                ("A3", "Vier", "2024-05-03", "free", "2", "", "", "0")]
+        im = self.upload(csv(rows, head), "amounts.csv", "order_line")
+        self.assertEqual([c["field"] for c in im["columns"]][-2:], ["unit_cost", "amount"])
+        _, im = self.go(im["id"], "run")
+        self.assertEqual((im["result"]["created"], im["result"]["rejected"]), (7, 0))
+        sums = {n: self.order(n) for n in ("A1", "A2", "A3")}
+        self.assertEqual({n: (o["amount"]["amount"], o["status"]) for n, o in sums.items()},
+                         {"A1": ("45.04", "confirmed"), "A2": ("-14.00", "returned"), "A3": ("0.00", "confirmed")})
+        lines = [(l[1:], u["unit"]) for l, u in zip(self.lines(sums["A1"]["id"]), self.admin.get(
+            f"order_lines?order_id={sums['A1']['id']}&sort=line_no&fields=unit")["items"])]
+        self.assertEqual(lines, [(("even", "4", "2.50", "10.00"), "Stk"), (("lot", "1", "10.00", "10.00"), "3 Stk"),
+                                 (("part", "2.5", "10.01", "25.03"), None), (("fine", "0.3333", "0.03", "0.01"), "kg")])
+        cost = self.admin.get(f"order_lines?order_id={sums['A1']['id']}&sort=line_no&fields=unit_cost,cost")["items"][1]
+        self.assertEqual((cost["unit_cost"]["amount"], cost["cost"]["amount"]), ("3.30", "3.30"))
+        self.assertEqual([l[2:] for l in self.lines(sums["A2"]["id"])], [("-1", "10.00", "-10.00"), ("-2", "2.00", "-4.00")])
+        r = self.whole(csv(rows, head), "amounts.csv", "order_line", on_existing="update")["result"]
+        self.assertEqual((r["updated"], r["skipped"]), (0, 7), "the same file changes nothing")
+        head = "单号,客户名称,下单日期,品名,数量,单价,金额"
+        rows = [("A4", "Vier", "2024-05-01", "rounded", "3", "3.33", "10.00"), ("A5", "Vier", "2024-05-01", "wrong", "3", "3.33", "100.00"),
+                ("A6", "Vier", "2024-05-01", "as said", "3", "3.33", "9.99"), ("A7", "Vier", "2024-05-01", "too far", "3", "3.33", "10.02")]
+        im = self.whole(csv(rows, head), "both.csv", "order_line")
+        self.assertEqual((im["result"]["created"], im["result"]["rejected"]), (2, 2))
+        self.assertEqual([self.order(n)["amount"]["amount"] for n in ("A4", "A6")], ["10.00", "9.99"])
+        a = self.admin.need(200, "GET", f"imports/{im['id']}/rejected.csv")
+        bad = list(csvfile.reader(io.StringIO(a.raw.decode("utf-8-sig"))))[1:]
+        self.assertEqual([r[1:3] for r in bad], [["金额", "is not quantity times price, even if the price was rounded"]] * 2)
+
     def test_5_undo(self):
         self.quiet()
         _, im = self.go(self.first, "undo")

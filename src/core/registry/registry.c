@@ -302,6 +302,8 @@ static int load_entity(struct loader *l, const json_t *in, int id, struct entity
         rc = field_by(l, en, in, "title_field", &en->title_field);
     if (rc == 0)
         rc = field_by(l, en, in, "customer_field", &en->customer_field);
+    en->with_customer =
+        en->customer_field >= 0 && json_is_true(json_object_get(in, "with_customer"));
     if (rc == 0)
         rc = field_by(l, en, in, "prefix_search", &en->prefix_search);
     if (rc == 0)

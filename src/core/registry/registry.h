@@ -130,6 +130,7 @@ struct entity {
     int title_field;
     int customer_field; /* field that names the customer it belongs to, FIELD_ID for customers, or
                            -1 */
+    bool with_customer; /* in no list while that customer is in the trash */
     int search_title[4], search_body[8];
     size_t nsearch_title, nsearch_body;
     int prefix_search;          /* searched by an index on this field instead of tokens, or -1 */

@@ -51,9 +51,9 @@ static const int of_contact_customer[] = {CUSTOMER_EXT_ID, CUSTOMER_NAME};
 static const int of_affiliation[] = {AFFILIATION_ROLE};
 static const int of_order[] = {ORDER_NUMBER,  ORDER_ORDERED_ON, ORDER_STATUS,
                                ORDER_CHANNEL, ORDER_PLACE,      ORDER_PROMOTION};
-static const int of_line[] = {ORDER_LINE_QUANTITY, ORDER_LINE_PRICE,      ORDER_LINE_DESCRIPTION,
-                              ORDER_LINE_UNIT,     ORDER_LINE_LIST_PRICE, ORDER_LINE_DISCOUNT,
-                              ORDER_LINE_UNIT_COST};
+static const int of_line[] = {ORDER_LINE_QUANTITY,  ORDER_LINE_PRICE,      ORDER_LINE_DESCRIPTION,
+                              ORDER_LINE_UNIT,      ORDER_LINE_LIST_PRICE, ORDER_LINE_DISCOUNT,
+                              ORDER_LINE_UNIT_COST, ORDER_LINE_AMOUNT};
 static const int of_line_product[] = {PRODUCT_CODE, PRODUCT_NAME};
 static const int of_product[] = {PRODUCT_NAME,       PRODUCT_CODE,   PRODUCT_CATEGORY,
                                  PRODUCT_LIST_PRICE, PRODUCT_COST,   PRODUCT_UNIT,

@@ -178,8 +178,11 @@ static int take_line(struct group *g, size_t row, struct err *e)
     rc = settle_product(g, row, said, line, e);
     if (rc)
         return rc;
-    const char *code =
-        line[ORDER_LINE_DESCRIPTION].null ? "line-empty" : order_line_compute(line, &field);
+    const char *code = line[ORDER_LINE_DESCRIPTION].null
+                           ? "line-empty"
+                           : order_line_from_amount(line, ch->row_arena, &field);
+    if (!code)
+        code = order_line_compute(line, &field);
     if (code)
         wrong(g, row, column_of(g, SIDE_OWN, field), code);
     g->lines[row] = (struct record){en, line};

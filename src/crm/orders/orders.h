@@ -11,6 +11,11 @@ extern const struct record_hook orders_hooks[];
    line.
  */
 const char *order_line_compute(struct value *v, const char **ret_field);
+/* A line of which the amount is known, as in a file: its price becomes what gives that amount to
+   the last minor unit. Where none does (10.00 for 3), it is one lot of that amount, and how many
+   there are in it stands in its unit, in the arena. NULL, or what is wrong in *ret_field: a price
+   that is there may be off by its own rounding and no more. Before order_line_compute. */
+const char *order_line_from_amount(struct value *v, struct arena *a, const char **ret_field);
 /* What the product says, where the line says nothing. Texts are borrowed. */
 void order_line_fill(struct value *line, const struct value *product);
 /* Amount, cost and units of an order from its lines; NULL, or what is wrong with line *ret_line in

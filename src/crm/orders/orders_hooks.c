@@ -74,6 +74,76 @@ const char *order_line_compute(struct value *v, const char **ret_field)
     return NULL;
 }
 
+/* How far an amount may be from quantity × price, if the price was rounded to its smallest unit. */
+static bool explained_by_rounding(const struct value *v, int64_t amount)
+{
+    const struct value *price = &v[ORDER_LINE_PRICE];
+    int64_t quantity = v[ORDER_LINE_QUANTITY].i, product;
+    if (!scaled(price->i, quantity, DECIMAL_ONE, &product))
+        return false;
+    __int128 off = (__int128)amount - product, most = quantity < 0 ? -quantity : quantity;
+    return (off < 0 ? -off : off) * 2 * DECIMAL_ONE <= most + DECIMAL_ONE;
+}
+
+/* Three for 10.00: one lot, which is called "3 pcs"; what was said of one piece is said of it. */
+static bool make_lot(struct value *v, const struct value *amount, struct arena *a)
+{
+    static const int of_one[] = {ORDER_LINE_LIST_PRICE, ORDER_LINE_UNIT_COST};
+    int64_t quantity = v[ORDER_LINE_QUANTITY].i, size = quantity < 0 ? -quantity : quantity;
+    struct buf text = BUF_INIT(64);
+    for (size_t i = 0; i < sizeof of_one / sizeof of_one[0]; i++) {
+        struct value *one = &v[of_one[i]];
+        if (!one->null && !money_scaled(one, size, DECIMAL_ONE, one))
+            return false;
+    }
+    buf_add_i64(&text, size / DECIMAL_ONE);
+    if (size % DECIMAL_ONE) {
+        buf_printf(&text, ".%04lld", (long long)(size % DECIMAL_ONE));
+        while (text.p[text.n - 1] == '0')
+            text.n--;
+    }
+    if (!v[ORDER_LINE_UNIT].null && text.n + 1 + v[ORDER_LINE_UNIT].s.n <= 20)
+        buf_printf(&text, " " STR_FMT, STR_ARG(v[ORDER_LINE_UNIT].s));
+    v[ORDER_LINE_UNIT] = (struct value){.s = arena_str(a, buf_str(&text))};
+    buf_free(&text);
+    v[ORDER_LINE_DISCOUNT] = (struct value){.null = true};
+    v[ORDER_LINE_QUANTITY].i = quantity < 0 ? -DECIMAL_ONE : DECIMAL_ONE;
+    v[ORDER_LINE_PRICE] = *amount;
+    return quantity > 0 || money_scaled(amount, -1, 1, &v[ORDER_LINE_PRICE]);
+}
+
+const char *order_line_from_amount(struct value *v, struct arena *a, const char **ret_field)
+{
+    struct value amount = v[ORDER_LINE_AMOUNT], *quantity = &v[ORDER_LINE_QUANTITY];
+    bool given = !v[ORDER_LINE_PRICE].null || !v[ORDER_LINE_DISCOUNT].null;
+    if (amount.null || quantity->i == 0)
+        return NULL;
+    /* What comes back is written with a minus at the one or at the other. */
+    if ((quantity->i < 0) != (amount.i < 0) && amount.i) {
+        if (amount.i < 0)
+            quantity->i = -quantity->i;
+        else if (!money_scaled(&amount, -1, 1, &amount))
+            return "out-of-range";
+    }
+    int64_t one = quantity->i < 0 ? -DECIMAL_ONE : DECIMAL_ONE,
+            size = quantity->i * one / DECIMAL_ONE;
+    if (!given && !money_scaled(&amount, one, size, &v[ORDER_LINE_PRICE]))
+        return "out-of-range";
+    const char *code = order_line_compute(v, ret_field);
+    if (code)
+        return code;
+    const struct value *made = &v[ORDER_LINE_AMOUNT];
+    if (made->i == amount.i && str_eq(made->s, amount.s))
+        return NULL;
+    *ret_field = "amount";
+    if (!str_eq(made->s, amount.s))
+        return "currency-differs";
+    if (!explained_by_rounding(v, amount.i))
+        return "line-amount-differs";
+    *ret_field = "quantity";
+    return make_lot(v, &amount, a) ? NULL : "out-of-range";
+}
+
 void order_line_fill(struct value *line, const struct value *product)
 {
     static const int from[][2] = {{PRODUCT_NAME, ORDER_LINE_DESCRIPTION},
