@@ -28,6 +28,7 @@ const api = client(browser.context, server.url)
 
 let welcome = 'none'
 const first = async () => (await api.get('/customers?limit=1&sort=-clv&fields=id,name')).items[0]
+const meeting = async () => (await api.get('/affiliations?limit=1&fields=id,customer_id')).items[0]
 const lined = async () => (await api.get('/orders?limit=1&fields=id&number=SO-26-3391')).items[0].id
 const screens = [
   {
@@ -249,6 +250,26 @@ const screens = [
       await p.locator('tbody tr .opens, tbody td.card').first().click()
       await p.locator('#f-name').waitFor()
       await p.waitForTimeout(400)
+    },
+  },
+  {
+    name: 'contact-met-elsewhere',
+    path: async () => '/customers/' + (await meeting()).customer_id,
+    wide: true,
+    act: async p => {
+      await p.locator('.contacts .who', { hasText: '王敏' }).click()
+      await p.locator('.met li').waitFor()
+      await p.locator('.met li').scrollIntoViewIfNeeded()
+      await p.waitForTimeout(400)
+    },
+  },
+  {
+    name: 'contact-role',
+    path: async () => '/customers/' + (await meeting()).customer_id,
+    wide: true,
+    act: async p => {
+      await p.locator('.contacts .role').click()
+      await p.locator('.rf .inp').waitFor()
     },
   },
   { name: 'products', path: () => '/products' },

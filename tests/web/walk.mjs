@@ -353,6 +353,24 @@ export async function walk(server, browser, lang, count) {
     if (!(await row.textContent()).includes(t('contacts.primary'))) throw new Error('the only contact is not the first')
     if ((await row.locator('a[href^="tel:"]').getAttribute('href')) !== 'tel:13800138000') throw new Error('no call')
   })
+  await step('somebody of another customer is met here, too: their role is put right, and they say where', async () => {
+    const here = page.url().match(/customers\/(\d+)/)[1]
+    const other = (await api.get('/customers?limit=2&fields=id')).items.find(c => c.id !== here)
+    const person = await api.post('/contacts', { name: '沈一鸣', customer_id: other.id })
+    await api.post('/affiliations', { contact_id: person.id, customer_id: here, role: '顾门' })
+    const row = page.locator('.contacts li', { hasText: '沈一鸣' })
+    await row.locator('.role').click()
+    await page.locator('.rf .inp').fill('')
+    await page.keyboard.press('Enter')
+    await page.locator('.rf .bad', { hasText: t('contacts.need-role') }).waitFor()
+    await page.locator('.rf .inp').fill('顾问')
+    await page.keyboard.press('Enter')
+    await row.locator('.role', { hasText: '顾问' }).waitFor()
+    await row.locator('.who').click()
+    await page.locator('.met li', { hasText: '顾问' }).waitFor()
+    await page.keyboard.press('Escape')
+    await page.locator('.met').waitFor({ state: 'detached' })
+  })
   await step('a task becomes the next step, and is ticked off and opened again', async () => {
     await page.locator('.head .act .icon[aria-label="' + t('customer.more') + '"]').click()
     await page.getByRole('button', { name: t('tasks.create') }).click()
@@ -372,6 +390,9 @@ export async function walk(server, browser, lang, count) {
     await page.locator('.sec.today .task', { hasText: '对账' }).waitFor()
   })
   await step('the home page says what today asks for, and why; a task is put off, planned, ticked off', async () => {
+    // a customer without a number of its own is called at its contact
+    const due = (await api.get('/tasks?fields=customer_id&title=' + encodeURIComponent('寄样品'))).items[0]
+    await api.patch('/customers/' + due.customer_id, { phone: null })
     await page.goto(server.url + '/')
     await page.locator('.home .row', { hasText: '寄样品' }).waitFor()
     const head = await page.locator('.h1').textContent()
@@ -380,6 +401,7 @@ export async function walk(server, browser, lang, count) {
     if (!reasons.length || !reasons.every(r => /\d/.test(r))) throw new Error('a customer without a reason: ' + reasons)
     const row = page.locator('.home .row', { hasText: '寄样品' })
     await row.hover()
+    if ((await row.locator('a.call').getAttribute('href')) !== 'tel:13800138000') throw new Error('nobody to call')
     await row.getByRole('button', { name: t('home.move') }).click()
     await page.getByRole('button', { name: t('home.to.tomorrow') }).click()
     await row.waitFor({ state: 'detached' })
