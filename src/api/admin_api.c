@@ -9,14 +9,14 @@
 
 /* --- tokens -------------------------------------------------------------------------------- */
 
-static int tokens_list(struct api_call *c, struct db_conn *conn, struct jw *w)
+static int tokens_of(struct api_call *c, struct db_conn *conn, int64_t user_id, struct jw *w)
 {
     struct db_rows *rows = NULL;
     int rc = db_query(
         conn,
         "SELECT id, name, created_at, expires_at, seen_at FROM token WHERE user_id = $1 AND "
         "revoked_at IS NULL ORDER BY id DESC LIMIT 200",
-        DB_ARGS(DB_I64(c->who->user_id)), &rows, &c->err);
+        DB_ARGS(DB_I64(user_id)), &rows, &c->err);
     jw_obj(w);
     jw_key(w, "items");
     jw_arr(w);
@@ -34,6 +34,21 @@ static int tokens_list(struct api_call *c, struct db_conn *conn, struct jw *w)
     jw_arr_end(w);
     jw_obj_end(w);
     return rc;
+}
+
+static int tokens_list(struct api_call *c, struct db_conn *conn, struct jw *w)
+{
+    return tokens_of(c, conn, c->who->user_id, w);
+}
+
+static int user_tokens(struct api_call *c, struct db_conn *conn, struct jw *w)
+{
+    int64_t found = 0;
+    int rc = db_one_i64(conn, "SELECT 1 FROM users WHERE id = $1", DB_ARGS(DB_I64(c->id)), 0,
+                        &found, &c->err);
+    if (rc == 0 && !found)
+        rc = err_set(&c->err, ERR_NOT_FOUND, "user %lld", (long long)c->id);
+    return rc ? rc : tokens_of(c, conn, c->id, w);
 }
 
 struct new_token {
@@ -81,10 +96,25 @@ static int tokens_post(struct api_call *c, struct jw *w)
 
 static int token_delete(struct api_call *c, struct write *wr, struct jw *w)
 {
+    struct db_rows *rows = NULL;
+    int64_t owner = 0;
+    struct str name = STR("");
     (void)w;
     c->status = 204;
     c->no_body = true;
-    return token_revoke(wr->c, c->t, c->id, c->who->is_admin ? 0 : c->who->user_id, &c->err);
+    int rc = token_revoke(wr->c, c->t, c->id, c->who->is_admin ? 0 : c->who->user_id, &c->err);
+    if (rc == 0)
+        rc = db_query(wr->c, "SELECT user_id, name FROM token WHERE id = $1",
+                      DB_ARGS(DB_I64(c->id)), &rows, &c->err);
+    if (rc == 0 && (rc = db_step(rows, &c->err)) > 0) {
+        owner = db_i64(rows, 0);
+        name = arena_str(c->a, db_str(rows, 1));
+        rc = 0;
+    }
+    db_rows_done(rows);
+    return rc ? rc
+              : history_note(wr->c, c->t, c->who, "token-end", "session", owner, name, STR_NULL,
+                             &c->err);
 }
 
 /* --- the company --------------------------------------------------------------------------- */
@@ -121,6 +151,34 @@ static int check_end(struct api_call *c, const json_t *v, struct str *ret)
     int32_t day;
     *ret = json_is_null(v) ? STR("") : str_of(json_string_value(v));
     return json_is_null(v) || date_parse(*ret, &day) ? 0 : wrong(c, "observation_end", "date");
+}
+
+static int wrong_end(struct api_call *c, const char *code, struct str end, int32_t first)
+{
+    char text[DATE_TEXT];
+    struct err_item *item = err_item(&c->err, STR("/observation_end"), code);
+    date_format(first, text);
+    err_item_param(&c->err, item, "day", end);
+    err_item_param(&c->err, item, "first", str_of(text));
+    return err_set(&c->err, ERR_VALIDATION, "observation_end");
+}
+
+/* What is to come was not observed, and before the first order there was nothing to observe. */
+static int fits_end(struct api_call *c, struct db_conn *conn, struct str text)
+{
+    int32_t day = 0;
+    int64_t first = 0;
+    if (!date_parse(text, &day))
+        return 0; /* none */
+    if (day > tz_date(tenant_company(c->t)->tz, clock_now_ms()))
+        return wrong_end(c, "end-in-future", text, day);
+    int rc = db_one_i64(conn,
+                        "SELECT ordered_on FROM orders WHERE deleted_at IS NULL AND "
+                        "status IN ('confirmed', 'returned') ORDER BY ordered_on, id LIMIT 1",
+                        DB_NOARGS, INT64_MIN, &first, &c->err);
+    if (rc || first <= day)
+        return rc;
+    return wrong_end(c, "end-before-orders", text, (int32_t)first);
 }
 
 static int check_fiscal_month(struct api_call *c, const json_t *v, struct str *ret)
@@ -174,14 +232,15 @@ static int check_rates(struct api_call *c, const json_t *v, struct str *ret)
 static const struct {
     const char *name, *setting;
     int (*check)(struct api_call *c, const json_t *v, struct str *ret);
-} settings[] = {{"name", "company.name", check_name},
-                {"time_zone", "company.time_zone", check_zone},
-                {"language", "company.language", check_language},
-                {"fiscal_month", "company.fiscal_month", check_fiscal_month},
-                {"observation_end", "company.observation_end", check_end},
-                {"attachment_mb", "company.attachment_mb", check_attachment},
-                {"discount_rate", "company.discount_rate", check_discount},
-                {"rates", "company.rates", check_rates}};
+    int (*fits)(struct api_call *c, struct db_conn *conn, struct str text); /* what there is */
+} settings[] = {{"name", "company.name", check_name, NULL},
+                {"time_zone", "company.time_zone", check_zone, NULL},
+                {"language", "company.language", check_language, NULL},
+                {"fiscal_month", "company.fiscal_month", check_fiscal_month, NULL},
+                {"observation_end", "company.observation_end", check_end, fits_end},
+                {"attachment_mb", "company.attachment_mb", check_attachment, NULL},
+                {"discount_rate", "company.discount_rate", check_discount, NULL},
+                {"rates", "company.rates", check_rates, NULL}};
 
 static void reload(void *arg)
 {
@@ -265,6 +324,8 @@ static int store_settings(struct db_conn *conn, void *arg, struct err *e)
             i++;
         int rc = i == n ? wrong(c, name, strcmp(name, "currency") ? "unknown-field" : "read-only")
                         : settings[i].check(c, v, &text);
+        if (rc == 0 && settings[i].fits)
+            rc = settings[i].fits(c, conn, text);
         if (rc == 0)
             rc = note_setting(conn, c, name, settings[i].setting, text, e);
         if (rc == 0)
@@ -294,6 +355,8 @@ const struct endpoint api_admin_endpoints[] = {
      .response = "token-secret"},
     {HTTP_DELETE, "/api/v1/tokens/{id}", API_WRITE, API_SIGNED_IN, API_NO_BODY,
      .write = token_delete, .doc = "End an API token"},
+    {HTTP_GET, "/api/v1/users/{id}/tokens", API_READ, API_ADMIN, API_NO_BODY, .read = user_tokens,
+     .doc = "The API tokens of a colleague", .response = "tokens"},
     {HTTP_GET, "/api/v1/company", API_PLAIN, API_SIGNED_IN, API_NO_BODY, .plain = company_get,
      .doc = "The company's settings", .response = "company"},
     {HTTP_PATCH, "/api/v1/company", API_SLOW, API_ADMIN, API_JSON, .plain = company_patch,

@@ -63,10 +63,23 @@ static struct str disposition(struct arena *a, bool inside, struct str name)
     return out;
 }
 
+struct taking {
+    struct api_call *c;
+    const struct file_row *f;
+};
+
+static int note_taking(struct db_conn *conn, void *arg, struct err *e)
+{
+    struct taking *k = arg;
+    return history_note(conn, k->c->t, k->c->who, HISTORY_TAKEN, k->f->en->name, k->f->record_id,
+                        k->f->name, STR_NULL, e);
+}
+
 static int bytes_get(struct api_call *c, struct jw *w)
 {
     struct db_conn *conn = NULL;
     struct file_row f;
+    struct taking taking = {c, &f};
     struct stat st;
     (void)w;
     int rc = db_reader(c->t->db, &conn, &c->err);
@@ -84,8 +97,15 @@ static int bytes_get(struct api_call *c, struct jw *w)
             close(fd);
         return rc;
     }
+    /* A picture in the page is looked at; a download leaves the house. */
     bool inside = f.type->shown && str_is(http_param(c->req, "inline"), "1");
     bool pdf = strcmp(f.type->mime, "application/pdf") == 0;
+    if (!inside)
+        rc = db_transact(c->t->db, DB_INTERACTIVE, note_taking, &taking, &c->err);
+    if (rc) {
+        close(fd);
+        return rc;
+    }
     /* Browsers show a PDF in a viewer of their own, which a sandbox would keep out. */
     http_set(c->req, "Content-Security-Policy",
              inside && pdf ? STR("default-src 'none'; style-src 'unsafe-inline'; "

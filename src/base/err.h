@@ -27,6 +27,8 @@
     X(NO_VALUE_YET, "no-value-yet", 404)                                                           \
     X(VALUE_NOT_TRUSTED, "value-not-trusted", 404)                                                 \
     X(VALUE_SPAN, "value-span", 422)                                                               \
+    X(END_IN_FUTURE, "end-in-future", 422)                                                         \
+    X(END_BEFORE_ORDERS, "end-before-orders", 422)                                                 \
     X(METHOD_NOT_ALLOWED, "method-not-allowed", 405)                                               \
     X(VERSION_CONFLICT, "version-conflict", 412)                                                   \
     X(UNDO_CONFLICT, "undo-conflict", 409)                                                         \
@@ -51,6 +53,7 @@
     X(IMPORT_OLD_WORKBOOK, "import-old-workbook", 422)                                             \
     X(IMPORT_TRUNCATED, "import-truncated", 422)                                                   \
     X(EXPORT_GONE, "export-gone", 410)                                                             \
+    X(EXPORT_RIGHTS, "export-rights", 403)                                                         \
     X(MALFORMED_JSON, "malformed-json", 400)                                                       \
     X(BAD_UTF8, "bad-utf8", 400)                                                                   \
     X(BAD_PARAMETER, "bad-parameter", 400)                                                         \

@@ -123,6 +123,19 @@ class Attachments(Api):
             self.problem(self.own, method, path, "not-found", 404)
         self.problem(self.own, "POST", f"customers/{other}/attachments?name=c.txt", "not-found", 404, raw=b"z")
 
+    def test_taking_one_away_is_for_the_audit(self):
+        file, image = self.put("price.txt", b"secret prices"), self.put("look.png", png())
+        before = self.own("GET", f"{self.path.rsplit('/', 1)[0]}/history").json["items"]
+        self.own.need(200, "GET", f"attachments/{image['id']}?inline=1")
+        self.own.need(200, "GET", f"attachments/{file['id']}")
+        self.assertEqual(self.own("GET", "attachments/999999").status, 404)
+        taken = self.admin.get(f"audit?kind=taken&record={self.customer}")["items"]
+        self.assertEqual([(e["title"], e["entity"], e["kind"]) for e in taken], [("price.txt", "customer", "taken")])
+        # Who reads the record does not see who read it.
+        for path in ("history", "timeline"):
+            self.assertNotIn("taken", str(self.own.get(f"customers/{self.customer}/{path}")["items"]))
+        self.assertEqual(self.own.get(f"customers/{self.customer}/history")["items"], before)
+
     def test_history_undo_and_followers(self):
         a = self.put("offer.txt", b"x", self.admin)
         event = self.own.get(f"customers/{self.customer}/history")["items"][0]

@@ -63,6 +63,30 @@ class Lists(Export):
         self.assertEqual(sorted((r[0], r[1]) for r in rows[1:]), sorted((c["id"], c["import_id"] or "") for c in listed))
         self.assertEqual({r[2] for r in rows[1:]}, {"赵倩"})
 
+    def test_a_file_is_given_out_with_the_rights_it_was_made_with(self):
+        a = self.admin
+        rights = {"customer": {"read": "all"}, "note": {"read": "own"}}
+        id = a.post("roles", {"name": "passing", "permissions": rights})["id"]
+        p, zh = self.people([{"role": id}, {"role": id, "lang": "zh"}])
+        jobs = [(who, self.ask(who, fields=["name", "phone"])) for who in (p, zh)]
+        taken = lambda: len(a.get(f"audit?kind=taken&who={p.id}")["items"])
+        self.assertIn(b"13911112222", self.file(jobs[0][1], p).raw)
+        self.assertEqual(taken(), 1)
+        [event] = a.get(f"audit?kind=taken&who={p.id}")["items"]
+        self.assertEqual((event["entity"], event["title"]), ("customer", jobs[0][1]["result"]["file"]))
+        for less in ({"customer": {"read": "own"}}, {"customer": {"read": "none"}},
+                     {"customer": {"read": "all", "fields": {"phone": "mask"}}}):
+            a.patch(f"roles/{id}", {"permissions": {**rights, **less}})
+            for (who, job), text in zip(jobs, ("Your rights have changed", "权限有了变化")):
+                answer = who("GET", f"exports/{job['id']}")
+                self.assertEqual((answer.status, answer["code"]), (403, "export-rights"), less)
+                self.assertIn(text, answer["title"])
+                self.assertNotIn(b"1391111", answer.raw)
+        self.assertEqual(taken(), 1)
+        # What has nothing to do with the list does not matter, and with the old rights it is theirs again.
+        a.patch(f"roles/{id}", {"permissions": {**rights, "note": {"read": "all"}, "task": {"read": "own"}}})
+        self.assertIn(b"13911112222", self.file(jobs[0][1], p).raw)
+
     def test_filter(self):
         rows = self.rows(fields=["name"], sort="name", filter={"and": [
             {"field": "kind", "op": "eq", "value": "person"}, {"field": "employees", "op": "eq", "value": 3}]})

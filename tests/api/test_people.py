@@ -1,4 +1,5 @@
 """Invitations, sessions, locking out, the audit, and why one sees a record."""
+import datetime
 import http.client
 import time
 import unittest
@@ -221,6 +222,51 @@ class People(Api):
         self.assertEqual(a.patch("company", {"observation_end": "2024-12-31"})["observation_end"], "2024-12-31")
         self.problem(a, "PATCH", "company", "validation", 422, "/observation_end", {"observation_end": "soon"}, field_code="date")
         self.assertIsNone(a.patch("company", {"observation_end": None})["observation_end"])
+        tomorrow = (datetime.date.today() + datetime.timedelta(days=2)).isoformat()
+        for end in ("2999-01-01", "2206-01-01", tomorrow):
+            self.problem(a, "PATCH", "company", "validation", 422, "/observation_end",
+                         {"observation_end": end, "name": "Other"}, field_code="end-in-future", text=end)
+        k = a.post("customers", {"name": "First buyer"})["id"]
+        o = a.post("orders", {"customer_id": k, "ordered_on": "2020-02-03", "amount": "5.00"})
+        self.problem(a, "PATCH", "company", "validation", 422, "/observation_end", {"observation_end": "1900-01-01"},
+                     field_code="end-before-orders", text="2020-02-03")
+        self.assertEqual((a.get("company")["observation_end"], a.get("company")["name"] != "Other"), (None, True))
+        self.assertEqual(a.patch("company", {"observation_end": "2020-02-03"})["observation_end"], "2020-02-03")
+        # One that stands there already ends the valuation at once, with the reason.
+        for end, code in (("2999-01-01", "end-in-future"), ("1900-01-01", "end-before-orders")):
+            self.server.rows_set("setting", f"value = '{end}' WHERE name = 'company.observation_end'")
+            a.patch("company", {"language": "en"})
+            self.assertEqual(a.get("company")["observation_end"], end)
+            for body in ({}, {"as_of": end}):
+                job = a.job(a.post("value/refresh", body, status=202)["job_id"], "failed", seconds=20)
+                self.assertIn(end, job["message"])
+                self.assertIn({"end-in-future": "still to come", "end-before-orders": "2020-02-03"}[code], job["message"])
+        a.patch("company", {"observation_end": None})
+        # Nor does an order dated ahead of the clock carry the valuation with it.
+        late = a.post("orders", {"customer_id": k, "ordered_on": "2999-01-01", "amount": "5.00"})
+        a.job(a.post("value/refresh", {}, status=202)["job_id"], seconds=30)
+        self.assertLessEqual(a.get(f"customers/{k}")["valued_on"], tomorrow)
+        for made in (late, o):
+            a.delete(f"orders/{made['id']}")
+
+    def test_tokens_of_others(self):
+        a = self.admin
+        p, q = self.people([{}, {}])
+        secret = p.post("tokens", {"name": "nightly"})["secret"]
+        program = self.server.client(token=secret)
+        found = a.get(f"users/{p.id}/tokens")["items"]
+        [token] = [t for t in found if t["name"] == "nightly"]
+        self.assertNotIn(secret, str(found))
+        self.assertEqual(q("GET", f"users/{p.id}/tokens").status, 403)
+        self.assertEqual(p("GET", f"users/{p.id}/tokens").status, 403)
+        self.assertEqual(q("DELETE", f"tokens/{token['id']}").status, 404)
+        self.assertEqual(a("GET", "users/999999/tokens").status, 404)
+        self.assertEqual(program("GET", "customers").status, 200)
+        a.delete(f"tokens/{token['id']}")
+        self.assertEqual(program("GET", "customers").status, 401)
+        self.assertNotIn("nightly", str(a.get(f"users/{p.id}/tokens")["items"]))
+        [event] = a.get(f"audit?entity=session&kind=token-end&record={p.id}")["items"]
+        self.assertEqual((event["title"], event["record_id"]), ("nightly", p.id))
 
     def test_why(self):
         a = self.admin
@@ -245,7 +291,8 @@ class People(Api):
                 self.assertEqual(ids[owner.id], "owner")
         w = chief.need(200, "GET", f"customers/{k}/why")
         self.assertEqual(w["role"]["name"], "Looker")
-        self.assertEqual({(f["label"], f["level"]) for f in w["held_back"]}, {("Phone", "mask"), ("WeChat", "hide")})
+        self.assertEqual({(f["label"], f["level"]) for f in w["held_back"]}, {("Phone", "mask"), ("WeChat", "hide"), *(
+            (f"Next task{f}", "hide") for f in ("", ", title", " due"))})
         self.assertNotIn("secretwx", w.raw.decode())
         self.assertIn(self.admin_id, {x["id"] for x in w["ask"]})
         self.problem(other, "GET", f"customers/{k}/why", "not-found", 404)

@@ -232,7 +232,40 @@ static json_t *draw_rights(struct person *p, int en_id)
     return in;
 }
 
-static const int owned[] = {ENTITY_CUSTOMER, ENTITY_CONTACT, ENTITY_ORDER, ENTITY_NOTE};
+static const int owned[] = {ENTITY_CUSTOMER, ENTITY_CONTACT, ENTITY_ORDER, ENTITY_NOTE,
+                            ENTITY_TASK};
+enum { OWNED = sizeof owned / sizeof owned[0] };
+
+/* What tells of a field is not seen better than that; of another entity, only by who reads it all,
+   but for a part and its whole. */
+static bool follow_once(struct person *p, const struct entity *en, size_t field)
+{
+    bool changed = false;
+    for (size_t k = 0; k < 2 && en->fields[field].level_of[k].entity >= 0; k++) {
+        struct field_ref of = en->fields[field].level_of[k];
+        const struct entity *other = entity(of.entity);
+        bool one = other == en || other->part_of == en->id || en->part_of == other->id;
+        enum field_level l =
+            one || p->read[other->id] == SCOPE_ALL ? p->level[of.entity][of.field] : LEVEL_HIDE;
+        if (l < LEVEL_READ && l < p->level[en->id][field]) {
+            p->level[en->id][field] = l;
+            changed = true;
+        }
+    }
+    return changed;
+}
+
+static void follow(struct person *p)
+{
+    bool again = true;
+    p->read[ENTITY_PRODUCT] = p->read[ENTITY_CATEGORY] = SCOPE_ALL; /* what no role names */
+    while (again) {
+        again = false;
+        for (int i = 0; i < ENTITY_COUNT; i++)
+            for (size_t k = 0; k < entity(i)->nfields; k++)
+                again |= follow_once(p, entity(i), k);
+    }
+}
 
 static void make_person(size_t first_department)
 {
@@ -241,8 +274,9 @@ static void make_person(size_t first_department)
     for (int i = 0; i < ENTITY_COUNT; i++)
         for (size_t k = 0; k < MAX_FIELDS; k++)
             p->level[i][k] = LEVEL_EDIT;
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < OWNED; i++)
         json_object_set_new(permissions, entity(owned[i])->name, draw_rights(p, owned[i]));
+    follow(p);
     int64_t role =
         write_as_system(entity(ENTITY_ROLE), 0,
                         json_pack("{s:s,s:o}", "name", arena_printf(scratch, "R%zu", npeople).p,
@@ -339,6 +373,24 @@ static void make_row(int en_id, size_t first_person, int64_t customer)
     nrows++;
 }
 
+/* As the hook of tasks does it, which is above what is tested here. */
+static int copy_task(struct db_conn *c, void *arg, struct err *e)
+{
+    const struct row *r = arg;
+    return db_exec(c,
+                   "UPDATE customers SET next_task_id = $1, next_task = (SELECT title FROM tasks "
+                   "WHERE id = $1), next_task_on = (SELECT due_on FROM tasks WHERE id = $1) "
+                   "WHERE id = $2",
+                   DB_ARGS(DB_I64(r->id), DB_I64(r->customer)), NULL, e);
+}
+
+static void make_next_task(size_t first_person, int64_t customer)
+{
+    struct err e = {0};
+    make_row(ENTITY_TASK, first_person, customer);
+    assert_int_equal(0, db_transact(t->db, DB_INTERACTIVE, copy_task, &rows[nrows - 1], &e));
+}
+
 static void make_round(void)
 {
     size_t first_department = ndepartments, first_person = npeople;
@@ -351,6 +403,7 @@ static void make_round(void)
         make_row(ENTITY_CONTACT, first_person, customer);
         make_row(ENTITY_ORDER, first_person, customer);
         make_row(ENTITY_NOTE, first_person, customer);
+        make_next_task(first_person, customer);
     }
     for (size_t i = 0; i < npeople; i++) {
         struct err e = {0};
@@ -513,6 +566,63 @@ static void search(struct asking *q)
         fail_msg("the search for %s of %s %s finds %s (level %s), seed %" PRIu64,
                  q->en->fields[field].name, q->en->name, id, hit ? "it" : "nothing",
                  level_name(q->p->level[q->en->id][field]), seed);
+}
+
+static int take_row(void *arg, const struct row_values *r)
+{
+    struct asking *q = arg;
+    size_t at = 0;
+    for (size_t i = 0; i < q->en->nfields; i++) {
+        const struct field *f = &q->en->fields[i];
+        if (q->p->level[q->en->id][i] == LEVEL_HIDE)
+            continue;
+        if (r->masked[at])
+            jw_str(&q->w, r->v[at].s);
+        else
+            value_to_json(f, &r->v[at], &q->w);
+        if (f->type->shape == SHAPE_LINK && !r->masked[at])
+            jw_str(&q->w, r->v[at].s);
+        at++;
+    }
+    return 0;
+}
+
+/* As an export goes: the ids of all, then their rows; every field that is not hidden. */
+static void take_out(struct asking *q)
+{
+    const struct field **fields = arena_array(scratch, const struct field *, q->en->nfields);
+    struct list_query lq = {.en = q->en};
+    struct id_list ids = {0};
+    for (size_t i = 0; i < q->en->nfields; i++)
+        if (access_level(q->p->pass.who, q->en, (int)i) > LEVEL_HIDE)
+            fields[lq.nfields++] = &q->en->fields[i];
+    lq.fields = fields;
+    assert_int_equal(0, record_ids(q->c, q->p->pass.who, &lq, scratch, &ids, &q->e));
+    assert_int_equal(visible_rows(q->p, q->en->id), ids.n);
+    jw_arr(&q->w);
+    for (size_t at = 0; at < ids.n; at += ROWS_MAX)
+        assert_int_equal(0, record_rows(q->c, t, q->p->pass.who, q->en, fields, lq.nfields, false,
+                                        ids.ids + at, ids.n - at < ROWS_MAX ? ids.n - at : ROWS_MAX,
+                                        scratch, take_row, q, &q->e));
+    jw_arr_end(&q->w);
+    free(ids.ids);
+}
+
+/* By a copy as by what it was copied from: who may not read that finds nothing by it. */
+static void by_copy(struct asking *q)
+{
+    const struct row *r = q->r;
+    while (r->entity != ENTITY_TASK)
+        r = &rows[below(nrows)];
+    struct filter_env env = {.parse = tenant_parse_env(t, scratch),
+                             .levels = access_all_levels(q->p->pass.who, scratch)};
+    const struct filter *leaf = NULL;
+    bool title = below(2);
+    q->en = entity(ENTITY_CUSTOMER);
+    int rc = filter_leaf(q->en, title ? STR("next_task") : STR("next_task_on"), STR("eq"),
+                         str_of(r->word[title ? TASK_TITLE : TASK_DUE_ON]), &env, &leaf, &q->e);
+    if (rc == 0 && !reads(q->p, r, title ? TASK_TITLE : TASK_DUE_ON))
+        fail_msg("the copy of a task is asked for, seed %" PRIu64, seed);
 }
 
 static void timeline(struct asking *q)
@@ -823,7 +933,8 @@ static const struct {
             {"a change", change},          {"an undo", undo},
             {"a duplicate", same_again},   {"the bell", on_bell},
             {"favourites", on_favourites}, {"files", on_files},
-            {"followers", on_followers},   {"tags", on_tags}};
+            {"followers", on_followers},   {"tags", on_tags},
+            {"an export", take_out},       {"a copy", by_copy}};
 
 static void ask_once(void)
 {

@@ -1,5 +1,6 @@
 #include "core/access/access.h"
 
+#include <sodium.h>
 #include <string.h>
 
 static const char *const scope_names[] = {"none", "own", "department", "below", "all"};
@@ -235,6 +236,37 @@ bool access_may(const struct actor *who, const struct entity *en, enum access_ac
     if (s == SCOPE_DEPARTMENT)
         return department_id && department_id == who->department_id;
     return s == SCOPE_BELOW && department_id && is_below(who, department_id);
+}
+
+static void print_entity(crypto_generichash_state *h, const struct actor *who,
+                         const struct entity *en)
+{
+    unsigned char scope =
+        (unsigned char)(who->is_admin ? SCOPE_ALL : who->on[en->id].scope[ACCESS_READ]);
+    crypto_generichash_update(h, &scope, 1);
+    for (size_t i = 0; i < en->nfields; i++) {
+        enum field_level l = access_level(who, en, (int)i);
+        unsigned char sight = (unsigned char)(l < LEVEL_READ ? l : LEVEL_READ);
+        crypto_generichash_update(h, &sight, 1);
+    }
+}
+
+void access_print(const struct actor *who, const struct registry *r, const struct entity *en,
+                  char out[ACCESS_PRINT])
+{
+    unsigned char digest[(ACCESS_PRINT - 1) / 2];
+    const int64_t of[] = {who->user_id, who->department_id};
+    crypto_generichash_state h;
+    crypto_generichash_init(&h, NULL, 0, sizeof digest);
+    print_entity(&h, who, en);
+    for (size_t i = 0; i < en->nfields; i++)
+        if (en->fields[i].target >= 0)
+            print_entity(&h, who, &r->entities[en->fields[i].target]);
+    crypto_generichash_update(&h, (const unsigned char *)of, sizeof of);
+    crypto_generichash_update(&h, (const unsigned char *)who->below,
+                              who->nbelow * sizeof *who->below);
+    crypto_generichash_final(&h, digest, sizeof digest);
+    sodium_bin2hex(out, ACCESS_PRINT, digest, sizeof digest);
 }
 
 size_t access_branches(const struct actor *who, const struct entity *en, enum access_action action,

@@ -68,6 +68,12 @@ const unsigned char *const *access_all_levels(const struct actor *who, struct ar
    at least readable, and so is what colleagues, products and the like are called. */
 bool access_level_allowed(const struct entity *en, const struct field *f, enum field_level l);
 
+/* What decides which records of an entity somebody reads, and which fields and titles of them, as a
+   text: another text, other rights. */
+enum { ACCESS_PRINT = 33 };
+void access_print(const struct actor *who, const struct registry *r, const struct entity *en,
+                  char out[ACCESS_PRINT]);
+
 /* One index-served condition of a visibility; the branches of one entity never overlap. */
 struct access_branch {
     enum { BRANCH_ALL, BRANCH_OWNER, BRANCH_DEPARTMENT } kind;

@@ -245,17 +245,18 @@ static int read_page(struct db_conn *c, const struct history_query *q, struct ar
 {
     struct db_rows *rows = NULL;
     int64_t before = q->before ? q->before : INT64_MAX;
-    int rc = q->record_id
-                 ? db_query(c,
-                            "SELECT " COLUMNS " FROM history WHERE record_id = $1 AND id < $2 "
-                            "ORDER BY id DESC LIMIT $3",
-                            DB_ARGS(DB_I64(q->record_id), DB_I64(before), DB_I64(q->limit + 1)),
-                            &rows, e)
-                 : db_query(c,
-                            "SELECT " COLUMNS " FROM history WHERE customer_id = $1 AND id < $2 "
-                            "ORDER BY id DESC LIMIT $3",
-                            DB_ARGS(DB_I64(q->customer_id), DB_I64(before), DB_I64(q->limit + 1)),
-                            &rows, e);
+    int rc =
+        q->record_id
+            ? db_query(c,
+                       "SELECT " COLUMNS " FROM history WHERE record_id = $1 AND id < $2 AND "
+                       "kind <> '" HISTORY_TAKEN "' ORDER BY id DESC LIMIT $3",
+                       DB_ARGS(DB_I64(q->record_id), DB_I64(before), DB_I64(q->limit + 1)), &rows,
+                       e)
+            : db_query(c,
+                       "SELECT " COLUMNS " FROM history WHERE customer_id = $1 AND id < $2 AND "
+                       "kind <> '" HISTORY_TAKEN "' ORDER BY id DESC LIMIT $3",
+                       DB_ARGS(DB_I64(q->customer_id), DB_I64(before), DB_I64(q->limit + 1)), &rows,
+                       e);
     while (rc == 0 && (rc = db_step(rows, e)) > 0) {
         from_row(rows, a, &p->events[p->n], &p->undone_by[p->n]);
         p->n++;

@@ -23,6 +23,10 @@ struct history_event {
 /* A file that came to a record or went: [before, after] are names. No field is called so. */
 #define HISTORY_FILE "$file"
 
+/* The kind of an event: a file was taken away, an export or what hangs on a record. For the audit
+   alone: who reads a record does not see who read it before. */
+#define HISTORY_TAKEN "taken"
+
 int history_add(struct db_conn *c, const struct history_event *ev, struct err *e) must_check;
 
 /* Reads one event back (texts in the arena). ERR_NOT_FOUND. ret_undone_by is 0 while it stands. */
@@ -36,7 +40,8 @@ bool history_may_undo(const struct actor *who, const struct entity *en, const js
 
 /* What is no record's but must be known later: somebody signed in, a password or a setting changed.
    `entity` is "session" (record_id is the person concerned, whose name is the title when none is
-   given) or "company"; only the audit shows these. changes: JSON or STR_NULL. */
+   given), "company", or for what was taken away that of the record; only the audit shows these.
+   changes: JSON or STR_NULL. */
 int history_note(struct db_conn *c, struct tenant *t, const struct actor *who, const char *kind,
                  const char *entity, int64_t record_id, struct str title, struct str changes,
                  struct err *e) must_check;

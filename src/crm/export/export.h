@@ -3,7 +3,8 @@
    The file is DIR/files/exports/JOB.csv or .xlsx, for the one who asked and nobody else, and goes
    after EXPORT_DAYS. Rights are looked at when it is asked for and again when it is written: what
    is hidden has no column then, what is masked stays masked, and rows are under the predicate of
-   every list. */
+   every list. The file is given out while the rights are those it was written with, and each time
+   it is taken stands in the audit. */
 #ifndef PATRON_CRM_EXPORT_H
 #define PATRON_CRM_EXPORT_H
 
@@ -22,7 +23,8 @@ int export_submit(struct db_conn *c, struct tenant *t, const struct actor *who, 
 
 /* The file of a finished export, of whoever asked for it. ERR_NOT_FOUND. It may be gone. */
 struct export_file {
-    struct str name, path;
+    struct str name, path, rights; /* rights: access_print of when it was written */
+    const struct entity *en;
     const char *format, *media_type;
     int64_t rows;
 };

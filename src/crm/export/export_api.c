@@ -56,10 +56,14 @@ int export_find(struct db_conn *c, const struct tenant *t, int64_t job, int64_t 
     int known = table_format_find(format);
     if (known < 0)
         return err_set(e, ERR_INTERNAL, "export of an unknown format");
-    *ret_file = (struct export_file){json_get_str(result, "file"), export_path(t, job, format, a),
-                                     table_format_name((enum table_format)known),
-                                     table_media_type((enum table_format)known),
-                                     json_integer_value(json_object_get(result, "rows"))};
+    *ret_file =
+        (struct export_file){.name = json_get_str(result, "file"),
+                             .path = export_path(t, job, format, a),
+                             .rights = json_get_str(result, "rights"),
+                             .en = registry_entity(t->registry, json_get_str(result, "entity")),
+                             .format = table_format_name((enum table_format)known),
+                             .media_type = table_media_type((enum table_format)known),
+                             .rows = json_integer_value(json_object_get(result, "rows"))};
     return 0;
 }
 
@@ -81,9 +85,33 @@ static struct str disposition(struct api_call *c, struct str file, const char *f
     return text;
 }
 
+/* What somebody may not see any more is not theirs to take, though they saw it when they asked. */
+static int still_theirs(struct api_call *c, const struct export_file *file)
+{
+    char now[ACCESS_PRINT] = "";
+    if (file->en)
+        access_print(c->who, c->t->registry, file->en, now);
+    return file->en && str_is(file->rights, now)
+               ? 0
+               : err_set(&c->err, ERR_EXPORT_RIGHTS, "rights have changed");
+}
+
+struct taking {
+    struct api_call *c;
+    const struct export_file *file;
+};
+
+static int note_taking(struct db_conn *conn, void *arg, struct err *e)
+{
+    struct taking *k = arg;
+    return history_note(conn, k->c->t, k->c->who, HISTORY_TAKEN, k->file->en->name, 0,
+                        k->file->name, STR_NULL, e);
+}
+
 static int fetch(struct api_call *c, struct jw *w)
 {
     struct export_file file = {.path = STR("")};
+    struct taking taking = {c, &file};
     struct db_conn *conn = NULL;
     struct stat st;
     (void)w;
@@ -91,6 +119,8 @@ static int fetch(struct api_call *c, struct jw *w)
     if (rc == 0)
         rc = export_find(conn, c->t, c->id, c->who->user_id, c->a, &file, &c->err);
     db_reader_done(conn);
+    if (rc == 0)
+        rc = still_theirs(c, &file);
     if (rc)
         return rc;
     int fd = open(file.path.p, O_RDONLY | O_CLOEXEC);
@@ -100,6 +130,11 @@ static int fetch(struct api_call *c, struct jw *w)
         rc = err_set(&c->err, ERR_IO, "%s: %s", file.path.p, strerror(errno));
         if (fd >= 0)
             close(fd);
+        return rc;
+    }
+    rc = db_transact(c->t->db, DB_INTERACTIVE, note_taking, &taking, &c->err);
+    if (rc) {
+        close(fd);
         return rc;
     }
     http_set(c->req, "Content-Disposition", disposition(c, file.name, file.format));

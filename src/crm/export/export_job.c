@@ -31,6 +31,7 @@ struct exporting {
     struct table_writer *table;
     const struct tz *tz;
     struct str yes, no, file, part, path;
+    char rights[ACCESS_PRINT];
     int64_t rows, bytes;
     int fd;
 };
@@ -215,6 +216,7 @@ static int open_export(struct exporting *x, struct err *e)
         rc = export_read(x->t, x->pass.who, view.params, true, x->a, &x->ask, e);
     if (rc)
         return rc;
+    access_print(x->pass.who, x->t->registry, x->ask.q.en, x->rights);
     x->tz = x->pass.who->tz ? x->pass.who->tz : tenant_company(x->t)->tz;
     x->yes = message_text(x->t->messages, x->ask.lang, "export-yes", NULL, 0, x->a);
     x->no = message_text(x->t->messages, x->ask.lang, "export-no", NULL, 0, x->a);
@@ -275,6 +277,8 @@ static struct str result_json(const struct exporting *x)
     jw_ki64(&w, "bytes", x->bytes);
     jw_kstr(&w, "file", x->file);
     jw_kcstr(&w, "format", table_format_name(x->ask.format));
+    jw_kcstr(&w, "entity", x->ask.q.en->name);
+    jw_kcstr(&w, "rights", x->rights);
     jw_ki64(&w, "expires_at", clock_now_ms() + EXPORT_DAYS * INT64_C(86400000));
     jw_obj_end(&w);
     struct str text = arena_str(x->a, buf_str(&out));

@@ -75,6 +75,30 @@ static int grade(struct valuation *v)
     return rc;
 }
 
+static int wrong_end(struct err *e, enum err_code code, int32_t end, const char *other, int32_t day)
+{
+    char text[DATE_TEXT];
+    date_format(end, text);
+    err_param(e, "day", str_of(text));
+    date_format(day, text);
+    err_param(e, other, str_of(text));
+    return err_set(e, code, "no valuation as of that day");
+}
+
+/* Values have a date: that of the last order, not of the clock, unless an order is dated ahead of
+   it. A day to come was no observation, and would make the models look through centuries. */
+static int settle_end(struct valuation *v, const struct pv_history_view *h, struct err *e)
+{
+    int32_t today = tz_date(tenant_company(v->t)->tz, clock_now_ms());
+    if (v->as_of == PV_NO_DAY)
+        v->as_of = h->last_day < today ? h->last_day : today;
+    if (v->as_of > today)
+        return wrong_end(e, ERR_END_IN_FUTURE, v->as_of, "last", h->last_day);
+    if (v->as_of < h->first_day)
+        return wrong_end(e, ERR_END_BEFORE_ORDERS, v->as_of, "first", h->first_day);
+    return 0;
+}
+
 static int compute(struct valuation *v, struct job *j, struct err *e)
 {
     struct pv_history_view h = pv_history_columns(v->history);
@@ -83,20 +107,21 @@ static int compute(struct valuation *v, struct job *j, struct err *e)
         err_param_i64(e, "customers", (int64_t)v->n);
         return err_set(e, ERR_NO_VALUE_YET, "no orders");
     }
-    if (v->as_of == PV_NO_DAY)
-        v->as_of = h.last_day; /* values have a date: that of the last order, not of the clock */
-    if ((int64_t)v->as_of - h.first_day > PV_MAX_DAYS) {
+    if ((int64_t)h.last_day - h.first_day > PV_MAX_DAYS) {
         char day[DATE_TEXT];
         date_format(h.first_day, day);
         err_param(e, "first", str_of(day));
-        date_format(v->as_of, day);
+        date_format(h.last_day, day);
         err_param(e, "last", str_of(day));
         return err_set(e, ERR_VALUE_SPAN, "no two orders are so far apart");
     }
+    int rc = settle_end(v, &h, e);
+    if (rc)
+        return rc;
     v->rows = malloc((v->n + 1) * sizeof *v->rows);
     if (!v->rows)
         return err_set(e, ERR_NOMEM, "valuation");
-    int rc = job_tick(j, &p, e);
+    rc = job_tick(j, &p, e);
     if (rc == 0)
         rc = library_error(pv_summarise(v->history, v->as_of, PV_NO_DAY, v->rows), e);
     if (rc == 0)
