@@ -60,6 +60,13 @@ void date_to_ymd(int32_t days, int *ret_year, int *ret_month, int *ret_day)
     *ret_day = doy - (153 * mp + 2) / 5 + 1;
 }
 
+int32_t date_year_start(int32_t days, unsigned first_month)
+{
+    int y, m, d, first = first_month ? (int)first_month : 1;
+    date_to_ymd(days, &y, &m, &d);
+    return date_from_ymd(m < first ? y - 1 : y, first, 1);
+}
+
 bool date_parse(struct str s, int32_t *ret_days)
 {
     if (s.n != 10 || s.p[4] != '-' || s.p[7] != '-')

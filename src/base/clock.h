@@ -13,6 +13,8 @@ int64_t clock_cpu_us(void);  /* CPU time of the process */
 /* Proleptic Gregorian calendar; years 1 to 9999. */
 int32_t date_from_ymd(int year, int month, int day); /* DATE_NONE if there is no such day */
 void date_to_ymd(int32_t days, int *ret_year, int *ret_month, int *ret_day);
+/* The first day of the year that a day is in, where years begin with this month (0 = January). */
+int32_t date_year_start(int32_t days, unsigned first_month);
 bool date_parse(struct str s, int32_t *ret_days); /* "2026-11-24" only */
 #define DATE_TEXT 11
 void date_format(int32_t days, char out[DATE_TEXT]); /* "2026-11-24" */

@@ -143,8 +143,11 @@ class Value(Import):
 
     def test_4_the_bridge(self):
         o = self.admin.get("value/overview")
-        self.assertEqual([b["days"] for b in o["bridges"]], [91, 182, 365])
+        self.assertEqual([b["days"] for b in o["bridges"] if b["by"] == "days"], [91, 182, 365])
         b = o["bridges"][2]
+        year = datetime.date.fromisoformat(o["as_of"]).year
+        fiscal = [x["before"]["date"] for x in o["bridges"] if x["by"] == "fiscal"]
+        self.assertEqual(fiscal, [f"{year - 1}-12-31"])
         want = program("equity", self.file, "--between", b["before"]["date"], b["after"]["date"], "--model",
                        o["models"][0]["name"], "--discount", str(o["discount"]), "--json")
         self.assertEqual(b["after"]["date"], o["as_of"])
@@ -203,10 +206,37 @@ class Value(Import):
             if run[0] not in whole:
                 self.assertEqual(run[2:], [2, 2], run)
 
+    def test_6_values_make_a_bridge_between_two_dates(self):
+        dates = self.admin.get("value/overview")["dates"]
+        self.assertGreater(len(dates), 2)
+        self.assertEqual(dates, sorted(set(dates)))
+        base = datetime.date(1970, 1, 1)
+        said = {}  # by date, of each customer: what was said then
+        for customer, as_of, p, clv in self.server.rows("customer_id, as_of, p_alive, clv", "value_snapshot"):
+            if clv not in (None, ""):
+                said.setdefault(str(base + datetime.timedelta(days=int(as_of))), {})[customer] = (float(p), int(clv))
+        for first, second in ((dates[0], dates[-1]), (dates[1], dates[2])):
+            b = self.admin.get(f"value/bridge?from={first}&to={second}")
+            self.assertEqual((b["by"], b["before"]["date"], b["after"]["date"]), ("dates", first, second))
+            was, now = ({c: v for c, (p, v) in said[d].items() if p >= 0.5} for d in (first, second))
+            for side, of in (("before", was), ("after", now)):
+                self.assertEqual((round(float(b[side]["equity"]) * 100), b[side]["customers"]), (sum(of.values()), len(of)))
+            both = [now[c] - was[c] for c in was.keys() & now.keys()]
+            want = {"lost": -sum(v for c, v in was.items() if c not in now), "shrunk": sum(x for x in both if x < 0),
+                    "grown": sum(x for x in both if x > 0), "new": sum(v for c, v in now.items() if c not in was)}
+            self.assertEqual({s["code"]: round(float(s["amount"]) * 100) for s in b["steps"]}, want)
+        for query, name in (("", "from"), (f"from={dates[0]}", "to"), (f"from=2001-01-01&to={dates[0]}", "from"),
+                            (f"from={dates[0]}&to={dates[0]}", "to"), (f"from={dates[1]}&to={dates[0]}", "to"),
+                            (f"from=x&to={dates[0]}", "from")):
+            with self.subTest(query):
+                problem = self.problem(self.admin, "GET", "value/bridge?" + query, "bad-parameter", 400)
+                self.assertEqual(problem["params"], {"name": name})
+
     def test_7_who_may_see_it(self):
         own = self.people([{}])[0]
         type(self).admin = self.by_cookie
         self.problem(own, "GET", "value/overview", "forbidden", 403)
+        self.problem(own, "GET", "value/bridge?from=2025-06-30&to=2025-09-30", "forbidden", 403)
         self.problem(own, "POST", "value/refresh", "forbidden", 403, body={})
         customer = self.admin.get("customers?limit=1&sort=-clv")["items"][0]["id"]
         self.problem(own, "GET", f"customers/{customer}/value", "not-found", 404)

@@ -9,6 +9,11 @@ static void days(void **state)
     assert_int_equal(0, date_from_ymd(1970, 1, 1));
     assert_int_equal(19782, date_from_ymd(2024, 2, 29));
     assert_int_equal(DATE_NONE, date_from_ymd(2024, 2, 30));
+    int32_t march = date_from_ymd(2024, 3, 31);
+    assert_int_equal(date_from_ymd(2024, 1, 1), date_year_start(march, 0));
+    assert_int_equal(date_from_ymd(2023, 4, 1), date_year_start(march, 4));
+    assert_int_equal(date_from_ymd(2024, 4, 1), date_year_start(march + 1, 4));
+    assert_int_equal(date_from_ymd(2023, 12, 1), date_year_start(march, 12));
     assert_int_equal(DATE_NONE, date_from_ymd(2023, 2, 29));
     assert_int_equal(DATE_NONE, date_from_ymd(1900, 2, 29));
     assert_int_equal(DATE_NONE, date_from_ymd(2024, 13, 1));

@@ -88,7 +88,7 @@ export async function importFile(api, entity, name, text) {
   await waitJob(api, (await api.post(`/imports/${r.id}/run`)).job_id)
   return api.get('/imports/' + r.id)
 }
-export async function refreshValues(api, until = '2026-05-22') {
+export async function refreshValues(api, until = '2026-05-22', more = {}) {
   await waitJob(
     api,
     (
@@ -96,6 +96,7 @@ export async function refreshValues(api, until = '2026-05-22') {
         horizon_weeks: 52,
         discount: 0.1,
         calibrate_to: until,
+        ...more,
       })
     ).job_id,
   )
@@ -346,14 +347,31 @@ export function picture(width, height, hue) {
     chunk('IEND', Buffer.alloc(0)),
   ])
 }
+/** One page with a word on it, with places that are right. */
+export function pdf() {
+  const stream = 'BT /F 24 Tf 72 720 Td (Quotation) Tj ET'
+  const objects = [
+    '<</Type/Catalog/Pages 2 0 R>>',
+    '<</Type/Pages/Kids[3 0 R]/Count 1>>',
+    '<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>>>',
+    `<</Length ${stream.length}>>stream\n${stream}\nendstream`,
+    '<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>',
+  ]
+  let out = '%PDF-1.4\n'
+  const at = objects.map((o, i) => {
+    const place = out.length
+    out += `${i + 1} 0 obj${o}endobj\n`
+    return String(place).padStart(10, '0') + ' 00000 n \n'
+  })
+  const n = objects.length + 1
+  const table = `xref\n0 ${n}\n0000000000 65535 f \n${at.join('')}trailer<</Size ${n}/Root 1 0 R>>\n`
+  return Buffer.from(`${out}${table}startxref\n${out.length}\n%%EOF\n`)
+}
 /** Files on the first customer: pictures of a machine, an offer, a drawing list. */
 export async function files(api) {
   const [a] = (await api.get('/customers?limit=1&sort=-clv&fields=id')).items
   const put = (name, bytes) => api.post(`/customers/${a.id}/attachments?name=${encodeURIComponent(name)}`, bytes)
-  await put(
-    '刀具年框报价 2027.pdf',
-    Buffer.from('%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n'),
-  )
+  await put('刀具年框报价 2027.pdf', pdf())
   await put('刀具清单.xlsx', Buffer.concat([Buffer.from('PK\x03\x04'), Buffer.alloc(18_400)]))
   await put('会议纪要.txt', Buffer.from('试刀时间定在下周三。'))
   for (const [i, hue] of [0.9, 0.7, 1.0, 0.8].entries()) await put(`现场照片 ${i + 1}.png`, picture(640, 480, hue))

@@ -1,16 +1,26 @@
-// The browser tests: the main job, walked in Chinese and in English, each on a fresh server.
+// The browser tests: what is done at a desk and on a phone, in Chinese and in English, each on a fresh server.
+//   node tests/web/run.mjs [desk] [phone]
 import { existsSync, mkdirSync } from 'node:fs'
 import { browserPath, Count, openBrowser, openServer, root } from './lib.mjs'
 import { walkTogether } from './walk_together.mjs'
 import { walk } from './walk.mjs'
 import { walkFiles } from './walk_files.mjs'
+import { walkHouse } from './walk_house.mjs'
+import { walkPhone } from './walk_phone.mjs'
 
 const count = new Count()
 mkdirSync(`${root}/build/shots`, { recursive: true })
+// each list goes on where the one before it ended, on a server of its own
+const walks = {
+  desk: [walk, walkTogether, walkFiles, walkHouse],
+  phone: [walkPhone],
+}
+const wanted = process.argv.slice(2)
 const languages = process.env.PATRON_LANG ? [process.env.PATRON_LANG] : ['zh', 'en']
-for (const lang of languages) {
+const runs = languages.flatMap(lang => Object.entries(walks).map(([name, list]) => ({ lang, name, list })))
+for (const { lang, name, list } of runs.filter(r => !wanted.length || wanted.includes(r.name))) {
   if (!existsSync(browserPath)) {
-    count.skip(`walk ${lang}`, `${browserPath} is not installed`)
+    count.skip(`${name} ${lang}`, `${browserPath} is not installed`)
     continue
   }
   let server = null,
@@ -18,15 +28,13 @@ for (const lang of languages) {
   try {
     server = await openServer()
     if (!server) {
-      count.bad(`walk ${lang}`, 'build/patron does not exist')
+      count.bad(`${name} ${lang}`, 'build/patron does not exist')
       continue
     }
     browser = await openBrowser()
-    await walk(server, browser, lang, count)
-    await walkTogether(server, browser, lang, count)
-    await walkFiles(server, browser, lang, count)
+    for (const one of list) await one(server, browser, lang, count)
   } catch (e) {
-    count.bad(`walk ${lang}`, e.stack ?? e)
+    count.bad(`${name} ${lang}`, e.stack ?? e)
   } finally {
     await browser?.close()
     await server?.close()

@@ -15,7 +15,12 @@ export async function walkFiles(server, browser, lang, count) {
   const see = what => page.getByText(what).first().waitFor()
   const send = async () => {
     await page.goto(server.url + '/import')
-    await page.getByRole('button', { name: t('imports.kind.order_line.name'), exact: true }).click()
+    await page
+      .getByRole('button', {
+        name: t('imports.kind.order_line.name'),
+        exact: true,
+      })
+      .click()
     await page.setInputFiles('input[type=file]', linesFile())
     await page.waitForURL(/import\/\d+/)
     await page.locator('.ft .pri', { hasText: /\d/ }).waitFor()
@@ -38,6 +43,39 @@ export async function walkFiles(server, browser, lang, count) {
     await see(t('imports.remembered'))
     await page.getByRole('button', { name: t('imports.forget') }).click()
     await page.getByText(t('imports.remembered')).waitFor({ state: 'detached' })
+  })
+  const csv = (name, buffer) => ({ name, mimeType: 'text/csv', buffer })
+  const chosen = async (kind, file) => {
+    await page.goto(server.url + '/import')
+    await page
+      .getByRole('button', {
+        name: t(`imports.kind.${kind}.name`),
+        exact: true,
+      })
+      .click()
+    await page.setInputFiles('input[type=file]', file)
+    await page.waitForURL(/import\/\d+/)
+  }
+  const run = async () => {
+    await page.locator('.ft .pri', { hasText: /\b2\b/ }).click()
+    await see(t('imports.head.done'))
+  }
+  await step('products are imported, and stand in the list', async () => {
+    const rows = ['产品名称,产品编码,标价', '铰刀 H7,RM-0700,118.00', '螺纹铣刀,TM-1200,264.50']
+    await chosen('product', csv('products.csv', Buffer.from(rows.join('\n') + '\n')))
+    await run()
+    await page.goto(server.url + '/products')
+    await page.locator('tbody tr', { hasText: '螺纹铣刀' }).waitFor()
+  })
+  await step('contacts are imported from a file whose encoding is chosen', async () => {
+    // UTF-16 without its mark, which cannot be told from other files by its beginning
+    const rows = ['姓名,客户编号,电话', '钱进,L-1,13922220001', '吴越,L-1,13922220002']
+    await chosen('contact', csv('utf16.csv', Buffer.from(rows.join('\r\n') + '\r\n', 'utf16le')))
+    await page.selectOption('#i-enc', 'UTF-16LE')
+    await page.locator('.mp tbody', { hasText: '姓名' }).waitFor()
+    await run()
+    await page.goto(server.url + '/contacts')
+    await page.locator('tbody tr', { hasText: '钱进' }).first().waitFor()
   })
   const fetched = async click => {
     const [file] = await Promise.all([page.waitForEvent('download'), click()])

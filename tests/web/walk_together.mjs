@@ -1,6 +1,6 @@
 // Working together, in a browser, on a server that the main walk has filled: the bell, tags, favourites, files, a
 // checklist and a reminder, on a wide page and on a phone. Each step asserts what a person would see.
-import { client, colleague, picture, text } from './prepare.mjs'
+import { client, colleague, pdf, picture, text } from './prepare.mjs'
 import { root, settle, stepper, watchPage } from './lib.mjs'
 
 export async function walkTogether(server, browser, lang, count) {
@@ -13,9 +13,11 @@ export async function walkTogether(server, browser, lang, count) {
   const step = stepper(page, findings, lang, count)
   await api.patch('/session', { language: lang, theme: 'light' })
   const me = (await api.get('/session')).user
-  const [customer] = (await api.get('/customers?limit=1&sort=-clv&fields=id,name')).items
+  const [customer, next] = (await api.get('/customers?limit=2&sort=-clv&fields=id,name')).items
   const other = await colleague(api, server.url)
-  const home = server.url + '/customers/' + customer.id
+  const home = server.url + '/customers/' + customer.id,
+    second = server.url + '/customers/' + next.id
+  const mod = 'Control'
   const wide = () => page.setViewportSize({ width: 1440, height: 900 })
   const phone = () => page.setViewportSize({ width: 390, height: 844 })
 
@@ -23,7 +25,10 @@ export async function walkTogether(server, browser, lang, count) {
     await wide()
     await page.goto(server.url + '/tasks')
     await settle(page)
-    await other.post('/notes', { customer_id: customer.id, body: `@${me.name} 周五前回复` })
+    await other.post('/notes', {
+      customer_id: customer.id,
+      body: `@${me.name} 周五前回复`,
+    })
     await page.locator('.bell em').waitFor()
     await page.locator('.bell').click()
     const first = page.locator('.rings li').first()
@@ -32,7 +37,58 @@ export async function walkTogether(server, browser, lang, count) {
     await first.locator('button').click()
     await page.waitForURL('**/customers/' + customer.id)
   })
+  await step('a note names a colleague whose name is picked by keyboard', async () => {
+    await page.goto(home)
+    await page.locator('.notes header .lnk').click()
+    await page.locator('#note-body').pressSequentially('请 @' + other.name.slice(0, 1))
+    await page.locator('.notes [role=option]', { hasText: other.name }).waitFor()
+    await page.keyboard.press('Enter')
+    await page.keyboard.type('看一下')
+    await page.keyboard.press(`${mod}+Enter`)
+    await page.locator('.notes li', { hasText: '看一下' }).waitFor()
+    const told = (await other.get('/notifications')).items.filter(n => n.kind === 'mention')
+    if (!told.some(n => n.record_id)) throw new Error('nobody was told')
+  })
+  await step('a customer is followed, and no longer', async () => {
+    // whoever owns a record follows it anyhow
+    const theirs = await api.post('/customers', { name: '绍兴远帆五金', owner_id: other.id })
+    await page.goto(server.url + '/customers/' + theirs.id)
+    const follow = page.getByRole('button', { name: t('follow.do') })
+    await follow.click()
+    await page.getByRole('button', { name: t('follow.stop') }).click()
+    await follow.waitFor()
+    const { following } = await api.get(`/customers/${theirs.id}/followers`)
+    if (following) throw new Error('still followed')
+  })
+  await step('somebody of one customer is met at another, in a role', async () => {
+    const contact = await api.post('/contacts', {
+      name: '王敏 ' + lang,
+      customer_id: customer.id,
+    })
+    await page.goto(second)
+    await page.locator('.contacts .adds button').first().click()
+    await page.locator('.lf input').first().fill('王敏')
+    await page
+      .locator('.el-select-dropdown__item:visible', {
+        hasText: contact.name,
+      })
+      .click()
+    await page.locator('.lf .inp').last().fill('技术顾问')
+    await page.locator('.lf button[type=submit]').click()
+    const row = page.locator('.contacts li', { hasText: contact.name })
+    await row.getByText('技术顾问').waitFor()
+    await row.getByRole('link', { name: customer.name }).waitFor()
+    await row
+      .getByRole('button', {
+        name: t('contacts.unlink', { name: contact.name }),
+      })
+      .click()
+    await row.waitFor({ state: 'detached' })
+    await page.locator('.toast .act').click()
+    await row.waitFor()
+  })
   await step('a tag is made by keyboard, and the list is filtered by it', async () => {
+    await page.goto(home)
     await page.locator('.ttl .add').click()
     await page.locator('#record-tags').fill('年框')
     await page.keyboard.press('Enter')
@@ -58,7 +114,13 @@ export async function walkTogether(server, browser, lang, count) {
   await step('a file is attached, looked at, taken off and brought back', async () => {
     await page.goto(home)
     const input = page.locator('.files input[type=file]').first()
-    await input.setInputFiles([{ name: '现场.png', mimeType: 'image/png', buffer: picture(200, 150, 0.8) }])
+    await input.setInputFiles([
+      {
+        name: '现场.png',
+        mimeType: 'image/png',
+        buffer: picture(200, 150, 0.8),
+      },
+    ])
     await page.locator('.files .tiles button').first().click()
     await page.locator('.preview .stage img').waitFor()
     await page.locator('.preview').getByText(t('files.take-off')).click()
@@ -68,12 +130,53 @@ export async function walkTogether(server, browser, lang, count) {
       .getByRole('button', { name: t('do.undo') })
       .click()
     await page.locator('.files .tiles button').first().waitFor()
-    await input.setInputFiles([{ name: 'setup.exe', mimeType: 'image/png', buffer: Buffer.from('MZ\x90\0\x03') }])
+    await input.setInputFiles([
+      {
+        name: 'setup.exe',
+        mimeType: 'image/png',
+        buffer: Buffer.from('MZ\x90\0\x03'),
+      },
+    ])
     await page.locator('.files .bad', { hasText: 'setup.exe' }).waitFor()
+  })
+  await step('a PDF is looked at in its place', async () => {
+    await page.goto(home)
+    const input = page.locator('.files input[type=file]').first()
+    await input.setInputFiles([{ name: '报价.pdf', mimeType: 'application/pdf', buffer: pdf() }])
+    await page.locator('.files .lines button', { hasText: '报价.pdf' }).click()
+    const frame = page.locator('.preview .stage iframe')
+    await frame.waitFor()
+    const shown = await page.context().request.get(server.url + (await frame.getAttribute('src')))
+    if (shown.headers()['content-type'] !== 'application/pdf') throw new Error(JSON.stringify(shown.headers()))
+    if (!/^inline/.test(shown.headers()['content-disposition'] ?? 'inline')) throw new Error('it is not shown in place')
+    await page.keyboard.press('Escape')
+    await page.locator('.preview').waitFor({ state: 'hidden' })
+  })
+  await step('tasks are gone through by keyboard, ticked and opened; one is urgent', async () => {
+    for (const title of ['催样品', '问交期', '约拜访']) await api.post('/tasks', { title, due_on: '2020-01-0' + 1 })
+    await page.goto(server.url + '/tasks')
+    const late = page.locator('.sec.late .task')
+    await late.filter({ hasText: '约拜访' }).waitFor()
+    await page.keyboard.press('ArrowDown')
+    await page.keyboard.press('ArrowDown')
+    const title = await page.evaluate(() => document.activeElement.closest('.task').querySelector('.what').textContent)
+    await page.keyboard.press('ArrowLeft')
+    await page.keyboard.press('Space')
+    await page.locator('.sec.done .task', { hasText: title.trim() }).waitFor()
+    await page.waitForFunction(() => document.activeElement?.matches('.sec.late .task .cb'))
+    await page.keyboard.press('ArrowRight')
+    await page.keyboard.press('Enter')
+    await page.selectOption('#f-priority', 'high')
+    await page.keyboard.press(`${mod}+Enter`)
+    await page.locator('.sec.late .task', { hasText: t('tasks.high') }).waitFor()
   })
   await step('a checklist and a reminder, on a phone', async () => {
     await phone()
-    const task = await api.post('/tasks', { title: '展会准备', due_on: '2030-05-06', due_time: '09:30' })
+    const task = await api.post('/tasks', {
+      title: '展会准备',
+      due_on: '2030-05-06',
+      due_time: '09:30',
+    })
     await page.goto(server.url + '/tasks?open=' + task.id)
     await page.selectOption('#f-reminder_at', '60')
     const next = page.getByLabel(t('checklist.add'))

@@ -172,13 +172,9 @@ static void range_year(const struct filter_env *env, int64_t n, int32_t *low, in
 /* The twelve months that begin with the company's first one. */
 static void range_fiscal_year(const struct filter_env *env, int64_t n, int32_t *low, int32_t *high)
 {
-    int y, m, d, first = env->fiscal_month ? (int)env->fiscal_month : 1;
     (void)n;
-    date_to_ymd(env->today, &y, &m, &d);
-    if (m < first)
-        y--;
-    *low = date_from_ymd(y, first, 1);
-    *high = date_from_ymd(y + 1, first, 1);
+    *low = date_year_start(env->today, env->fiscal_month);
+    *high = date_year_start(*low + 366, env->fiscal_month);
 }
 
 static const struct filter_op operators[] = {

@@ -1,5 +1,7 @@
 #include "crm/insight/internal.h"
 
+#include "base/money.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -176,6 +178,27 @@ static void write_cautions(struct api_call *c, const struct model *m, struct jw 
     jw_arr_end(w);
 }
 
+static const char valued_sql[] =
+    "SELECT DISTINCT as_of FROM value_run WHERE overview <> '' ORDER BY as_of";
+
+/* The dates that were valued and are kept. */
+static int write_dates(struct api_call *c, struct db_conn *conn, struct jw *w)
+{
+    struct db_rows *rows = NULL;
+    char text[DATE_TEXT];
+    int rc = db_query(conn, valued_sql, DB_NOARGS, &rows, &c->err);
+    jw_key(w, "dates");
+    jw_arr(w);
+    while (rc == 0 && (rc = db_step(rows, &c->err)) > 0) {
+        date_format((int32_t)db_i64(rows, 0), text);
+        jw_str(w, str_of(text));
+        rc = 0;
+    }
+    jw_arr_end(w);
+    db_rows_done(rows);
+    return rc;
+}
+
 static int overview(struct api_call *c, struct db_conn *conn, struct jw *w)
 {
     struct db_rows *rows = NULL;
@@ -214,11 +237,49 @@ static int overview(struct api_call *c, struct db_conn *conn, struct jw *w)
     jw_kbool(&tw, "stale", changed != 0);
     write_models(c, models, &tw);
     write_warnings(c, models, findings, &tw);
+    rc = write_dates(c, conn, &tw);
     jw_obj_end(&tw);
     tail.p[0] = ',';
     buf_add_str(w->out, buf_str(&tail));
     buf_free(&tail);
-    return 0;
+    return rc;
+}
+
+/* --- the bridge between two dates ---------------------------------------------------------- */
+
+/* A date of a query parameter, which must be one of those. */
+static int valued_date(struct api_call *c, struct db_conn *conn, const char *name, int32_t *ret_day)
+{
+    int64_t runs = 0;
+    if (!date_parse(http_param(c->req, name), ret_day))
+        return api_bad_param(c, name);
+    int rc = db_one_i64(conn, "SELECT count(*) FROM value_run WHERE as_of = $1 AND overview <> ''",
+                        DB_ARGS(DB_I64(*ret_day)), 0, &runs, &c->err);
+    return rc == 0 && runs == 0 ? api_bad_param(c, name) : rc;
+}
+
+static int bridge(struct api_call *c, struct jw *w)
+{
+    const struct currency *currency = currency_find(tenant_company(c->t)->currency);
+    struct db_conn *conn = NULL;
+    int32_t from = 0, to = 0;
+    int rc = may_see_all(c);
+    if (rc == 0)
+        rc = may_see_shown(c);
+    if (rc == 0)
+        rc = db_reader(c->t->db, &conn, &c->err);
+    if (rc == 0)
+        rc = db_read_begin(conn, &c->err);
+    if (rc == 0)
+        rc = valued_date(c, conn, "from", &from);
+    if (rc == 0)
+        rc = valued_date(c, conn, "to", &to);
+    if (rc == 0 && from >= to)
+        rc = api_bad_param(c, "to");
+    if (rc == 0)
+        rc = bridge_between(conn, from, to, currency ? currency->decimals : 2, w, &c->err);
+    db_reader_done(conn);
+    return rc;
 }
 
 /* --- one customer -------------------------------------------------------------------------- */
@@ -522,6 +583,9 @@ const struct endpoint insight_endpoints[] = {
     {HTTP_GET, "/api/v1/value/overview", API_READ, API_SIGNED_IN, API_NO_BODY, .read = overview,
      .doc = "Customer equity, concentration, map, RFM, tracking, models",
      .response = "value-overview"},
+    {HTTP_GET, "/api/v1/value/bridge", API_SLOW, API_SIGNED_IN, API_NO_BODY, .plain = bridge,
+     .doc = "Why customer equity changed between two dates that were valued", .params = "from to",
+     .response = "value-bridge"},
     {HTTP_GET, "/api/v1/customers/{id}/value", API_SLOW, API_SIGNED_IN, API_NO_BODY,
      .plain = customer_value, .doc = "What one customer is worth, with interval and reasons",
      .response = "customer-value"},

@@ -94,6 +94,9 @@ int overview_json(const struct valuation *v, const struct str *map_names, const 
 void write_cohorts(const struct valuation *v, struct jw *w);
 void write_segments(const struct valuation *v, struct jw *w);
 int write_bridges(const struct valuation *v, struct jw *w, struct err *e) must_check;
+/* From one date that was valued to another, by what was said on each: an object. */
+int bridge_between(struct db_conn *c, int32_t from, int32_t to, unsigned decimals, struct jw *w,
+                   struct err *e) must_check;
 void write_date(struct jw *w, const char *key, int32_t day); /* null without one */
 size_t overview_pick_map(const struct valuation *v, uint32_t out[400]);
 

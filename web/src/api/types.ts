@@ -302,6 +302,8 @@ interface BridgeSide {
   not_counted: string
 }
 export interface Bridge {
+  /** from so many days before, from the end of the last fiscal year, or between two dates that were chosen */
+  by: 'days' | 'fiscal' | 'dates'
   days: number
   before: BridgeSide
   after: BridgeSide
@@ -381,6 +383,8 @@ export interface Overview {
   cohorts?: Cohorts | null
   segments?: Segment[]
   bridges?: Bridge[]
+  /** that were valued, the earliest first */
+  dates: string[]
 }
 export interface CustomerValue {
   as_of: string

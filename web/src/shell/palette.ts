@@ -2,6 +2,9 @@ import type { RouteLocationRaw } from 'vue-router'
 import type { IconName } from '@/ui/icons'
 import { destinations } from './nav'
 
+/** What can be done besides going somewhere. */
+export type Act = 'xlsx' | 'csv' | 'light' | 'dark' | 'system' | 'zh' | 'en' | 'sign-out'
+
 /** What the palette offers beside records. `words`: what people type for it, Chinese labels by sound and first letters. */
 export interface Offer {
   id: string
@@ -9,10 +12,13 @@ export interface Offer {
   group: 'search.do' | 'search.go'
   icon: IconName
   words: string
-  to: RouteLocationRaw
+  to?: RouteLocationRaw
+  act?: Act
   /** the right that it needs */
   create?: string
   admin?: boolean
+  /** only when it is asked for: the rest can be read through */
+  quiet?: boolean
 }
 
 const sounds: Record<string, string> = {
@@ -28,44 +34,77 @@ const sounds: Record<string, string> = {
   admin: 'guanli gl admin settings',
 }
 
+type Made = [id: string, label: string, words: string, to: RouteLocationRaw, create: string]
+const made: Made[] = [
+  [
+    'new-customer',
+    'customers.create',
+    'xinjiankehu xjkh new customer',
+    { name: 'customers', query: { new: '1' } },
+    'customer',
+  ],
+  [
+    'new-contact',
+    'contacts.create',
+    'xinjianlianxiren xjlxr new contact',
+    { name: 'contacts', query: { new: '1' } },
+    'contact',
+  ],
+  ['new-order', 'orders.create', 'xinjiandingdan xjdd new order', { name: 'order-new' }, 'order'],
+  [
+    'new-task',
+    'tasks.create',
+    'xinjiandaiban xjdb xinjianrenwu new task',
+    { name: 'tasks', query: { new: '1' } },
+    'task',
+  ],
+  [
+    'new-product',
+    'products.create',
+    'xinjianchanpin xjcp new product',
+    { name: 'products', query: { new: '1' } },
+    'product',
+  ],
+]
+const acts: [act: Act, label: string, icon: IconName, words: string][] = [
+  ['xlsx', 'search.act.xlsx', 'download', 'daochu dc export download excel xlsx workbook'],
+  ['csv', 'search.act.csv', 'download', 'daochu dc export download csv'],
+  ['light', 'search.act.light', 'sun', 'qianse qs light theme appearance'],
+  ['dark', 'search.act.dark', 'moon', 'shense ss anse as yejian yj dark theme night appearance'],
+  ['system', 'search.act.system', 'gear', 'gensuixitong gsxt system theme appearance'],
+  ['zh', 'search.act.zh', 'globe', 'zhongwen zw yuyan yy chinese language'],
+  ['en', 'search.act.en', 'globe', 'yingwen yw yuyan yy english language'],
+  ['sign-out', 'shell.signout', 'signout', 'tuichudenglu tcdl tc sign out logout'],
+]
+const places: [name: string, label: string, words: string, admin: boolean][] = [
+  ['account', 'account.title', 'wodezhanghu wdzh zhanghu zh account password tokens sessions', false],
+  ['admin-people', 'admin.places.people', 'tongshi ts yonghu yh people colleagues users invite', true],
+  ['admin-departments', 'admin.places.departments', 'bumen bm departments teams', true],
+  ['admin-roles', 'admin.places.roles', 'juese js quanxian qx roles rights permissions', true],
+  ['admin-tags', 'admin.places.tags', 'biaoqian bq tags labels', true],
+  ['admin-company', 'admin.places.company', 'gongsi gs shezhi sz huilv hl company settings rates currency', true],
+  ['admin-audit', 'admin.places.audit', 'shenji sj rizhi rz audit log history', true],
+]
+
 export const offers: Offer[] = [
-  {
-    id: 'new-customer',
-    label: 'customers.create',
-    words: 'xinjiankehu xjkh new customer',
-    to: { name: 'customers', query: { new: '1' } },
-    create: 'customer',
-  },
-  {
-    id: 'new-contact',
-    label: 'contacts.create',
-    words: 'xinjianlianxiren xjlxr new contact',
-    to: { name: 'contacts', query: { new: '1' } },
-    create: 'contact',
-  },
-  {
-    id: 'new-order',
-    label: 'orders.create',
-    words: 'xinjiandingdan xjdd new order',
-    to: { name: 'order-new' },
-    create: 'order',
-  },
-  {
-    id: 'new-task',
-    label: 'tasks.create',
-    words: 'xinjiandaiban xjdb xinjianrenwu new task',
-    to: { name: 'tasks', query: { new: '1' } },
-    create: 'task',
-  },
-  {
-    id: 'new-product',
-    label: 'products.create',
-    words: 'xinjianchanpin xjcp new product',
-    to: { name: 'products', query: { new: '1' } },
-    create: 'product',
-  },
-].map<Offer>(o => ({ ...o, group: 'search.do', icon: 'plus' }))
-offers.push(
+  ...made.map<Offer>(([id, label, words, to, create]) => ({
+    id,
+    label,
+    words,
+    to,
+    create,
+    group: 'search.do',
+    icon: 'plus',
+  })),
+  ...acts.map<Offer>(([act, label, icon, words]) => ({
+    id: 'do-' + act,
+    label,
+    icon,
+    words,
+    act,
+    group: 'search.do',
+    quiet: true,
+  })),
   ...destinations.map<Offer>(d => ({
     id: 'go-' + d.name,
     label: d.label,
@@ -75,13 +114,23 @@ offers.push(
     to: { name: d.name },
     admin: d.admin,
   })),
-)
+  ...places.map<Offer>(([name, label, words, admin]) => ({
+    id: 'go-' + name,
+    label,
+    words,
+    admin,
+    to: { name },
+    group: 'search.go',
+    icon: 'arrow',
+    quiet: true,
+  })),
+]
 
 /** Does an offer answer to what was typed? Its label holds it, or one of its words begins with it. */
 export function answers(offer: Offer, label: string, typed: string): boolean {
   const q = typed.trim().toLowerCase()
+  if (!q) return !offer.quiet
   return (
-    !q ||
     label.toLowerCase().includes(q) ||
     offer.words.split(' ').some(w => w.startsWith(q.replaceAll(' ', ''))) ||
     offer.words.includes(q)

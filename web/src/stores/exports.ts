@@ -1,3 +1,4 @@
+import { shallowRef } from 'vue'
 import { get, post } from '@/api/client'
 import type { Filter, Job } from '@/api/types'
 import { i18n } from '@/i18n'
@@ -13,6 +14,9 @@ export interface ExportAsk {
   trash?: boolean
 }
 export type ExportFormat = 'xlsx' | 'csv'
+
+/** What the page that is open would hand out as a file, for whoever asks from elsewhere. */
+export const offered = shallowRef<ExportAsk | null>(null)
 
 /** Where the file of a finished export can be fetched, as long as it is kept and for whoever asked. */
 export function exportLink(job: Job, me: string | undefined): string | null {

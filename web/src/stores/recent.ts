@@ -29,9 +29,14 @@ export const useRecent = defineStore('recent', () => {
     list.value = [record, ...list.value.filter(r => r.path !== record.path)].slice(0, MOST)
     write(key.value, JSON.stringify(list.value))
   }
+  /** What is in the trash now has no page to lead to. */
+  function gone(path: string): void {
+    list.value = list.value.filter(r => r.path !== path)
+    write(key.value, JSON.stringify(list.value))
+  }
   function forget(): void {
     write(key.value, '[]')
     list.value = []
   }
-  return { list, load, opened, forget }
+  return { list, load, opened, gone, forget }
 })
