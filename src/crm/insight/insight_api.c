@@ -179,9 +179,9 @@ static void write_cautions(struct api_call *c, const struct model *m, struct jw 
 }
 
 static const char valued_sql[] =
-    "SELECT DISTINCT as_of FROM value_run WHERE overview <> '' ORDER BY as_of";
+    "SELECT DISTINCT as_of FROM value_run WHERE length(overview) > 2 ORDER BY as_of";
 
-/* The dates that were valued and are kept. */
+/* The dates that were valued and are kept: of others a run's overview is "{}" (thin_runs). */
 static int write_dates(struct api_call *c, struct db_conn *conn, struct jw *w)
 {
     struct db_rows *rows = NULL;
@@ -253,8 +253,9 @@ static int valued_date(struct api_call *c, struct db_conn *conn, const char *nam
     int64_t runs = 0;
     if (!date_parse(http_param(c->req, name), ret_day))
         return api_bad_param(c, name);
-    int rc = db_one_i64(conn, "SELECT count(*) FROM value_run WHERE as_of = $1 AND overview <> ''",
-                        DB_ARGS(DB_I64(*ret_day)), 0, &runs, &c->err);
+    int rc =
+        db_one_i64(conn, "SELECT count(*) FROM value_run WHERE as_of = $1 AND length(overview) > 2",
+                   DB_ARGS(DB_I64(*ret_day)), 0, &runs, &c->err);
     return rc == 0 && runs == 0 ? api_bad_param(c, name) : rc;
 }
 
