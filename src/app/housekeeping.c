@@ -1,6 +1,6 @@
 /* What has to be done now and then: old idempotency keys, outbox rows and sessions go, the node
-   number stays leased, reminders ring, the index of words is joined, uploads that a crash left behind
-   are removed. */
+   number stays leased, reminders ring, the index of words is joined, uploads that a crash left
+   behind are removed. */
 #include "app/app.h"
 #include "crm/export/export.h"
 

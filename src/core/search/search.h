@@ -29,8 +29,8 @@ int search_query(struct db_conn *c, const struct tenant *t, const struct actor *
                  struct str query, const struct entity *entity, unsigned limit, struct arena *a,
                  struct jw *w, struct err *e) must_check;
 
-/* Joins the pieces of SQLite's index where writing has left many, for about a second; called now and
-   then. *at_it, false at first: goes on with it at the next call. */
+/* Joins the pieces of SQLite's index where writing has left many, for about a second; called now
+   and then. *at_it, false at first: goes on with it at the next call. */
 int search_settle(struct tenant *t, bool *at_it, struct err *e) must_check;
 
 #endif

@@ -10,16 +10,17 @@ struct step {
     int64_t written;
 };
 
-/* A negative number of pages begins to join all there is, a positive one goes on with it; when fewer
-   than two rows change, it is done (sqlite.org/fts5.html, 6.8). */
+/* A negative number of pages begins to join all there is, a positive one goes on with it; when
+   fewer than two rows change, it is done (sqlite.org/fts5.html, 6.8). */
 static int join(struct db_conn *c, void *arg, struct err *e)
 {
     struct step *s = arg;
     int64_t before = 0, after = 0;
     int rc = db_one_i64(c, "SELECT total_changes()", DB_NOARGS, 0, &before, e);
     if (rc == 0)
-        rc = db_exec(c, "INSERT INTO search_doc_words (search_doc_words, rank) VALUES ('merge', $1)",
-                     DB_ARGS(DB_I64(s->begin ? -STEP_PAGES : STEP_PAGES)), NULL, e);
+        rc =
+            db_exec(c, "INSERT INTO search_doc_words (search_doc_words, rank) VALUES ('merge', $1)",
+                    DB_ARGS(DB_I64(s->begin ? -STEP_PAGES : STEP_PAGES)), NULL, e);
     if (rc == 0)
         rc = db_one_i64(c, "SELECT total_changes()", DB_NOARGS, 0, &after, e);
     s->written = after - before;
