@@ -23,6 +23,7 @@ export async function walkHouse(server, browser, lang, count) {
       const { id } = await api.post('/customers', { name })
       for (const typed of ways) {
         await page.goto(server.url + '/orders')
+        await page.locator('#main h1').first().waitFor() // the keys are heard once the house stands
         await page.keyboard.press(`${mod}+k`)
         await page.keyboard.type(typed)
         await item(name).click()

@@ -72,7 +72,7 @@ const acts: [act: Act, label: string, icon: IconName, words: string][] = [
   ['light', 'search.act.light', 'sun', 'qianse qs light theme appearance'],
   ['dark', 'search.act.dark', 'moon', 'shense ss anse as yejian yj dark theme night appearance'],
   ['system', 'search.act.system', 'gear', 'gensuixitong gsxt system theme appearance'],
-  ['zh', 'search.act.zh', 'globe', 'zhongwen zw yuyan yy chinese language'],
+  ['zh', 'search.act.zh', 'globe', '中文 zhongwen zw yuyan yy chinese language'],
   ['en', 'search.act.en', 'globe', 'yingwen yw yuyan yy english language'],
   ['sign-out', 'shell.signout', 'signout', 'tuichudenglu tcdl tc sign out logout'],
 ]
