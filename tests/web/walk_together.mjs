@@ -67,7 +67,8 @@ export async function walkTogether(server, browser, lang, count) {
     })
     await page.goto(second)
     await page.locator('.contacts .adds button').first().click()
-    await page.locator('.lf input').first().fill('王敏')
+    await page.locator('.lf input').first().click()
+    await page.locator('.lf input').first().pressSequentially('王敏')
     await page
       .locator('.el-select-dropdown__item:visible', {
         hasText: contact.name,
