@@ -138,15 +138,20 @@ static int find_met(struct db_conn *c, int64_t customer, const struct value *v, 
         ret_id, e);
 }
 
-/* What the row says they are there; without a word of it, that they are a contact. */
-static struct value role_of(const struct chunk *ch)
+/* What the row says they are there, NULL when not a word of it. */
+static const struct value *said_role(const struct chunk *ch)
 {
     const struct value *role = &ch->row->v[SIDE_AFFILIATION][AFFILIATION_ROLE],
                        *title = &ch->row->v[SIDE_OWN][CONTACT_TITLE];
+    return !role->null ? role : !title->null ? title : NULL;
+}
+
+/* Of whom nothing is said: that they are a contact. */
+static struct value role_of(const struct chunk *ch)
+{
+    const struct value *said = said_role(ch);
     enum lang lang = tenant_company(ch->r->t)->lang;
-    return !role->null    ? *role
-           : !title->null ? *title
-                          : (struct value){.s = ch->r->im.en->label.in[lang]};
+    return said ? *said : (struct value){.s = ch->r->im.en->label.in[lang]};
 }
 
 static int create_affiliation(struct chunk *ch, struct db_conn *c, const struct import_row *row,
@@ -177,9 +182,7 @@ static int update_role(struct chunk *ch, struct db_conn *c, const struct import_
 {
     struct runner *r = ch->r;
     const struct entity *en = &r->t->registry->entities[ENTITY_AFFILIATION];
-    const struct value *role = &ch->row->v[SIDE_AFFILIATION][AFFILIATION_ROLE],
-                       *title = &ch->row->v[SIDE_OWN][CONTACT_TITLE];
-    struct str said = !role->null ? role->s : !title->null ? title->s : STR_NULL;
+    const struct value *said = said_role(ch);
     struct record now;
     struct err inner;
     err_init(&inner, ch->row_arena);
@@ -189,8 +192,8 @@ static int update_role(struct chunk *ch, struct db_conn *c, const struct import_
     if (rc)
         return err_set(e, rc, "%s", inner.detail);
     json_t *body = json_object();
-    if (said.n && !str_eq(said, now.v[AFFILIATION_ROLE].s))
-        json_object_set_new(body, "role", json_stringn(said.p, said.n));
+    if (said && said->s.n && !str_eq(said->s, now.v[AFFILIATION_ROLE].s))
+        json_object_set_new(body, "role", json_stringn(said->s.p, said->s.n));
     return chunk_change(ch, c, row, 1, en, id, body, e);
 }
 
