@@ -227,18 +227,28 @@ int chunk_change(struct chunk *ch, struct db_conn *c, const struct import_row *r
     return err_set(e, rc, "%s", inner.detail);
 }
 
+int chunk_now(struct chunk *ch, struct db_conn *c, const struct import_row *row,
+              const struct entity *en, int64_t id, struct record *ret, bool *ret_yours,
+              struct err *e)
+{
+    struct runner *r = ch->r;
+    struct err inner;
+    err_init(&inner, ch->row_arena);
+    int rc = record_get(c, r->pass.who, en, id, false, ch->row_arena, ret, &inner);
+    *ret_yours = rc == 0;
+    if (rc == ERR_NOT_FOUND)
+        return chunk_reject(ch, c, row, r->p->key_column, "not-yours", e);
+    return rc ? err_set(e, rc, "%s", inner.detail) : 0;
+}
+
 int chunk_update(struct chunk *ch, struct db_conn *c, const struct import_row *row,
                  const struct entity *en, int64_t id, const int *also, struct err *e)
 {
-    struct runner *r = ch->r;
     struct record now;
-    struct err inner;
-    err_init(&inner, ch->row_arena);
-    int rc = record_get(c, r->pass.who, en, id, false, ch->row_arena, &now, &inner);
-    if (rc == ERR_NOT_FOUND)
-        return chunk_reject(ch, c, row, r->p->key_column, "not-yours", e);
-    if (rc)
-        return err_set(e, rc, "%s", inner.detail);
+    bool yours;
+    int rc = chunk_now(ch, c, row, en, id, &now, &yours, e);
+    if (rc || !yours)
+        return rc;
     return chunk_change(ch, c, row, 1, en, id, differences(ch, &now, also), e);
 }
 

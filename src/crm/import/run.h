@@ -76,6 +76,11 @@ struct existing {
 int chunk_find_order(struct chunk *ch, struct db_conn *c, const struct import_row *row,
                      const struct value *number, const struct customer_state *k,
                      struct existing *ret, struct err *e) must_check;
+/* The record that a row would change, as it stands; the row is rejected where it is not the
+   person's to see. */
+int chunk_now(struct chunk *ch, struct db_conn *c, const struct import_row *row,
+              const struct entity *en, int64_t id, struct record *ret, bool *ret_yours,
+              struct err *e) must_check;
 /* A record that stands already gets what the row says otherwise, if that is wanted: the fields that
    have a column, and those of `also` (ended by -1; NULL = none) that the row has a value for. */
 int chunk_update(struct chunk *ch, struct db_conn *c, const struct import_row *row,

@@ -180,17 +180,13 @@ static int create_affiliation(struct chunk *ch, struct db_conn *c, const struct 
 static int update_role(struct chunk *ch, struct db_conn *c, const struct import_row *row,
                        int64_t id, struct err *e)
 {
-    struct runner *r = ch->r;
-    const struct entity *en = &r->t->registry->entities[ENTITY_AFFILIATION];
+    const struct entity *en = &ch->r->t->registry->entities[ENTITY_AFFILIATION];
     const struct value *said = said_role(ch);
     struct record now;
-    struct err inner;
-    err_init(&inner, ch->row_arena);
-    int rc = record_get(c, r->pass.who, en, id, false, ch->row_arena, &now, &inner);
-    if (rc == ERR_NOT_FOUND)
-        return chunk_reject(ch, c, row, r->p->key_column, "not-yours", e);
-    if (rc)
-        return err_set(e, rc, "%s", inner.detail);
+    bool yours;
+    int rc = chunk_now(ch, c, row, en, id, &now, &yours, e);
+    if (rc || !yours)
+        return rc;
     json_t *body = json_object();
     if (said && said->s.n && !str_eq(said->s, now.v[AFFILIATION_ROLE].s))
         json_object_set_new(body, "role", json_stringn(said->s.p, said->s.n));
