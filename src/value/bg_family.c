@@ -345,7 +345,7 @@ static double bg_mean(const struct pv_model *m, const double *p, double x, doubl
         n += 1.0;
         sum += nb * c;
         if (ratio < 1.0) {
-            double room = 1.0 - fmax(ratio, z);
+            double room = 1.0 - (ratio > z ? ratio : z);
             if (nb * (c + 1.0) < 1e-16 * sum * room * room)
                 break;
         }

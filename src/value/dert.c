@@ -88,26 +88,35 @@ static double table_at(const struct table *table, double at)
 
 enum { R, ALPHA, A, B, PARAMS };
 
-/* What one set of parameters and one x ask for: by series where that is good enough, else by a
- * table made when first needed. */
+/* What one set of parameters and one x ask for. */
 struct asked {
     int regular;
-    double phase, rx, a, bx, low, high, delta;
-    struct table table; /* nodes = 0: not made yet */
+    double phase, rx, alpha, a, bx, delta;
 };
 
-static int dert_at(struct asked *q, double at, double *ret_dert)
+/* At n ascending T: by series where that is good enough, else by a table made when first needed.
+ * z: n doubles of room. */
+static int dert_at(const struct asked *q, const double *T, size_t n, double *z, double *ret_dert)
 {
-    if (q->regular == 1 && pv_bg_dert_series(q->rx, q->a, q->bx, q->delta * at, ret_dert))
-        return 0;
-    if (q->table.nodes == 0) {
-        int rc = table_new(q->regular, q->phase, q->rx, q->a, q->bx, q->low, q->high, q->delta,
-                           &q->table);
-        if (rc)
-            return rc;
+    struct table table = {0};
+    int rc = 0;
+    for (size_t i = 0; i < n; i++) {
+        z[i] = q->delta * (q->alpha + T[i]);
+        ret_dert[i] = NAN;
     }
-    *ret_dert = table_at(&q->table, at);
-    return 0;
+    if (q->regular == 1)
+        pv_bg_dert_series(q->rx, q->a, q->bx, z, n, ret_dert);
+    for (size_t i = 0; i < n && rc == 0; i++) {
+        if (!isnan(ret_dert[i]))
+            continue;
+        if (table.nodes == 0)
+            rc = table_new(q->regular, q->phase, q->rx, q->a, q->bx, q->alpha + T[0],
+                           q->alpha + T[n - 1], q->delta, &table);
+        if (rc == 0)
+            ret_dert[i] = table_at(&table, q->alpha + T[i]);
+    }
+    free(table.lambda);
+    return rc;
 }
 
 int pv_bg_dert(const struct pv_model *m, const double *p, double x, const double *T, size_t n,
@@ -116,24 +125,18 @@ int pv_bg_dert(const struct pv_model *m, const double *p, double x, const double
     int regular = m->regular > 1 ? m->regular : 1, rc = 0;
     double bought = floor(x / regular), phase = x - regular * bought;
     double chances = bought + m->first_chances;
+    double *z = malloc(2 * n * sizeof *z), *moved = z + n;
+    if (!z)
+        return PV_ERR_NO_MEMORY;
     for (int k = -1; k < (ret_slope ? PARAMS : 0) && rc == 0; k++) {
-        double q[PARAMS] = {p[R], p[ALPHA], p[A], p[B]}, moved = NAN;
+        double q[PARAMS] = {p[R], p[ALPHA], p[A], p[B]};
         if (k >= 0)
             q[k] *= exp(PV_STEP);
-        struct asked asked = {.regular = regular,
-                              .phase = phase,
-                              .rx = q[R] + x,
-                              .a = q[A],
-                              .bx = q[B] + chances,
-                              .low = q[ALPHA] + T[0],
-                              .high = q[ALPHA] + T[n - 1],
-                              .delta = delta};
-        for (size_t i = 0; i < n && rc == 0; i++) {
-            rc = dert_at(&asked, q[ALPHA] + T[i], k < 0 ? &ret_dert[i] : &moved);
-            if (k >= 0)
-                ret_slope[i * PARAMS + (size_t)k] = (moved / ret_dert[i] - 1.0) / PV_STEP;
-        }
-        free(asked.table.lambda);
+        struct asked asked = {regular, phase, q[R] + x, q[ALPHA], q[A], q[B] + chances, delta};
+        rc = dert_at(&asked, T, n, z, k < 0 ? ret_dert : moved);
+        for (size_t i = 0; k >= 0 && i < n; i++)
+            ret_slope[i * PARAMS + (size_t)k] = (moved[i] / ret_dert[i] - 1.0) / PV_STEP;
     }
+    free(z);
     return rc;
 }

@@ -102,16 +102,28 @@ static bool add_series(struct sum *s, double lead, double top, const struct plac
     return false;
 }
 
-/* Where no two poles meet. */
-static bool by_series(double rx, double a, double bx, double z, double *ret_dert)
+/* What the sum asks of rx, a and bx alone: its customers differ in T, and so in z, and logarithms
+ * of Gamma are dear. Two factors are still without their power of z. */
+struct prepared {
+    bool apart; /* no two poles meet */
+    struct place of_rx, of_a, d;
+    double rx, a, bx, C, E;
+    double loss, more_loss;
+    struct factor of_b, of_rx_pole;
+};
+
+static struct prepared prepare(double rx, double a, double bx)
 {
-    struct place of_rx = place_of(rx), of_a = place_of(a);
+    struct prepared q = {.rx = rx, .a = a, .bx = bx, .of_rx = place_of(rx), .of_a = place_of(a)};
     /* D = A - B; its rest may be more than a half, and is exact all the same */
-    struct place d = {of_rx.whole + 1.0 - of_a.whole, of_rx.rest - of_a.rest};
-    double C = a + bx, E = C - rx - 1.0, D = plus(&d, 0.0), log_z = log(z);
-    double sin_rx = sine(&of_rx), sin_a = sine(&of_a), sin_d = sine(&d);
-    if (sin_rx == 0.0 || sin_d == 0.0 || sin_a == 0.0 || !(z > 0.0))
-        return false;
+    q.d = (struct place){q.of_rx.whole + 1.0 - q.of_a.whole, q.of_rx.rest - q.of_a.rest};
+    double C = a + bx, E = C - rx - 1.0, D = plus(&q.d, 0.0);
+    double sin_rx = sine(&q.of_rx), sin_a = sine(&q.of_a), sin_d = sine(&q.d);
+    q.C = C;
+    q.E = E;
+    q.apart = sin_rx != 0.0 && sin_d != 0.0 && sin_a != 0.0;
+    if (!q.apart)
+        return q;
     int sign_e;
     double log_c = lgamma(C), log_rx = lgamma(rx), log_a = lgamma(a), log_d = lgamma(fabs(D));
     double log_e = lgamma_r(E, &sign_e), log_bx = lgamma(bx);
@@ -119,32 +131,49 @@ static bool by_series(double rx, double a, double bx, double z, double *ret_dert
     double log_minus_d = log(M_PI / fabs(D * sin_d)) - log_d;
     double sign_minus_d = (D > 0.0 ? sin_d : -sin_d) > 0.0 ? -1.0 : 1.0;
     /* Sums round by what they are made of: C and D as arguments of Gamma. */
-    double loss = 8.0 + 2.0 * C * fabs(log(C + 1.0)) + 2.0 * fabs(D) * log(fabs(D) + 1.0);
-    struct sum s = {0.0, 0.0};
-    if (!add_series(&s, (C - 1.0) / plus(&of_a, -1.0), 2.0 - C, &of_rx, -1.0, -1.0, &of_a, -2.0, z,
-                    loss))
-        return false;
+    q.loss = 8.0 + 2.0 * C * fabs(log(C + 1.0)) + 2.0 * fabs(D) * log(fabs(D) + 1.0);
     /* rx Gamma(1 - B) / Gamma(A) = pi / (sin(pi a) Gamma(a) Gamma(rx)) */
-    struct factor f = {(a - 1.0) * log_z, D > 0.0 ? 1.0 : sign_minus_d, fabs((a - 1.0) * log_z)};
+    struct factor f = {0.0, D > 0.0 ? 1.0 : sign_minus_d, 0.0};
     times(&f, log_c, 1);
     times(&f, log_rx, -1);
     times(&f, log_a, -1);
     times(&f, log_bx, -1);
     times(&f, D > 0.0 ? log_d : log_minus_d, 1);
     over(&f, sin_a / M_PI);
-    if (!add_series(&s, f.sign * exp(f.log), 1.0 - bx, &d, -1.0, -1.0, NULL, 0.0, z, loss + f.size))
-        return false;
+    q.of_b = f;
     /* rx Gamma(1 - A) = -pi / (sin(pi rx) Gamma(rx)) */
-    f = (struct factor){rx * log_z, D > 0.0 ? sign_minus_d : 1.0, fabs(rx * log_z)};
-    f.sign *= -sign_e;
+    f = (struct factor){0.0, -sign_e * (D > 0.0 ? sign_minus_d : 1.0), 0.0};
     times(&f, log_c, 1);
     times(&f, log_rx, -1);
     times(&f, log_a, -1);
     times(&f, log_e, -1);
     times(&f, D > 0.0 ? log_minus_d : log_d, 1);
     over(&f, sin_rx / M_PI);
-    loss += (C + rx) / fmax(fabs(E - nearbyint(E)), 1e-300) * (E < 0.5 ? 1.0 : 0.0);
-    if (!add_series(&s, f.sign * exp(f.log), -E + 1.0, &d, 1.0, 1.0, NULL, 0.0, z, loss + f.size))
+    q.of_rx_pole = f;
+    q.more_loss = (C + rx) / fmax(fabs(E - nearbyint(E)), 1e-300) * (E < 0.5 ? 1.0 : 0.0);
+    return q;
+}
+
+/* Where no two poles meet. */
+static bool by_series(const struct prepared *q, double z, double *ret_dert)
+{
+    if (!q->apart || !(z > 0.0))
+        return false;
+    double log_z = log(z), loss = q->loss;
+    struct sum s = {0.0, 0.0};
+    if (!add_series(&s, (q->C - 1.0) / plus(&q->of_a, -1.0), 2.0 - q->C, &q->of_rx, -1.0, -1.0,
+                    &q->of_a, -2.0, z, loss))
+        return false;
+    struct factor f = q->of_b;
+    times(&f, (q->a - 1.0) * log_z, 1);
+    if (!add_series(&s, f.sign * exp(f.log), 1.0 - q->bx, &q->d, -1.0, -1.0, NULL, 0.0, z,
+                    loss + f.size))
+        return false;
+    f = q->of_rx_pole;
+    times(&f, q->rx * log_z, 1);
+    loss += q->more_loss;
+    if (!add_series(&s, f.sign * exp(f.log), -q->E + 1.0, &q->d, 1.0, 1.0, NULL, 0.0, z,
+                    loss + f.size))
         return false;
     if (!(s.value > 0.0) || !(s.rounding * (0.5 * DBL_EPSILON) < GOOD * s.value))
         return false;
@@ -178,8 +207,9 @@ static bool on_line(double rx, double a, double bx, double z, const struct line 
     double sum = 0.0;
     for (int k = 1; k <= line->points; k++) {
         double h = k * step, up, down;
-        if (!by_series(rx + OTHER * h, a + h, bx, z, &up) ||
-            !by_series(rx - OTHER * h, a - h, bx, z, &down))
+        struct prepared above = prepare(rx + OTHER * h, a + h, bx);
+        struct prepared below = prepare(rx - OTHER * h, a - h, bx);
+        if (!by_series(&above, z, &up) || !by_series(&below, z, &down))
             return false;
         sum += line->weight[k - 1] * 0.5 * (up + down);
     }
@@ -201,7 +231,10 @@ static bool by_interpolation(double rx, double a, double bx, double z, double *r
     return false;
 }
 
-bool pv_bg_dert_series(double rx, double a, double bx, double z, double *ret_dert)
+void pv_bg_dert_series(double rx, double a, double bx, const double *z, size_t n, double *ret_dert)
 {
-    return by_series(rx, a, bx, z, ret_dert) || by_interpolation(rx, a, bx, z, ret_dert);
+    struct prepared q = prepare(rx, a, bx);
+    for (size_t i = 0; i < n; i++)
+        if (!by_series(&q, z[i], &ret_dert[i]) && !by_interpolation(rx, a, bx, z[i], &ret_dert[i]))
+            ret_dert[i] = NAN;
 }

@@ -284,9 +284,9 @@ double pv_bg_eval(const struct pv_model *model, const void *data, const double *
 int pv_bg_starts(const struct pv_fit_data *data, double rate, double (*ret_start)[PV_MAX_PARAMS]);
 int pv_bg_dert(const struct pv_model *model, const double *theta, double x, const double *T,
                size_t n, double delta, double *ret_dert, double *ret_slope); /* dert.c */
-/* dert_series.c: of one customer with rx = r + x, bx = b + chances, z = delta (alpha + T). False
- * when rounding may be more than 1e-10 of it. */
-bool pv_bg_dert_series(double rx, double a, double bx, double z, double *ret_dert);
+/* dert_series.c: of customers with rx = r + x, bx = b + chances and n of z = delta (alpha + T). NaN
+ * where rounding may be more than 1e-10 of it. */
+void pv_bg_dert_series(double rx, double a, double bx, const double *z, size_t n, double *ret_dert);
 
 double pv_bg_one(const struct pv_model *model, const double *theta, double x, double t_x, double T,
                  double *ret_grad, double *ret_hess); /* bg_one.c */

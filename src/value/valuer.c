@@ -1,6 +1,5 @@
 /*
- * valuer.c - values of a whole base. Everything a customer's future depends on, except P(alive) and
- * the own mean spend, is a function of (x, T) and is computed once for each that occurs.
+ * valuer.c - values of a whole base, made of what its customers share (groups.c).
  *
  * Predictive interval of the number of purchases: exact tails given the parameters, averaged over
  * points with the mean and covariance of the parameters' posterior (in logarithms), then mixed with
@@ -12,261 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK = 4096, TAIL_CAP = 1 << 16 };
-static const double TAIL_LEAST = 0.02; /* a 95 % interval asks for tails of 0.025 and more */
-
-/* ---- What occurs ----------------------------------------------------------------------------- */
-
-struct range {
-    int32_t max_x, min_T, max_T;
-};
-
-/* False when a row is not a customer. Rows with T < 0 are nobody. */
-static bool range_of(const struct pv_customer *rows, size_t n, struct range *ret)
-{
-    struct range r = {-1, INT32_MAX, -1};
-    bool wrong = false;
-    for (size_t i = 0; i < n; i++) {
-        const struct pv_customer *c = &rows[i];
-        if (c->T < 0)
-            continue;
-        wrong |= c->x < 0 || c->t_x < 0 || c->t_x > c->T || (c->x == 0 && c->t_x > 0);
-        r.max_x = c->x > r.max_x ? c->x : r.max_x;
-        r.min_T = c->T < r.min_T ? c->T : r.min_T;
-        r.max_T = c->T > r.max_T ? c->T : r.max_T;
-    }
-    *ret = r;
-    return !wrong;
-}
-
-/* The distinct (x, T) in order, with the earliest t_x and how many customers: in a table of all
- * that lie in the range, where it is not much larger than the base. */
-static int distinct_dense(const struct pv_customer *rows, size_t n, const struct range *r,
-                          struct pv_cell **ret_cell, size_t *ret_count)
-{
-    size_t width = (size_t)(r->max_T - r->min_T) + 1, room = ((size_t)r->max_x + 1) * width, k = 0;
-    struct pv_cell *cell = calloc(room, sizeof *cell);
-    if (!cell)
-        return PV_ERR_NO_MEMORY;
-    for (size_t i = 0; i < n; i++) {
-        const struct pv_customer *c = &rows[i];
-        if (c->T < 0)
-            continue;
-        struct pv_cell *at = &cell[(size_t)c->x * width + (size_t)(c->T - r->min_T)];
-        if (at->count++ == 0)
-            *at = (struct pv_cell){.x = c->x, .t_x = c->t_x, .T = c->T, .count = 1};
-        else if (c->t_x < at->t_x)
-            at->t_x = c->t_x;
-    }
-    for (size_t i = 0; i < room; i++)
-        if (cell[i].count)
-            cell[k++] = cell[i];
-    *ret_cell = cell;
-    *ret_count = k;
-    return 0;
-}
-
-static int distinct(const struct pv_customer *rows, size_t n, struct pv_cell **ret_cell,
-                    size_t *ret_count)
-{
-    struct range r;
-    struct pv_cells *cells;
-    bool sane = range_of(rows, n, &r);
-    if (sane && r.max_x >= 0 && n <= UINT32_MAX &&
-        (uint64_t)r.max_x * (uint64_t)(r.max_T - r.min_T + 1) < n / 4 + 4096)
-        return distinct_dense(rows, n, &r, ret_cell, ret_count);
-    int rc = pv_cells_new(rows, n, &cells);
-    if (rc)
-        return rc;
-    const struct pv_cell *found = pv_cells_data(cells, ret_count);
-    *ret_cell = malloc((*ret_count + 1) * sizeof **ret_cell);
-    if (*ret_cell)
-        memcpy(*ret_cell, found, *ret_count * sizeof *found);
-    pv_cells_free(cells);
-    return *ret_cell ? 0 : PV_ERR_NO_MEMORY;
-}
-
-/* ---- Groups ---------------------------------------------------------------------------------- */
-
-/* All groups of one x: what does not need the purchases one by one. */
-static int fill_means(const struct pv_valuer *v, struct pv_group *g, size_t n)
-{
-    const struct pv_buying *buying = v->model->buying;
-    double horizon = v->options.horizon, x = g->x;
-    size_t params = (size_t)v->params;
-    if (v->options.points)
-        params = 0;
-    double *memory = calloc(n * (2 + params), sizeof *memory);
-    if (!memory)
-        return PV_ERR_NO_MEMORY;
-    double *T = memory, *dert = T + n, *slope = dert + n;
-    for (size_t i = 0; i < n; i++)
-        T[i] = g[i].T / v->options.unit_days;
-    int rc = buying->dert(v->model, v->theta, x, T, n, v->delta, dert, params ? slope : NULL);
-    for (size_t i = 0; i < n && rc == 0; i++) {
-        g[i].dert = dert[i];
-        memcpy(g[i].dert_slope, slope + i * params, params * sizeof *slope);
-        g[i].mean = buying->mean(v->model, v->theta, x, T[i], horizon);
-        for (size_t k = 0; k < params; k++) {
-            double moved[PV_MAX_PARAMS];
-            memcpy(moved, v->theta, sizeof moved);
-            moved[k] *= exp(PV_STEP);
-            double mean = buying->mean(v->model, moved, x, T[i], horizon);
-            g[i].mean_slope[k] = (mean / g[i].mean - 1.0) / PV_STEP;
-        }
-    }
-    free(memory);
-    return rc;
-}
-
-/* work: 2 x TAIL_CAP doubles */
-static int fill_tail(const struct pv_valuer *v, double *work, struct pv_group *g)
-{
-    double T = g->T / v->options.unit_days;
-    double *sum = work, *one = work + TAIL_CAP;
-    size_t tails = 0;
-    sum[0] = 1.0;
-    for (size_t s = 0; s < v->sigmas; s++) {
-        size_t n = v->model->buying->tail(v->model, v->sigma[s], g->x, T, v->options.horizon,
-                                          TAIL_LEAST / 4.0, TAIL_CAP, one);
-        if (n == 0)
-            return PV_ERR_NO_MEMORY;
-        for (size_t k = 0; k < n; k++)
-            sum[k] = k < tails ? sum[k] + one[k] : one[k];
-        if (n > tails)
-            tails = n;
-    }
-    double share = 1.0 / (double)v->sigmas;
-    size_t keep = 1;
-    while (keep < tails && sum[keep - 1] * share >= TAIL_LEAST)
-        keep++;
-    g->tail = malloc(keep * sizeof *g->tail);
-    if (!g->tail)
-        return PV_ERR_NO_MEMORY;
-    for (size_t k = 0; k < keep; k++)
-        g->tail[k] = (float)(sum[k] * share);
-    g->tails = keep;
-    return 0;
-}
-
-static int fill_groups(const struct pv_valuer *v, struct pv_group *g, size_t n)
-{
-    int rc = fill_means(v, g, n);
-    if (rc || v->options.points)
-        return rc;
-    double *work = malloc(2 * TAIL_CAP * sizeof *work);
-    if (!work)
-        return PV_ERR_NO_MEMORY;
-    for (size_t i = 0; i < n && rc == 0; i++)
-        rc = fill_tail(v, work, &g[i]);
-    free(work);
-    return rc;
-}
-
-static int fill_x(void *context, size_t index)
-{
-    struct pv_valuer *v = context;
-    size_t from = v->x_begin[index], to = v->x_begin[index + 1];
-    struct pv_alive *a = &v->alive[index];
-    int rc = 0;
-    if (a->to > a->from)
-        rc = v->model->buying->alive_table(v->model, v->theta, v->x_value[index],
-                                           v->options.unit_days, a->from, a->to, &a->table);
-    rc = rc ? rc : fill_groups(v, &v->group[from], to - from);
-    for (size_t i = from; rc == 0 && i < to; i++)
-        v->point[i] = (struct pv_point){v->group[i].mean, v->group[i].dert};
-    return rc;
-}
-
-/* A table by day pays when there are customers enough for its days. */
-static void plan_alive(struct pv_valuer *v, const struct pv_cell *cell, size_t cells)
-{
-    size_t i = 0;
-    if (!v->model->buying->alive_table)
-        return;
-    for (size_t k = 0; k < v->xs; k++) {
-        struct pv_alive a = {.from = INT32_MAX, .to = 0};
-        uint64_t customers = 0;
-        for (; i < cells && cell[i].x == v->x_value[k]; i++) {
-            a.from = cell[i].t_x < a.from ? cell[i].t_x : a.from;
-            a.to = cell[i].T > a.to ? cell[i].T : a.to;
-            customers += cell[i].count;
-        }
-        if (4 * customers > (uint64_t)(a.to - a.from))
-            v->alive[k] = a;
-    }
-}
-
-/* Cells are sorted by x, T: distinct pairs are runs. Each state of an x has groups of its own. */
-static int build_groups(struct pv_valuer *v, const struct pv_cell *cell, size_t cells)
-{
-    size_t groups = 0, xs = 0, states = (size_t)v->states;
-    for (size_t i = 0; i < cells; i++) {
-        bool new_x = i == 0 || cell[i].x != cell[i - 1].x;
-        xs += new_x;
-        groups += new_x || cell[i].T != cell[i - 1].T;
-    }
-    v->group = calloc(states * groups + 1, sizeof *v->group);
-    v->T = calloc(states * groups + 1, sizeof *v->T);
-    v->point = calloc(states * groups + 1, sizeof *v->point);
-    v->x_begin = calloc(states * xs + 1, sizeof *v->x_begin);
-    v->x_value = calloc(states * xs + 1, sizeof *v->x_value);
-    v->alive = calloc(states * xs + 1, sizeof *v->alive);
-    if (!v->group || !v->T || !v->point || !v->x_begin || !v->x_value || !v->alive)
-        return PV_ERR_NO_MEMORY;
-    for (size_t from = 0, to; from < cells; from = to) {
-        for (to = from; to < cells && cell[to].x == cell[from].x; to++) {
-        }
-        for (int32_t j = 0; j < v->states; j++) {
-            int32_t state = v->states * cell[from].x + j;
-            v->x_value[v->xs] = state;
-            v->x_begin[v->xs++] = v->groups;
-            for (size_t i = from; i < to; i++)
-                if (i == from || cell[i].T != cell[i - 1].T) {
-                    v->T[v->groups] = cell[i].T;
-                    v->group[v->groups++] = (struct pv_group){.x = state, .T = cell[i].T};
-                }
-        }
-    }
-    v->x_begin[v->xs] = v->groups;
-    plan_alive(v, cell, cells);
-    return pv_parallel_run(v->options.threads, v->xs, fill_x, v);
-}
-
-/* v->xs when there is none. */
-static size_t find_x(const struct pv_valuer *v, int32_t x)
-{
-    size_t low = 0, high = v->xs;
-    if ((size_t)x < v->xs && v->x_value[x] == x)
-        return (size_t)x;
-    while (low < high) {
-        size_t mid = (low + high) / 2;
-        if (v->x_value[mid] < x)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low < v->xs && v->x_value[low] == x ? low : v->xs;
-}
-
-/* The T of an x are days in a row where it is common; else they are bisected, without a branch that
- * could be guessed wrong. */
-static const struct pv_group *find_group(const struct pv_valuer *v, size_t xi, int32_t T)
-{
-    if (xi == v->xs)
-        return NULL;
-    size_t first = v->x_begin[xi], n = v->x_begin[xi + 1] - first;
-    const int32_t *at = &v->T[first];
-    size_t guess = T < *at ? 0 : (size_t)(T - *at);
-    if (guess < n && at[guess] == T)
-        return &v->group[first + guess];
-    while (n > 1) {
-        size_t half = n / 2;
-        at += at[half] <= T ? half : 0;
-        n -= half;
-    }
-    return *at == T ? &v->group[at - v->T] : NULL;
-}
+enum { CHUNK = 4096 };
 
 /* ---- Building -------------------------------------------------------------------------------- */
 
@@ -343,23 +88,11 @@ int pv_valuer_new(const struct pv_fit *buying, const struct pv_fit *gamma_gamma,
         v->gg_base_mean = pv_gamma_gamma_mean(&v->gg, 0.0, 0.0);
     }
     sigma_points(v);
-    average_customer(v, rows, n);
-    struct pv_cell *cell = NULL;
-    size_t count = 0;
-    int rc = distinct(rows, n, &cell, &count);
-    if (rc == 0) {
-        rc = build_groups(v, cell, count);
-        if (rc == 0 && v->has_spend && !options->points) {
-            int32_t min_T = INT32_MAX, max_T = 0;
-            for (size_t i = 0; i < count; i++) {
-                min_T = cell[i].T < min_T ? cell[i].T : min_T;
-                max_T = cell[i].T > max_T ? cell[i].T : max_T;
-            }
-            rc = pv_knots_new(v, count ? v->states * (cell[count - 1].x + 1) - 1 : 0,
-                              count ? min_T : 0, max_T);
-        }
-        free(cell);
-    }
+    if (!options->points)
+        average_customer(v, rows, n);
+    int rc = pv_groups_new(v, rows, n);
+    if (rc == 0 && v->has_spend && !options->points)
+        rc = pv_knots_new(v, v->xs ? v->x_value[v->xs - 1] : 0, v->min_T, v->max_T);
     if (rc) {
         pv_valuer_free(v);
         return rc;
@@ -372,16 +105,7 @@ void pv_valuer_free(struct pv_valuer *v)
 {
     if (!v)
         return;
-    for (size_t i = 0; v->group && i < v->groups; i++)
-        free(v->group[i].tail);
-    free(v->group);
-    free(v->T);
-    free(v->point);
-    free(v->x_begin);
-    free(v->x_value);
-    for (size_t i = 0; v->alive && i < v->xs; i++)
-        free(v->alive[i].table);
-    free(v->alive);
+    pv_groups_free(v);
     pv_knots_free(v);
     free(v);
 }
@@ -591,7 +315,7 @@ static int work_stranger(const struct pv_valuer *v, const struct pv_customer *ro
     int rc = 0;
     for (int j = 0; j < states->n && rc == 0; j++) {
         own[j] = (struct pv_group){.x = v->states * row->x + j, .T = row->T};
-        rc = fill_groups(v, &own[j], 1);
+        rc = pv_group_fill(v, &own[j], 1);
         o.group[j] = &own[j];
     }
     if (rc == 0) {
@@ -610,8 +334,8 @@ static bool quick_row(const struct pv_valuer *v, const struct pv_customer *row, 
     if (!v->options.points || v->states > 1 || row->T < 0 || row->x < 0 || row->t_x < 0 ||
         row->t_x > row->T)
         return false;
-    size_t xi = find_x(v, row->x);
-    const struct pv_group *g = find_group(v, xi, row->T);
+    size_t xi = pv_x_find(v, row->x);
+    const struct pv_group *g = pv_group_find(v, xi, row->T);
     if (!g)
         return false;
     const struct pv_point *at = &v->point[g - v->group];
@@ -634,8 +358,8 @@ static int work_row(const struct pv_valuer *v, const struct pv_customer *row, st
     pv_states_of(v->model, v->theta, row->x, row->t_x / unit, row->T / unit, !v->options.points,
                  &o.states);
     for (int32_t j = 0; j < o.states.n; j++) {
-        size_t xi = find_x(v, v->states * row->x + j);
-        o.group[j] = find_group(v, xi, row->T);
+        size_t xi = pv_x_find(v, v->states * row->x + j);
+        o.group[j] = pv_group_find(v, xi, row->T);
         if (!o.group[j])
             return work_stranger(v, row, &o.states, w);
         first = j == 0 ? xi : first;

@@ -62,11 +62,11 @@ struct pv_valuer {
 
     struct pv_group *group; /* sorted by x, T */
     size_t groups;
+    struct pv_point *point; /* of each group once more, lying close together */
+    int32_t min_T, max_T;   /* of all groups */
+    uint32_t *place;        /* xs x width, or NULL: groups by x and day; see groups.c */
+    size_t width;
     size_t *x_begin; /* xs + 1: groups of the i-th distinct x */
-    /* Of each group once more, lying close together: what is searched, and what points are made of.
-     */
-    int32_t *T;
-    struct pv_point *point;
     int32_t *x_value;
     struct pv_alive *alive; /* xs */
     size_t xs;
@@ -95,6 +95,17 @@ struct pv_sums {
 int pv_value_sums(const struct pv_valuer *valuer, const struct pv_customer *rows, size_t n,
                   struct pv_value *ret_values, struct pv_sums *ret_sums);
 struct pv_interval pv_log_normal(double mean, double var);
+
+/* groups.c: what the customers of a base share. Uses model, theta, states, options of *v. Built on
+ * options.threads threads. */
+int pv_groups_new(struct pv_valuer *v, const struct pv_customer *rows, size_t n);
+void pv_groups_free(struct pv_valuer *v);
+/* Computes n groups of one x, ascending T; the tails are the caller's to free. */
+int pv_group_fill(const struct pv_valuer *v, struct pv_group *groups, size_t n);
+/* The place of a state among those that occur; v->xs when it does not. */
+size_t pv_x_find(const struct pv_valuer *v, int32_t x);
+/* O(1) where the base is dense, else O(log). NULL: nobody is so. */
+const struct pv_group *pv_group_find(const struct pv_valuer *v, size_t xi, int32_t T);
 
 /* simulate.c */
 int pv_knots_new(struct pv_valuer *v, int32_t max_x, int32_t min_T, int32_t max_T);
