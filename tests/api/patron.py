@@ -351,7 +351,7 @@ class Api(unittest.TestCase):
 
     def quiet(self):
         """Waits until no job runs: an import is followed by a valuation."""
-        until = time.monotonic() + 30 * SLOW
+        until = time.monotonic() + 120 * SLOW
         while self.server.rows("id", "job", "WHERE state IN ('queued', 'running')"):
             if time.monotonic() > until:
                 self.fail("a job does not end")
