@@ -31,6 +31,27 @@ export async function walkHouse(server, browser, lang, count) {
       }
     }
   })
+  await step('Enter before the answer takes the first of the answer; what is late is not waited for', async () => {
+    const name = '昆山沪玉密封件有限公司'
+    const { id } = await api.post('/customers', { name })
+    const late = '**/api/v1/search?*'
+    await page.route(late, async r => {
+      await new Promise(done => setTimeout(done, 600))
+      await r.continue()
+    })
+    await page.goto(server.url + '/orders')
+    await page.locator('#main h1').first().waitFor()
+    await page.keyboard.press(`${mod}+k`)
+    await page.keyboard.type('沪玉密封件')
+    await page.keyboard.press('Enter')
+    await page.waitForURL('**/customers/' + id)
+    await page.keyboard.press(`${mod}+k`)
+    await page.keyboard.type('juese')
+    await page.locator('#search-list[aria-busy=true] .it.on', { hasText: t('admin.places.roles') }).waitFor()
+    await page.unroute(late, { behavior: 'wait' })
+    await page.keyboard.press('Escape')
+    await page.keyboard.press('Escape')
+  })
   await step('N writes a new one in every list', async () => {
     for (const [path, shown] of [
       ['/contacts', '.el-drawer #f-name'],

@@ -21,6 +21,21 @@ export interface Offer {
   quiet?: boolean
 }
 
+/** A row of the palette. */
+export interface Item {
+  id: string
+  group: string
+  title: string
+  sub?: string
+  grade?: string | null
+  value?: string
+  /** the characters of the title that match what was typed */
+  mark?: [number, number]
+  plain?: boolean
+  icon: IconName
+  run: () => void
+}
+
 const sounds: Record<string, string> = {
   home: 'jinri jr shouye sy home today',
   customers: 'kehu kh customers',
