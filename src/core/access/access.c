@@ -132,12 +132,14 @@ static int one_entity(const struct entity *en, const json_t *in, struct arena *a
 
 /* How much a role sees of a field wherever it may stand. What another record says may be told only
    to who sees all such records: whose the copy was taken from is not asked again at each reading.
-   A part and its whole are always seen together. */
+   A part and its whole are seen together, unless the role says otherwise of the part. */
 static enum field_level sight_of(const struct registry *r, const struct entity_access *on,
                                  const struct entity *from, struct field_ref of)
 {
     const struct entity *en = &r->entities[of.entity];
-    bool together = en == from || en->part_of == from->id || from->part_of == en->id;
+    bool together =
+        en == from || ((en->part_of == from->id || from->part_of == en->id) &&
+                       on[en->id].scope[ACCESS_READ] == on[from->id].scope[ACCESS_READ]);
     if (!together && on[en->id].scope[ACCESS_READ] != SCOPE_ALL)
         return LEVEL_HIDE;
     return field_level(&en->fields[of.field], on[en->id].level);
