@@ -356,3 +356,26 @@ void access_any_predicate(const struct actor *who, const struct registry *r, con
     }
     sql_add(q, ")");
 }
+
+void access_standing(const struct entity *en, const char *of, struct sql *q)
+{
+    if (en->with_customer)
+        sql_addf(q,
+                 " AND NOT EXISTS (SELECT 1 FROM customers gone WHERE gone.id = %s%s AND "
+                 "gone.deleted_at IS NOT NULL)",
+                 of, en->fields[en->customer_field].name);
+}
+
+void access_any_standing(const struct registry *r, const char *alias, struct sql *q)
+{
+    for (int i = 0; i < ENTITY_COUNT; i++) {
+        const struct entity *en = &r->entities[i];
+        if (!en->with_customer)
+            continue;
+        sql_addf(q, " AND (%sentity IS NULL OR %sentity <> '%s' OR EXISTS (SELECT 1 FROM %s", alias,
+                 alias, en->name, en->table);
+        sql_addf(q, " stands WHERE stands.id = %srecord_id", alias);
+        access_standing(en, "stands.", q);
+        sql_add(q, "))");
+    }
+}
