@@ -151,14 +151,34 @@ class Tasks(Api):
             self.assertEqual(page["count"]["value"], len(page["items"]))
             return {x["id"] for x in page["items"]}
         self.assertEqual(listed(), {mine, free, done})
+        p, = self.people([{"role": c.post("roles", {"name": "no descriptions of tasks", "permissions": {
+            "customer": {"read": "all"}, "task": {"read": "all", "fields": {"description": "hide"}}}})["id"]}])
+        c.patch(f"tasks/{mine}", {"owner_id": p.id})
+        p.need(204, "PUT", f"tasks/{mine}/favourite")
+        def tells(who):
+            """Search, bell, what is unread, favourites, export."""
+            of = lambda items, key="id": {x[key] for x in items} & {mine, done}
+            bell = who.get("notifications")
+            unread = who.get("notifications/unread")["unread"] - sum(x["kind"] == "job" for x in bell["items"])
+            job = who.need(202, "POST", "exports", {"entity": "task", "format": "csv", "fields": ["id", "title"]})["job_id"]
+            who.job(job)
+            text = who.need(200, "GET", f"exports/{job}").raw.decode()
+            return (of(who.get("search?q=gone%20with")["items"]) | of(who.get("search?q=gone&entity=task")["items"]),
+                    of(bell["items"], "record_id"), unread,
+                    of(who.get("favourites")["items"]), {id for id in (mine, done) if id in text})
+        self.assertEqual(tells(p), ({mine}, {mine}, 1, {mine}, {mine, done}))
         c.delete(f"customers/{self.customer}")
         self.assertEqual((listed(), listed("&status=open")), ({free}, {free}))
+        for who in (c, p):
+            self.assertEqual(tells(who), (set(), set(), 0, set(), set()))
+        c.patch(f"tasks/{mine}", {"due_on": "2027-01-07"})
         self.assertEqual(c.get(f"tasks/{mine}")["title"], "gone with it", "its page stays")
         c.delete(f"tasks/{mine}")
         self.assertEqual(listed("&trash=1"), {mine})
         c.post(f"tasks/{mine}/restore", status=200)
         c.post(f"customers/{self.customer}/restore", status=200)
         self.assertEqual(listed(), {mine, free, done})
+        self.assertEqual(tells(p), ({mine}, {mine}, 1, {mine}, {mine, done}), "all is there again; the change did not ring")
 
     def test_bad_tasks(self):
         zh, = self.people([{"admin": True, "lang": "zh"}])

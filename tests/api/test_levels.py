@@ -131,6 +131,22 @@ class Levels(Api):
         for who, text in ((q, "Revenue"), (zh, "累计收入")):
             self.assertIn(text, who("GET", "value/overview")["title"])
 
+    def test_value_asks_for_each_field_it_tells_of(self):
+        """When somebody ordered first and last stands in a customer's page as ages, what their segment is in the
+        overview, how their value changed in the values by date: any one of these held back closes the pages."""
+        a = self.admin
+        fields = ["name", "orders_count", "revenue", "first_order_on", "last_order_on", "p_alive", "p_alive_change",
+                  "expected_orders", "expected_revenue", "clv", "clv_low", "clv_high", "clv_change", "at_risk", "abc",
+                  "rfm", "segment"]
+        id = a.post("roles", {"name": "one by one", "permissions": role({})})["id"]
+        [q] = self.people([{"role": id}])
+        paths = (f"customers/{self.k}/value", "value/overview", "value/bridge?from=2026-01-01&to=2026-02-01")
+        self.assertEqual([q("GET", path).status for path in paths], [404, 404, 400], "nothing was valued yet")
+        for i, (entity, field) in enumerate([("customer", f) for f in fields] + [("order", "ordered_on")]):
+            a.patch(f"roles/{id}", {"permissions": role({entity: {field: ["hide", "mask"][i % 2]}})})
+            for path in paths:
+                self.problem(q, "GET", path, "field-held-back", 403)
+
     def test_import(self):
         """What one may not write is no target, for looking up by it would tell it."""
         id = self.admin.post("roles", {"name": "importer", "permissions": role(

@@ -31,6 +31,21 @@ void server_sql(const char *sql)
     PQfinish(pg);
 }
 
+bool server_database(const char *name, char *url, size_t size)
+{
+    char sql[128];
+    const char *server = server_url(), *rest = server ? strstr(server, ":///postgres") : NULL;
+    if (!rest)
+        return false;
+    snprintf(sql, sizeof sql, "DROP DATABASE IF EXISTS %s", name);
+    server_sql(sql);
+    snprintf(sql, sizeof sql, "CREATE DATABASE %s", name);
+    server_sql(sql);
+    snprintf(url, size, "%.*s:///%s%s", (int)(rest - server), server, name,
+             rest + strlen(":///postgres"));
+    return true;
+}
+
 static void open_db(struct fixture *f)
 {
     struct db_options o = {.writers = f->writers, .queue = f->queue};

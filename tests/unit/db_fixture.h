@@ -5,6 +5,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -54,6 +55,9 @@ int run_sql(struct fixture *f, const char *sql);
 int64_t read_i64(struct fixture *f, const char *sql);
 /* Runs a command on the server outside of the driver. */
 void server_sql(const char *sql);
+/* Makes a database on the server, anew, for a test that opens a whole tenant; url: where it is.
+   False when there is no server. */
+bool server_database(const char *name, char *url, size_t size);
 
 #define assert_ok(rc) assert_int_equal(0, (rc))
 

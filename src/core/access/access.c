@@ -132,12 +132,14 @@ static int one_entity(const struct entity *en, const json_t *in, struct arena *a
 
 /* How much a role sees of a field wherever it may stand. What another record says may be told only
    to who sees all such records: whose the copy was taken from is not asked again at each reading.
-   A part and its whole are always seen together. */
+   A part and its whole are seen together, unless the role says otherwise of the part. */
 static enum field_level sight_of(const struct registry *r, const struct entity_access *on,
                                  const struct entity *from, struct field_ref of)
 {
     const struct entity *en = &r->entities[of.entity];
-    bool together = en == from || en->part_of == from->id || from->part_of == en->id;
+    bool together =
+        en == from || ((en->part_of == from->id || from->part_of == en->id) &&
+                       on[en->id].scope[ACCESS_READ] == on[from->id].scope[ACCESS_READ]);
     if (!together && on[en->id].scope[ACCESS_READ] != SCOPE_ALL)
         return LEVEL_HIDE;
     return field_level(&en->fields[of.field], on[en->id].level);
@@ -353,4 +355,27 @@ void access_any_predicate(const struct actor *who, const struct registry *r, con
         sql_add(q, ")");
     }
     sql_add(q, ")");
+}
+
+void access_standing(const struct entity *en, const char *of, struct sql *q)
+{
+    if (en->with_customer)
+        sql_addf(q,
+                 " AND NOT EXISTS (SELECT 1 FROM customers gone WHERE gone.id = %s%s AND "
+                 "gone.deleted_at IS NOT NULL)",
+                 of, en->fields[en->customer_field].name);
+}
+
+void access_any_standing(const struct registry *r, const char *alias, struct sql *q)
+{
+    for (int i = 0; i < ENTITY_COUNT; i++) {
+        const struct entity *en = &r->entities[i];
+        if (!en->with_customer)
+            continue;
+        sql_addf(q, " AND (%sentity IS NULL OR %sentity <> '%s' OR EXISTS (SELECT 1 FROM %s", alias,
+                 alias, en->name, en->table);
+        sql_addf(q, " stands WHERE stands.id = %srecord_id", alias);
+        access_standing(en, "stands.", q);
+        sql_add(q, "))");
+    }
 }

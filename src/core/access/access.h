@@ -97,4 +97,13 @@ void access_predicate(const struct actor *who, const struct entity *en, enum acc
 void access_any_predicate(const struct actor *who, const struct registry *r, const char *alias,
                           struct sql *q);
 
+/* --- standing -----------------------------------------------------------------------------------
+   A record of an entity `with_customer` stands in no list, search or bell while its customer is in
+   the trash; its page and history stay. Nothing of entities without. */
+
+/* Appends " AND …". `of` names the table with a dot at its end. */
+void access_standing(const struct entity *en, const char *of, struct sql *q);
+/* The same for rows that name a record of any entity, as above. */
+void access_any_standing(const struct registry *r, const char *alias, struct sql *q);
+
 #endif

@@ -67,6 +67,16 @@ static bool may_hear(const struct actor *who, const struct bell_ring *r)
     return !r->en || access_may(who, r->en, ACCESS_READ, r->owner_id, r->department_id);
 }
 
+/* A task of a customer in the trash: nobody could do it. */
+static int is_gone(struct db_conn *c, const struct bell_ring *r, int64_t *ret_gone, struct err *e)
+{
+    *ret_gone = 0;
+    if (!r->en || !r->en->with_customer || !r->customer_id)
+        return 0;
+    return db_one_i64(c, "SELECT 1 FROM customers WHERE id = $1 AND deleted_at IS NOT NULL",
+                      DB_ARGS(DB_I64(r->customer_id)), 0, ret_gone, e);
+}
+
 struct ring_before {
     int64_t id, times;
     struct str fields;
@@ -116,7 +126,7 @@ int bell_ring(struct db_conn *c, struct tenant *t, struct arena *keep, int64_t n
 {
     struct pass pass;
     struct err gone = {0};
-    int64_t off = 0;
+    int64_t off = 0, no_more = 0;
     if (!t->identity || r->user_id == r->by ||
         identity_as_user(t, r->user_id, &pass, &gone) == ERR_NOT_FOUND)
         return 0;
@@ -126,6 +136,9 @@ int bell_ring(struct db_conn *c, struct tenant *t, struct arena *keep, int64_t n
     struct buf fields = BUF_INIT(4096);
     int rc = 0;
     if (!may_hear(pass.who, r))
+        goto out;
+    rc = is_gone(c, r, &no_more, e);
+    if (rc || no_more)
         goto out;
     rc = db_one_i64(
         c, "SELECT 1 FROM bell_off WHERE user_id = $1 AND kind = $2",

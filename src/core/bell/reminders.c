@@ -41,11 +41,7 @@ static int fire_one(struct firing *f, struct db_conn *c, const struct entity *en
             .department_id = r.v[FIELD_DEPARTMENT_ID].i,
             .customer_id = en->customer_field < 0 ? 0 : r.v[en->customer_field].i,
         };
-        int64_t gone = 0; /* so is its customer: nobody could do it */
-        if (en->with_customer)
-            rc = db_one_i64(c, "SELECT 1 FROM customers WHERE id = $1 AND deleted_at IS NOT NULL",
-                            DB_ARGS(DB_I64(ring.customer_id)), 0, &gone, e);
-        if (rc == 0 && ring.user_id && !gone)
+        if (ring.user_id)
             rc = bell_ring(c, f->t, f->a, f->now, &ring, e);
     }
     return rc ? rc : reminder_set(c, en, id, 0, e);

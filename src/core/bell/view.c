@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* Rows of one's own about records that one still may see. */
+/* Rows of one's own about records that one still may see, and that still stand. */
 static void mine(struct sql *q, const struct tenant *t, const struct actor *who, bool unread)
 {
     sql_add(q, "n.user_id = ");
@@ -11,6 +11,7 @@ static void mine(struct sql *q, const struct tenant *t, const struct actor *who,
     if (unread)
         sql_add(q, " AND n.read_at IS NULL");
     access_any_predicate(who, t->registry, "n.", q);
+    access_any_standing(t->registry, "n.", q);
 }
 
 int bell_unread(struct db_conn *c, const struct tenant *t, const struct actor *who, struct arena *a,

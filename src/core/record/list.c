@@ -268,11 +268,8 @@ static void add_where(struct lister *l, const struct access_branch *b, struct sq
     access_branch_sql(l->who, b, "", q);
     if (l->in_list)
         access_predicate(l->who, lq->en, ACCESS_READ, "", q);
-    if (lq->en->with_customer && !lq->trash)
-        sql_addf(q,
-                 " AND NOT EXISTS (SELECT 1 FROM customers gone WHERE gone.id = %s.%s AND "
-                 "gone.deleted_at IS NOT NULL)",
-                 lq->en->table, lq->en->fields[lq->en->customer_field].name);
+    if (!lq->trash)
+        access_standing(lq->en, arena_printf(l->a, "%s.", lq->en->table).p, q);
     if (lq->at_customer)
         add_meeting(l, q);
     if (lq->filter) {

@@ -73,6 +73,8 @@ static int read_rows(struct portion *p, struct db_conn *c, const struct actor *w
     }
     sql_add(&q, trash ? ") AND deleted_at IS NOT NULL" : ") AND deleted_at IS NULL");
     access_predicate(who, en, ACCESS_READ, "", &q);
+    if (!trash)
+        access_standing(en, arena_printf(p->a, "%s.", en->table).p, &q);
     qsort(sorted, p->n, sizeof *sorted, by_id);
     const char *text = sql_text(&q);
     int rc = db_query(c, text, q.args, q.nargs, &rows, e);

@@ -82,6 +82,7 @@ static size_t readable(const struct entity *en, const unsigned char *levels,
     return n;
 }
 
+/* Without fields it is enough that the record stands. */
 static void confirm(const struct db_rows *rows, const struct entity *en,
                     const struct field *const *fields, size_t nfields, const struct match *m,
                     struct candidate *list, size_t nlist)
@@ -89,14 +90,15 @@ static void confirm(const struct db_rows *rows, const struct entity *en,
     struct buf tokens = BUF_INIT(SEARCH_MAX_DOC);
     for (size_t i = 0; i < nfields; i++)
         document_tokens(en, fields[i], db_str(rows, (unsigned)i + 1), &tokens);
-    bool holds = match_holds(m, buf_str(&tokens));
+    bool holds = nfields == 0 || match_holds(m, buf_str(&tokens));
     for (size_t i = 0; holds && i < nlist; i++)
         list[i].unsure &= list[i].id != db_i64(rows, 0);
     buf_free(&tokens);
 }
 
-/* Marks those of a batch that match by what the person may not read of this entity. The statement
-   has always the same number of ids, so that it is prepared once. */
+/* Marks those of a batch that match by what the person may not read of this entity, or whose
+   customer is in the trash. The statement has always the same number of ids, so that it is prepared
+   once. */
 static int verify(struct db_conn *c, const struct actor *who, const struct entity *en,
                   const struct match *m, struct arena *a, struct candidate *batch, size_t n,
                   struct err *e)
@@ -104,14 +106,15 @@ static int verify(struct db_conn *c, const struct actor *who, const struct entit
     const unsigned char *levels = access_levels(who, en);
     const struct field *fields[12];
     int64_t last = 0;
-    if (!held_back(en, levels))
+    bool held = held_back(en, levels);
+    if (!held && !en->with_customer)
         return 0;
     for (size_t i = 0; i < n; i++) {
         batch[i].unsure |= batch[i].en == en;
         last = batch[i].en == en ? batch[i].id : last;
     }
-    size_t nf = readable(en, levels, fields);
-    if (!last || !nf)
+    size_t nf = held ? readable(en, levels, fields) : 0;
+    if (!last || (held && !nf))
         return 0;
     struct sql q = sql_new(a);
     sql_add(&q, "SELECT id");
@@ -123,6 +126,7 @@ static int verify(struct db_conn *c, const struct actor *who, const struct entit
         sql_arg(&q, DB_I64(i < n && batch[i].en == en ? batch[i].id : last));
     }
     sql_add(&q, ")");
+    access_standing(en, arena_printf(a, "%s.", en->table).p, &q);
     const char *text = sql_text(&q);
     struct db_rows *rows = NULL;
     int rc = db_query(c, text, q.args, q.nargs, &rows, e);

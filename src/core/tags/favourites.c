@@ -34,6 +34,7 @@ int favourites_list(struct db_conn *c, const struct tenant *t, const struct acto
     sql_add(&q, "SELECT f.entity, f.record_id FROM favourite f WHERE f.user_id = ");
     sql_arg(&q, DB_I64(who->user_id));
     access_any_predicate(who, t->registry, "f.", &q);
+    access_any_standing(t->registry, "f.", &q);
     sql_addf(&q, " ORDER BY f.at DESC, f.record_id DESC LIMIT %d", FAVOURITES_MOST);
     const char *text = sql_text(&q);
     int rc = db_query(c, text, q.args, q.nargs, &rows, e);
