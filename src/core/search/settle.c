@@ -38,22 +38,34 @@ static int count_pieces(struct tenant *t, int64_t *ret_n, struct err *e)
     return rc;
 }
 
-int search_settle(struct tenant *t, bool *at_it, struct err *e)
+/* All jobs of all people: one more after a turn of ours was that turn. */
+static uint64_t jobs_done(const struct tenant *t)
+{
+    struct db_stats stats;
+    db_stats(t->db, &stats);
+    return stats.jobs;
+}
+
+int search_settle(struct tenant *t, bool *at_it, bool *ret_alone, struct err *e)
 {
     int64_t pieces = 0;
+    uint64_t before = jobs_done(t), turns = 0;
+    *ret_alone = false;
     if (db_kind(t->db) != DB_SQLITE)
         return 0;
     struct step s = {.begin = !*at_it};
     int rc = s.begin ? count_pieces(t, &pieces, e) : 0;
     if (rc || (s.begin && pieces <= MOST_PIECES))
         return rc;
-    for (int i = 0; rc == 0 && i < MOST_STEPS; i++) {
+    while (rc == 0 && turns < MOST_STEPS) {
         rc = db_transact(t->db, DB_BULK, join, &s, e);
+        turns++;
         *at_it = rc == 0 && (s.begin || s.written >= 2);
         s.begin = false;
         if (!*at_it)
             break;
     }
+    *ret_alone = *at_it && jobs_done(t) - before == turns;
     return rc;
 }
 
