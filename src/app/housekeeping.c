@@ -28,6 +28,7 @@ struct housekeeper {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     bool stop, joining;
+    bool at_once; /* what a duty says: there is more to do, and nobody is in the way */
 };
 
 /* In portions, so that nobody waits long behind it. */
@@ -96,7 +97,7 @@ static void sweep_files(struct housekeeper *k)
 static void join_words(struct housekeeper *k)
 {
     struct err e = {0};
-    if (search_settle(k->t, &k->joining, &e) != 0)
+    if (search_settle(k->t, &k->joining, &k->at_once, &e) != 0)
         log_error("the index of words: %s", e.detail);
 }
 
@@ -115,15 +116,19 @@ static void *keep_house(void *arg)
     struct housekeeper *k = arg;
     int64_t next_us[DUTIES] = {0};
     for (;;) {
+        bool rest = true;
         for (size_t i = 0; i < DUTIES; i++) {
             if (clock_mono_us() < next_us[i])
                 continue;
+            k->at_once = false;
             duties[i].fn(k);
+            rest &= !k->at_once;
             /* A little early, so that the round it is due in is not missed by a hair. */
-            next_us[i] = clock_mono_us() + duties[i].every_s * INT64_C(1000000) - 100000;
+            if (!k->at_once)
+                next_us[i] = clock_mono_us() + duties[i].every_s * INT64_C(1000000) - 100000;
         }
         pthread_mutex_lock(&k->lock);
-        if (!k->stop)
+        if (rest && !k->stop)
             cond_wait_us(&k->wake, &k->lock, ROUND_SECONDS * INT64_C(1000000));
         bool stop = k->stop;
         pthread_mutex_unlock(&k->lock);

@@ -398,6 +398,29 @@ static void plan_indexes(struct planner *p, const struct table_def *t)
 
 /* --- full text ----------------------------------------------------------------------------- */
 
+/* How SQLite keeps its index of words. It writes a piece when so many bytes have come together, and
+   a commit of an import has more than the one megabyte it would take by itself; the others are as
+   they come, and were changed by who writes very much at once (search_hurry). */
+static const struct words_setting {
+    const char *name;
+    int64_t by_itself, wanted;
+} words_settings[] = {
+    {"hashsize", 1 << 20, 16 << 20}, {"automerge", 4, 4}, {"crisismerge", 16, 16}};
+
+static void plan_words_settings(struct planner *p, const struct table_def *t)
+{
+    for (size_t i = 0; i < sizeof words_settings / sizeof *words_settings; i++) {
+        const struct words_setting *s = &words_settings[i];
+        const int64_t *have =
+            map_get(&p->have.words, arena_printf(p->a, "%s.%s", t->name, s->name));
+        if ((have ? *have : s->by_itself) == s->wanted)
+            continue;
+        add(p, SCHEMA_SAFE, arena_printf(p->a, "set %s of the words of %s", s->name, t->name),
+            arena_printf(p->a, "INSERT INTO \"%s_words\" (\"%s_words\", rank) VALUES ('%s', %lld)",
+                         t->name, t->name, s->name, (long long)s->wanted));
+    }
+}
+
 static void plan_fulltext(struct planner *p, const struct table_def *t)
 {
     const struct map *have = map_get(&p->have.tables, str_of(t->name));
@@ -424,8 +447,10 @@ static void plan_fulltext(struct planner *p, const struct table_def *t)
        seen through a table of their own. */
     struct str name = arena_printf(p->a, "%s_words", t->name);
     struct str before = arena_printf(p->a, "%s_fts", t->name);
-    if (map_get(&p->have.tables, name))
+    if (map_get(&p->have.tables, name)) {
+        plan_words_settings(p, t);
         return;
+    }
     if (map_get(&p->have.tables, before))
         add(p, SCHEMA_SAFE, arena_printf(p->a, "drop the index of words before of %s", t->name),
             arena_printf(p->a, "DROP TABLE \"" STR_FMT "\"", STR_ARG(before)));
@@ -439,6 +464,7 @@ static void plan_fulltext(struct planner *p, const struct table_def *t)
         arena_printf(p->a,
                      "CREATE VIRTUAL TABLE \"%s_terms\" USING fts5vocab(\"%s_words\", instance)",
                      t->name, t->name));
+    plan_words_settings(p, t);
     if (have)
         add(p, SCHEMA_SLOW, arena_printf(p->a, "index the texts of %s", t->name),
             arena_printf(p->a, "INSERT INTO \"" STR_FMT "\"(\"" STR_FMT "\") VALUES ('rebuild')",
@@ -452,7 +478,11 @@ static int start(struct planner *p, struct db_conn *c, const struct table_def *t
 {
     *p = (struct planner){
         .a = a, .sqlite = c->driver->kind == DB_SQLITE, .tables = tables, .ntables = ntables};
-    return schema_read(c, a, &p->have, e);
+    int rc = schema_read(c, a, &p->have, e);
+    for (size_t i = 0; rc == 0 && p->sqlite && i < ntables; i++)
+        if (tables[i].fulltext)
+            rc = schema_read_words(c, a, tables[i].name, &p->have, e);
+    return rc;
 }
 
 int schema_plan(struct db_conn *c, const struct table_def *tables, size_t ntables, struct arena *a,

@@ -113,6 +113,7 @@ int schema_read(struct db_conn *c, struct arena *a, struct have *ret, struct err
     map_init(&h.tables, a);
     map_init(&h.indexes, a);
     map_init(&h.keys, a);
+    map_init(&h.words, a);
     for (int i = 0; i < 3; i++) {
         struct db_rows *r;
         int rc = db_query(c, texts[i], &schema, sqlite ? 0 : 1, &r, e);
@@ -132,4 +133,23 @@ int schema_read(struct db_conn *c, struct arena *a, struct have *ret, struct err
     }
     *ret = h;
     return 0;
+}
+
+int schema_read_words(struct db_conn *c, struct arena *a, const char *table, struct have *have,
+                      struct err *e)
+{
+    struct str name = arena_printf(a, "%s_words_config", table);
+    struct db_rows *r = NULL;
+    if (!map_get(&have->tables, name))
+        return 0;
+    int rc = db_query(c, arena_printf(a, "SELECT k, v FROM \"" STR_FMT "\"", STR_ARG(name)).p,
+                      DB_NOARGS, &r, e);
+    while (rc == 0 && (rc = db_step(r, e)) > 0) {
+        int64_t *value = arena_new_of(a, int64_t);
+        *value = db_i64(r, 1);
+        map_put(&have->words, arena_printf(a, "%s." STR_FMT, table, STR_ARG(db_str(r, 0))), value);
+        rc = 0;
+    }
+    db_rows_done(r);
+    return rc;
 }

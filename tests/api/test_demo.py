@@ -101,6 +101,11 @@ class Demo(Api):
                                        "(SELECT count(*) FROM {order_lines}), (SELECT count(*) FROM {tasks}), "
                                        "(SELECT count(*) FROM {tags}), (SELECT count(*) FROM {favourite})"),
                              [("300", "0", "0", "0", "0", "0")])
+            # one piece of index, and joined again as it grows from now on
+            self.assertEqual(lean.sql("SELECT count(DISTINCT segid) FROM search_doc_words_idx"), [("1",)])
+            self.assertEqual(lean.sql("SELECT k, v FROM search_doc_words_config WHERE k LIKE '%merge' ORDER BY k"),
+                             [("automerge", "4"), ("crisismerge", "16")])
+            lean.sql("INSERT INTO search_doc_words (search_doc_words) VALUES ('integrity-check')")
             self.assertEqual(ask(lean, "SELECT kind, state FROM {job} WHERE kind = 'value'"), [("value", "queued")])
             self.assertEqual(ask(lean, f"SELECT count(*) FROM {{orders}} WHERE ordered_on <= {until} - 365"), [("0",)])
             lean.remove()

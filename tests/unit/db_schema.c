@@ -233,6 +233,33 @@ static void test_fulltext(void **state)
     }
 }
 
+/* Who hurried and was killed leaves settings behind that make every search slow. */
+static void test_words_settings(void **state)
+{
+    struct fixture *f = fixture_of(state);
+    const char *const hashsize = "SELECT v FROM contact_words_config WHERE k = 'hashsize'";
+    const char *const automerge = "SELECT v FROM contact_words_config WHERE k = 'automerge'";
+    struct db_conn *c = NULL;
+    int64_t n = 0;
+    if (f->kind != DB_SQLITE)
+        return;
+    plan(f, v2, COUNT(v2), true);
+    assert_ok(
+        run_sql(f, "INSERT INTO contact_words (contact_words, rank) VALUES ('automerge', 0)"));
+    assert_ok(
+        run_sql(f, "INSERT INTO contact_words (contact_words, rank) VALUES ('hashsize', 4096)"));
+    struct schema_plan p = plan(f, v2, COUNT(v2), true);
+    assert_int_equal(2, p.nactions);
+    p = plan(f, v2, COUNT(v2), true);
+    assert_empty(&p);
+    assert_ok(db_reader(f->db, &c, &f->err));
+    assert_ok(db_one_i64(c, hashsize, DB_NOARGS, 0, &n, &f->err));
+    assert_int_equal(16 << 20, n);
+    assert_ok(db_one_i64(c, automerge, DB_NOARGS, 0, &n, &f->err));
+    assert_int_equal(4, n);
+    db_reader_done(c);
+}
+
 /* Keys that start with the customer, as a tenant distributed by customer has them. */
 static const struct column_def dist_customer[] = {{"customer_id", COL_ID, true, NULL, NULL},
                                                   {"id", COL_ID, true, NULL, NULL}};
@@ -259,8 +286,9 @@ static void test_customer_keys(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        BOTH(test_fresh),    BOTH(test_upgrade),       BOTH(test_refused),
-        BOTH(test_fulltext), BOTH(test_customer_keys), BOTH(test_index_gone),
+        BOTH(test_fresh),      BOTH(test_upgrade),        BOTH(test_refused),
+        BOTH(test_fulltext),   BOTH(test_words_settings), BOTH(test_customer_keys),
+        BOTH(test_index_gone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

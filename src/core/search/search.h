@@ -30,7 +30,13 @@ int search_query(struct db_conn *c, const struct tenant *t, const struct actor *
                  struct jw *w, struct err *e) must_check;
 
 /* Joins the pieces of SQLite's index where writing has left many, for about a second; called now
-   and then. *at_it, false at first: goes on with it at the next call. */
-int search_settle(struct tenant *t, bool *at_it, struct err *e) must_check;
+   and then, and at once again while *ret_alone: there is more to join and nobody else wrote
+   meanwhile. *at_it, false at first: goes on with it at the next call. */
+int search_settle(struct tenant *t, bool *at_it, bool *ret_alone, struct err *e) must_check;
+/* For who fills a company while nobody else is here: no piece is joined with another as they come
+   (each word would be written three times over), and all of them once, at the end. After the first
+   alone a search is slow; schema_plan, at the next start, takes it back. */
+int search_hurry(struct db_conn *c, struct err *e) must_check;
+int search_join_all(struct db_conn *c, struct err *e) must_check;
 
 #endif

@@ -38,21 +38,52 @@ static int count_pieces(struct tenant *t, int64_t *ret_n, struct err *e)
     return rc;
 }
 
-int search_settle(struct tenant *t, bool *at_it, struct err *e)
+/* All jobs of all people: one more after a turn of ours was that turn. */
+static uint64_t jobs_done(const struct tenant *t)
+{
+    struct db_stats stats;
+    db_stats(t->db, &stats);
+    return stats.jobs;
+}
+
+int search_settle(struct tenant *t, bool *at_it, bool *ret_alone, struct err *e)
 {
     int64_t pieces = 0;
+    uint64_t before = jobs_done(t), turns = 0;
+    *ret_alone = false;
     if (db_kind(t->db) != DB_SQLITE)
         return 0;
     struct step s = {.begin = !*at_it};
     int rc = s.begin ? count_pieces(t, &pieces, e) : 0;
     if (rc || (s.begin && pieces <= MOST_PIECES))
         return rc;
-    for (int i = 0; rc == 0 && i < MOST_STEPS; i++) {
+    while (rc == 0 && turns < MOST_STEPS) {
         rc = db_transact(t->db, DB_BULK, join, &s, e);
+        turns++;
         *at_it = rc == 0 && (s.begin || s.written >= 2);
         s.begin = false;
         if (!*at_it)
             break;
     }
+    *ret_alone = *at_it && jobs_done(t) - before == turns;
     return rc;
+}
+
+int search_hurry(struct db_conn *c, struct err *e)
+{
+    static const char *const texts[] = {
+        "INSERT INTO search_doc_words (search_doc_words, rank) VALUES ('automerge', 0)",
+        "INSERT INTO search_doc_words (search_doc_words, rank) VALUES ('crisismerge', 1999)"};
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && db_kind(db_of(c)) == DB_SQLITE && i < 2; i++)
+        rc = db_exec(c, texts[i], DB_NOARGS, NULL, e);
+    return rc;
+}
+
+int search_join_all(struct db_conn *c, struct err *e)
+{
+    if (db_kind(db_of(c)) != DB_SQLITE)
+        return 0;
+    return db_exec(c, "INSERT INTO search_doc_words (search_doc_words) VALUES ('optimize')",
+                   DB_NOARGS, NULL, e);
 }

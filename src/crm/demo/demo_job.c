@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CHUNK = 2000 };
+/* A commit syncs the disk, writes every page that was touched and a piece of the index of words: of
+   a million, few large ones. Whoever waits meanwhile ends it (db_should_yield). */
+enum { CHUNK = 2000, LEAN_CHUNK = 20000 };
 
 struct filling {
     struct job *j;
@@ -98,7 +100,8 @@ static int fill_chunk(struct db_conn *c, void *arg, struct err *e)
 {
     struct filling *f = arg;
     char cursor[48];
-    int64_t end = f->at + CHUNK < f->customers ? f->at + CHUNK : f->customers;
+    int64_t most = f->w.lean ? LEAN_CHUNK : CHUNK;
+    int64_t end = f->at + most < f->customers ? f->at + most : f->customers;
     int rc = 0;
     arena_reset(f->a);
     if (f->at == 0)
