@@ -27,8 +27,9 @@ page.setDefaultTimeout(15_000)
 const api = client(browser.context, server.url)
 
 let welcome = 'none'
+let assistant = null
 const first = async () => (await api.get('/customers?limit=1&sort=-clv&fields=id,name')).items[0]
-const meeting = async () => (await api.get('/affiliations?limit=1&fields=id,customer_id')).items[0]
+const meeting = async () => (await api.get('/affiliations?limit=1&fields=id,customer_id,contact_id')).items[0]
 const lined = async () => (await api.get('/orders?limit=1&fields=id&number=SO-26-3391')).items[0].id
 const screens = [
   {
@@ -184,7 +185,8 @@ const screens = [
     name: 'search-favourites',
     path: () => '/customers',
     act: async p => {
-      await p.keyboard.press('Control+k')
+      if ((await p.locator('.top .find').count()) === 0) await p.locator('.top .btn.icon.end').click()
+      else await p.keyboard.press('Control+k')
       await p.waitForTimeout(200)
     },
   },
@@ -250,6 +252,39 @@ const screens = [
       await p.locator('tbody tr .opens, tbody td.card').first().click()
       await p.locator('#f-name').waitFor()
       await p.waitForTimeout(400)
+    },
+  },
+  {
+    // with all that a drawer can hold: tags, tools, whom one meets where
+    name: 'contact-full',
+    path: async () => '/contacts?open=' + (await meeting()).contact_id,
+    act: async p => {
+      await p.locator('.met li').waitFor()
+      await p.waitForTimeout(400)
+    },
+  },
+  {
+    // after what the pictures before it opened
+    name: 'home-recent',
+    path: async () => {
+      const { id } = await first()
+      await page.goto(server.url + '/customers/' + id)
+      await page.locator('.head').waitFor()
+      await assistant?.patch('/customers/' + id, { phone: '0512-6' + String(Date.now()).slice(-6) })
+      return '/?of=all'
+    },
+    act: async p => {
+      await p.locator('.rec .news').first().waitFor()
+      await p.locator('.rec').scrollIntoViewIfNeeded()
+    },
+  },
+  {
+    name: 'search-recent',
+    path: () => '/tasks',
+    act: async p => {
+      if ((await p.locator('.top .find').count()) === 0) await p.locator('.top .btn.icon.end').click()
+      else await p.keyboard.press('Control+k')
+      await p.waitForTimeout(200)
     },
   },
   {
@@ -340,6 +375,15 @@ const screens = [
     },
   },
   {
+    // after the four days above
+    name: 'value-bridge-dates',
+    path: () => '/value',
+    act: async p => {
+      await p.getByRole('button', { name: /^(任选两天|Two dates)$/ }).click()
+      await p.locator('.days .inp').first().scrollIntoViewIfNeeded()
+    },
+  },
+  {
     name: 'export',
     path: () => '/customers',
     act: async p => {
@@ -371,6 +415,17 @@ const screens = [
       await p.locator('.find input').click()
       await p.keyboard.type('江都')
       await p.locator('.it b').first().waitFor()
+    },
+  },
+  {
+    name: 'search-actions',
+    path: () => '/customers',
+    act: async p => {
+      if ((await p.locator('.top .find').count()) === 0) await p.locator('.top .btn.icon.end').click()
+      await p.locator('.find input').click()
+      await p.keyboard.type('ex')
+      await p.waitForFunction(() => document.querySelector('#search-list')?.ariaBusy === 'false')
+      await p.keyboard.press('ArrowDown')
     },
   },
   {
@@ -407,6 +462,16 @@ const screens = [
       await p.locator('.tbl .btn.icon').nth(1).click()
       await p.locator('.menu button').nth(1).click()
       await p.locator('.link').waitFor()
+    },
+  },
+  {
+    name: 'admin-people-tokens',
+    path: () => '/admin/people',
+    act: async p => {
+      const row = p.locator('.tbl tr', { hasText: '王芳' })
+      await row.locator('.btn.icon').last().click()
+      await p.locator('.menu button', { hasText: /^API / }).click()
+      await p.locator('.tokens li').nth(1).waitFor()
     },
   },
   { name: 'admin-departments', path: () => '/admin/departments' },
@@ -490,7 +555,12 @@ try {
     await setUp(api, server.setup)
     for (const s of screens.filter(s => s.when === 'empty')) await shoot(s)
     await fillWithSample(api)
-    await ringing(api, server.url)
+    assistant = await ringing(api, server.url)
+    for (const [name, days] of [
+      ['夜间对账', null],
+      ['给财务的月报：应收与回款，每月初一次', 90],
+    ])
+      await assistant.post('/tokens', { name, ...(days && { expires_at: Date.now() + days * 864e5 }) })
     await files(api)
     await labels(api)
     await staff(api)

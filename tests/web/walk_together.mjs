@@ -194,6 +194,36 @@ export async function walkTogether(server, browser, lang, count) {
     const due = Date.parse('2030-05-06T09:30:00+08:00')
     if (saved.reminder_at !== due - 3600_000) throw new Error('reminder at ' + saved.reminder_at)
   })
+  await step('what was open last says why it is there', async () => {
+    const name = '徐静 ' + lang
+    const contact = await api.post('/contacts', { name, customer_id: customer.id })
+    const away = await api.post('/contacts', { name: '周全 ' + lang, customer_id: customer.id })
+    const reason = (what, by = '') => t('recent.' + what, { name: by, on: '' }).trim()
+    for (const c of [away, contact]) {
+      await page.goto(server.url + '/contacts?open=' + c.id)
+      await page.locator('#f-title').waitFor()
+    }
+    await page.fill('#f-title', '出纳')
+    await page.locator('.el-drawer__footer .pri').click()
+    await page.locator('.el-drawer').waitFor({ state: 'hidden' })
+    const row = page.locator('.rec a', { hasText: name })
+    const words = async what => {
+      await page.goto(server.url + '/?of=all')
+      await row.filter({ hasText: new RegExp(what.replace(/\s+/, '.*')) }).waitFor()
+    }
+    await words(reason('changed'))
+    await other.patch('/contacts/' + contact.id, { title: '会计' })
+    await api.del('/contacts/' + away.id)
+    await words(reason('changed-by', other.name))
+    if (await page.locator('.rec a', { hasText: '周全' }).count()) throw new Error('what is in the trash is shown')
+    await wide()
+    await page.goto(server.url + '/tasks')
+    await page.locator('#main h1').first().waitFor()
+    await page.keyboard.press(`${mod}+k`)
+    await page.locator('.it', { hasText: name }).filter({ hasText: other.name }).waitFor()
+    await page.keyboard.press('Escape')
+    await phone()
+  })
   await step('the bell on a phone, read to the end', async () => {
     await other.patch('/customers/' + customer.id, { city: '宁波' })
     await page.locator('.bell em').waitFor()
