@@ -60,6 +60,8 @@ class Demo(Api):
         self.assertEqual(len(self.admin.get("tasks?items_total=3&fields=title")["items"]), 12)
         # orders of the last year have lines, and are what they say
         self.assertEqual(ask(self.server, WRONG_LINES), [("0",)])
+        self.assertEqual(ask(self.server, "SELECT count(*) FROM {orders} WHERE margin IS NULL OR margin <> amount - cost OR "
+                                          "margin_base <> margin OR margin_currency <> amount_currency"), [("0",)])
         self.assertGreater(int(ask(self.server, "SELECT count(*) FROM {order_lines}")[0][0]), 600)
         self.assertEqual(ask(self.server, "SELECT count(*) FROM {products} p WHERE category_id IS NULL OR category <> "
                                           "(SELECT name FROM {categories} k WHERE k.id = p.category_id)"), [("0",)])

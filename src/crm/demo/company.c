@@ -344,6 +344,7 @@ static int write_orders(const struct demo_world *w, struct db_conn *c, const str
         size_t n = cut_up ? lines_of(w, &cut, o, line) : 0;
         if (n)
             sum_lines(w, line, n, v);
+        order_settle(v);
         rc = record_insert(c, en, v, a, e);
         if (rc == 0)
             rc = write_lines(w, c, who, k, o, v, line, n, a, e);
