@@ -113,7 +113,7 @@ static struct value *row_of(const struct demo_world *w, const struct entity *en,
 {
     struct value *v = arena_array(a, struct value, en->nfields);
     record_blank(en, v);
-    record_stamp(en, v, id_next(w->t->ids), who, (day * INT64_C(86400) + 36000) * 1000, 0);
+    record_stamp(en, v, id_next(w->t->ids), who, (day * INT64_C(86400) + 36000) * 1000, w->job);
     return v;
 }
 
