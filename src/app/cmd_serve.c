@@ -3,6 +3,7 @@
 
 #include "core/upgrade/upgrade.h"
 #include "crm/insight/insight.h"
+#include "crm/orders/orders.h"
 
 #define LOG_MODULE "serve"
 #include "base/log.h"
@@ -80,6 +81,8 @@ static int start(struct server *s, const struct args *in)
         rc = jobs_start(s->t, app_jobs, 0, &s->e);
         if (rc == 0)
             rc = upgrade_in_background(s->t, &s->e);
+        if (rc == 0)
+            rc = orders_upgrade(s->t, &s->e);
         s->keeper = housekeeper_start(s->t, s->uploads);
     }
     if (rc)

@@ -25,5 +25,5 @@ const struct endpoint *const app_endpoints[] = {
     api_why_endpoints,     api_record_endpoints, NULL,
 };
 
-const struct job_kind *const app_jobs[] = {demo_jobs,    export_jobs,  import_jobs,
-                                           insight_jobs, upgrade_jobs, NULL};
+const struct job_kind *const app_jobs[] = {demo_jobs,   export_jobs,  import_jobs, insight_jobs,
+                                           orders_jobs, upgrade_jobs, NULL};

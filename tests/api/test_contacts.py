@@ -40,8 +40,9 @@ class Contacts(Api):
         self.assertEqual(met(self.two, "&name=" + urllib.parse.quote("王")), ["王"])
         self.assertEqual(met(999), [])
         # who sees the person but not that they are met there does not find them there
-        mine, = self.people([{"role": c.post("roles", {"name": "met", "permissions": {
-            "contact": {"read": "own"}, "customer": {"read": "own"}}})["id"]}])
+        rights = {"contact": {"read": "own"}, "customer": {"read": "own"}}
+        role = c.post("roles", {"name": "met", "permissions": rights})["id"]
+        mine, = self.people([{"role": role}])
         c.patch(f"customers/{self.one}", {"owner_id": mine.id})
         self.assertEqual((met(self.one, who=mine), met(self.two, who=mine)), (["李"], []))
         held, = self.people([{"role": c.post("roles", {"name": "held", "permissions": {
@@ -50,6 +51,24 @@ class Contacts(Api):
         for bad in ("x", "0", "-1"):
             self.problem(c, "GET", "contacts?at_customer=" + bad, "bad-parameter", 400)
         self.problem(c, "GET", f"orders?at_customer={self.two}", "bad-parameter", 400)
+        # the same in a file
+        ask = {"entity": "contact", "format": "csv", "fields": ["name"], "sort": "name", "at_customer": self.two}
+        def filed(who, **more):
+            job = who.need(202, "POST", "exports", {**ask, **more})["job_id"]
+            who.job(job)
+            return job, who.need(200, "GET", f"exports/{job}").raw.decode("utf-8-sig").split()[1:]
+        self.assertEqual(filed(c)[1], ["李", "王"])
+        self.assertEqual(filed(c, at_customer=self.one)[1], ["李"])
+        self.assertEqual(filed(c, filter={"field": "name", "op": "eq", "value": "王"})[1], ["王"])
+        self.assertEqual(filed(mine)[1], [])
+        job, names = filed(mine, at_customer=self.one)
+        self.assertEqual(names, ["李"])
+        c.patch(f"roles/{role}", {"permissions": {**rights, "affiliation": {"read": "none"}}})
+        self.problem(mine, "GET", f"exports/{job}", "export-rights", 403)
+        for who, more, code in ((held, {}, "unknown-field"), (c, {"at_customer": "x"}, "link-not-found"),
+                                (c, {"at_customer": 5}, "link-not-found"), (c, {"entity": "order", "fields": ["number"]}, "unknown-field")):
+            body = {**ask, "sort": "", **more}
+            self.problem(who, "POST", "exports", "validation", 422, "/at_customer", body, field_code=code)
         c.delete(f"affiliations/{a}")
         c.delete(f"contacts/{other}")
         self.assertEqual(met(self.two), [])

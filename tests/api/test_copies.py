@@ -86,6 +86,7 @@ class Copies(Api):
             order, lines = p.need(200, "GET", path), p.need(200, "GET", f"order_lines?order_id={made['id']}")
             self.assertEqual(len(lines["items"]), 1, name)
             self.assertNotIn("cost", order.json)
+            self.assertNotIn("margin", order.json)
             self.assertNotIn("unit_cost", lines["items"][0])
             event = a.need(200, "PATCH", path, {"channel": name}).headers["X-Event-Id"]
             texts = [order, lines, p("GET", path + "/history"), p("GET", f"customers/{self.k}/timeline"), p("GET", "orders?limit=50"),
@@ -93,13 +94,16 @@ class Copies(Api):
             for t in texts:
                 self.assertEqual(t.status, 200, name)
                 self.assertNotIn("61.37", t.raw.decode(), name)
+                self.assertNotIn("38.13", t.raw.decode(), name)
             if name != "no products":
                 self.assertNotIn("61.37", str(self.order(p)), name)
-            self.assertEqual(p("GET", "orders?sort=cost").status, 400)
+            for field in ("cost", "margin"):
+                self.assertEqual(p("GET", f"orders?sort={field}").status, 400)
             tree = {"field": "cost", "op": "eq", "value": "61.37"}
             self.assertEqual(p("GET", f"orders?filter={quote(tree)}").status, 422)
             self.problem(p, "PATCH", path, "validation", 422, "/cost", {"cost": "1.00"}, field_code="unknown-field")
-            self.assertEqual(self.taken_out(p, ["number", "cost"], "order")[0].status, 422)
+            for field in ("cost", "margin"):
+                self.assertEqual(self.taken_out(p, ["number", field], "order")[0].status, 422)
         # What was written by somebody who does not see the cost has it all the same.
         newest = a.get("orders?sort=-id&limit=1")["items"][0]
         self.assertEqual(newest["cost"]["amount"], "61.37")

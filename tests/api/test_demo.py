@@ -1,10 +1,11 @@
 """An invented company: what is in it, that it is the same each time, and who may ask for it."""
 import datetime
 import json
+import time
 import unittest
 import urllib.parse
 
-from patron import Api, Server, both
+from patron import Api, Server, both, psql
 
 CONTENT = ("SELECT c.ext_id, c.name, c.orders_count, c.revenue, c.next_step, c.next_task, c.next_task_on, "
            "(SELECT sum(l.amount * l.line_no + l.cost) FROM {order_lines} l JOIN {orders} o ON o.id = l.order_id "
@@ -60,6 +61,8 @@ class Demo(Api):
         self.assertEqual(len(self.admin.get("tasks?items_total=3&fields=title")["items"]), 12)
         # orders of the last year have lines, and are what they say
         self.assertEqual(ask(self.server, WRONG_LINES), [("0",)])
+        self.assertEqual(ask(self.server, "SELECT count(*) FROM {orders} WHERE margin IS NULL OR margin <> amount - cost OR "
+                                          "margin_base <> margin OR margin_currency <> amount_currency"), [("0",)])
         self.assertGreater(int(ask(self.server, "SELECT count(*) FROM {order_lines}")[0][0]), 600)
         self.assertEqual(ask(self.server, "SELECT count(*) FROM {products} p WHERE category_id IS NULL OR category <> "
                                           "(SELECT name FROM {categories} k WHERE k.id = p.category_id)"), [("0",)])
@@ -113,7 +116,107 @@ class Demo(Api):
             other.remove()
 
 
-load_tests = both(Demo)
+TABLES = ("customers", "contacts", "orders", "order_lines", "notes", "tasks", "products", "categories", "change")
+
+
+class Cancelled(Api):
+    """What a cancelled one wrote is taken back; a killed one goes on, at either."""
+
+    @property
+    def N(self):
+        return 1500 if self.server.url else 12000  # some seconds
+
+    def left(self):
+        s = self.server
+        words = s.sql(f"SELECT count(*) FROM {s.table('search_doc')} WHERE entity <> 'user'")[0][0]
+        return {t: int(s.rows("count(*)", t)[0][0]) for t in TABLES} | {"words": int(words)}
+
+    def begun(self):
+        """A job that has written some of its customers, and not all."""
+        job = self.admin.post("demo", {"customers": self.N, "seed": 5,}, status=202)["job_id"]
+        end = time.monotonic() + 120
+        while time.monotonic() < end:
+            j = self.admin.get(f"jobs/{job}")
+            if j["state"] == "running" and self.N > j["done"] > 0:
+                return job
+            self.assertNotEqual(j["state"], "done", "too quick to be cancelled")
+            time.sleep(.005)
+        self.fail("it does not begin")
+
+    def kill(self):
+        self.server.process.kill()
+        self.server.process.wait()
+        self.server.stop()
+        table, run_out = self.server.table("job"), "SET lease_until = 0 WHERE state = 'running'"
+        self.server.sql(f"UPDATE {table} {run_out}") if not self.server.url else psql(self.server.url, f"UPDATE {table} {run_out}")
+        self.server.start(self.server.port)
+
+    def cancel(self, job):
+        self.admin.need(202, "POST", f"jobs/{job}/cancel")
+        return self.admin.job(job, "cancelled")["result"]
+
+    def test_1_cancelled(self):
+        job = self.begun()
+        result = self.cancel(job)
+        self.assertEqual(self.left(), dict.fromkeys(self.left(), 0))
+        self.assertEqual(result["kept"], 0)
+        self.assertGreater(result["removed"], 0)
+        self.problem(self.admin, "POST", f"jobs/{job}/cancel", "state-conflict", 409)
+
+    def test_2_killed_while_it_takes_back(self):
+        job = self.begun()
+        self.admin.need(202, "POST", f"jobs/{job}/cancel")
+        end = time.monotonic() + 60
+        while self.admin.get(f"jobs/{job}")["phase"] != "undo" and time.monotonic() < end:
+            time.sleep(.002)
+        self.kill()
+        self.admin.job(job, "cancelled")
+        self.assertEqual(self.left(), dict.fromkeys(self.left(), 0))
+
+    def test_3_what_somebody_touched_stays(self):
+        a, job = self.admin, self.begun()
+        noted, linked, gone = (r["id"] for r in a.get("customers?sort=id&limit=3&fields=id")["items"])
+        a.post("notes", {"customer_id": noted, "body": "mine"})
+        mine = a.post("customers", {"name": "Mine", "parent_id": linked})["id"]
+        orders = {k: a.get(f"orders?customer_id={k}&count=exact&limit=1")["count"]["value"] for k in (noted, linked)}
+        self.assertEqual(self.cancel(job)["kept"], 2)
+        self.assertEqual({r["id"] for r in a.all("customers?fields=id")}, {noted, linked, mine})
+        self.assertEqual({k: a.get(f"orders?customer_id={k}&count=exact&limit=1")["count"]["value"] for k in orders}, orders)
+        self.assertEqual(a("GET", f"customers/{gone}").status, 404)
+        self.assertEqual(self.left()["orders"], sum(orders.values()))
+        self.problem(a, "POST", "demo", "state-conflict", 409, body={"customers": 10})
+        # What was kept goes like anything else.
+        s = self.server
+        self.quiet()
+        s.stop()
+        for t in ("customer_value", "value_snapshot", *TABLES[1:6], "change"):
+            s.sql(f"DELETE FROM {s.table(t)}") if not s.url else psql(s.url, f"DELETE FROM {s.table(t)}")
+        for t in ("search_doc", "history"):
+            sql = f"DELETE FROM {s.table(t)} WHERE entity <> 'user'"
+            s.sql(sql) if not s.url else psql(s.url, sql)
+        for sql in (f"UPDATE {s.table('customers')} SET parent_id = NULL, next_task_id = NULL", f"DELETE FROM {s.table('customers')}",
+                    f"DELETE FROM {s.table('products')}", f"UPDATE {s.table('categories')} SET parent_id = NULL",
+                    f"DELETE FROM {s.table('categories')}"):
+            s.sql(sql) if not s.url else psql(s.url, sql)
+        s.start(s.port)
+
+    def test_4_killed_and_gone_on(self):
+        """The same company as one that nobody disturbed, at the second try and after a kill."""
+        job = self.begun()
+        until = json.loads(ask(self.server, f"SELECT params FROM {{job}} WHERE id = {job}")[0][0])["until"]
+        self.kill()
+        self.assertEqual(self.admin.job(job)["result"], {"customers_created": self.N})
+        other = Server("sqlite")
+        try:
+            iso = (datetime.date(1970, 1, 1) + datetime.timedelta(days=until)).isoformat()
+            r = other.run("demo", "--customers", str(self.N), "--seed", "5", "--until", iso)
+            self.assertEqual(r.returncode, 0, r.stderr)
+            self.assertEqual(ask(other, CONTENT), ask(self.server, CONTENT))
+        finally:
+            other.remove()
+
+
+load_tests = both(Demo, Cancelled)
 
 if __name__ == "__main__":
     unittest.main()

@@ -117,6 +117,13 @@ class Lines(Import):
                                  (("part", "2.5", "10.01", "25.03"), None), (("fine", "0.3333", "0.03", "0.01"), "kg")])
         cost = self.admin.get(f"order_lines?order_id={sums['A1']['id']}&sort=line_no&fields=unit_cost,cost")["items"][1]
         self.assertEqual((cost["unit_cost"]["amount"], cost["cost"]["amount"]), ("3.30", "3.30"))
+        margin = lambda n: self.admin.get(f"orders?number={n}&fields=margin")["items"][0]["margin"]
+        self.assertIsNone(margin("A1"), "the cost of a line is not known")
+        one = csv([("A9", "Vier", "2024-05-04", "whole", "2", "", "1.10", "10.00"), ("A9", "Vier", "2024-05-04", "too", "1", "", "0.05", "1.00")], head)
+        self.assertEqual(self.whole(one, "margin.csv", "order_line")["result"]["created"], 2)
+        self.assertEqual(margin("A9")["amount"], "8.75")
+        self.whole(csv([("A10", "Vier", "2024-05-05", "3.00", "4.25")], "单号,客户名称,下单日期,金额,成本"), "margins.csv", "order")
+        self.assertEqual(margin("A10")["amount"], "-1.25")
         self.assertEqual([l[2:] for l in self.lines(sums["A2"]["id"])], [("-1", "10.00", "-10.00"), ("-2", "2.00", "-4.00")])
         r = self.whole(csv(rows, head), "amounts.csv", "order_line", on_existing="update")["result"]
         self.assertEqual((r["updated"], r["skipped"]), (0, 7), "the same file changes nothing")

@@ -155,6 +155,13 @@ class Upgrade(Api):
         self.addCleanup(self.restart)
         k = c.post("customers", {"name": "旧数据", "hobbies": "围棋", "ext_id": "OLD"})["id"]
         c.post("orders", {"customer_id": k, "ordered_on": "2024-01-01", "amount": "5.00", "number": "O1"})
+        for i in range(0, 2100, 100):  # more than one portion of the job
+            c.need(200, "POST", "orders/batch", {"items": [
+                {"customer_id": k, "ordered_on": "2024-01-02", "amount": "0.00", "number": f"M{n}",
+                 **({"cost": f"{n}.07"} if n % 7 else {})} for n in range(i, i + 100)]})
+        margins = lambda: {r["number"]: r["margin"] for r in c.all("orders?limit=500&fields=number,margin,cost")}
+        known = margins()
+        self.assertEqual((known["M2099"]["amount"], known["M2093"]), ("-2099.07", None))
         self.server.stop()
         s = self.server
         before = {t: s.rows("count(*)", t) for t in ("customers", "orders", "history", "users", "search_doc")}
@@ -162,6 +169,8 @@ class Upgrade(Api):
         for sql in (f"DROP INDEX {s.schema + '.' if s.url else ''}ix_customers_clv_id",
                     f"ALTER TABLE {s.table('customers')} DROP COLUMN risk_tolerance",
                     f"ALTER TABLE {s.table('orders')} DROP COLUMN promotion",
+                    *(f"ALTER TABLE {s.table('orders')} DROP COLUMN margin{x}" for x in ("", "_currency", "_base")),
+                    f"DELETE FROM {s.table('setting')} WHERE name = 'orders.margin'",
                     f"DROP TABLE {s.table('outbox')}"):
             s.sql(sql) if not s.url else psql(s.url, sql)
         s.start(s.port)
@@ -172,6 +181,11 @@ class Upgrade(Api):
         r = c.get(f"customers/{k}")
         self.assertEqual((r["name"], r["hobbies"], r["risk_tolerance"], r["revenue"]["amount"]), ("旧数据", "围棋", None, "5.00"))
         self.assertEqual(c.patch(f"customers/{k}", {"risk_tolerance": "low"})["risk_tolerance"], "low")
+        filled = [j for j in c.get("jobs?limit=50")["items"] if j["kind"] == "margins"]
+        self.assertEqual(len(filled), 1)
+        c.job(filled[0]["id"])
+        self.assertEqual(margins(), known)
+        before["orders"] = s.rows("count(*)", "orders")
         c.post("orders", {"customer_id": k, "ordered_on": "2024-01-01", "amount": "5.00", "promotion": "x"})
         # A second start finds nothing to do.
         s.stop()

@@ -70,6 +70,7 @@ class Lines(Api):
                                 for x in lines])
         self.assertEqual(Decimal(o["amount"]["amount"]), total)
         self.assertEqual(o["cost"] and Decimal(o["cost"]["amount"]), cost)
+        self.assertEqual(o["margin"] and Decimal(o["margin"]["amount"]), None if cost is None else total - cost)
         self.assertEqual(sum(Decimal(x["amount"]["amount"]) for x in lines), total)
         self.assertEqual([x["line_no"] for x in lines], list(range(1, len(lines) + 1)))
         revenue = sum(Decimal(x["amount"]["amount"])
@@ -94,6 +95,50 @@ class Lines(Api):
         self.assertIsNone(o["units"], "two and a half are no pieces")
         back = self.order([{"description": "退", "quantity": "-2", "price": "10.005".rstrip("5")}], status="returned")
         self.assertEqual((back["amount"]["amount"], back["units"]), ("-20.00", -2))
+
+    def test_margin(self):
+        """Amount less cost, whatever they come from; sorted, filtered and taken out by; unknown where a cost is."""
+        c, rnd, want = self.admin, random.Random(11), {}
+        c.patch("company", {"rates": {"EUR": 7.8}})
+        def typed(amount, cost, currency="CNY", other=None):
+            of = lambda x, cur: x is not None and {"amount": str(x), "currency": cur} or None
+            return c.post("orders", {"customer_id": self.customer, "ordered_on": "2026-03-02",
+                                     "status": "returned" if amount < 0 else "confirmed",
+                                     "amount": of(amount, currency), "cost": of(cost, other or currency)})
+        for _ in range(20):
+            amount, cost = (Decimal(rnd.randrange(-500000, 500000)) / 100 for _ in range(2))
+            cost = rnd.choice([cost, None])
+            o = typed(amount, cost)
+            want[o["id"]] = None if cost is None else amount - cost
+            self.assertEqual(o["margin"] and Decimal(o["margin"]["amount"]), want[o["id"]])
+        euro = typed(Decimal("100.00"), "60.00", "EUR")
+        self.assertEqual(euro["margin"], {"amount": "40.00", "currency": "EUR"})
+        self.assertIsNone(typed(Decimal("100.00"), "60.00", "EUR", "CNY")["margin"], "two currencies have no difference")
+        changed = c.patch(f"orders/{euro['id']}", {"cost": None})
+        self.assertIsNone(changed["margin"])
+        event = c.get(f"orders/{euro['id']}/history")["items"][0]["id"]
+        c.need(200, "POST", f"history/{event}/undo")
+        self.assertEqual(c.get(f"orders/{euro['id']}")["margin"]["amount"], "40.00")
+        self.problem(c, "PATCH", f"orders/{euro['id']}", "validation", 422, "/margin", {"margin": "1.00"},
+                     field_code="read-only")
+        listed = c.get(f"orders?customer_id={self.customer}&sort=margin&limit=100&fields=id,margin")["items"]
+        got = [Decimal(r["margin"]["amount"]) * (Decimal("7.8") if r["margin"]["currency"] == "EUR" else 1)
+               for r in listed if r["margin"]]
+        self.assertEqual((got, [r["margin"] for r in listed[:len(listed) - len(got)]]),
+                         (sorted(got), [None] * (len(listed) - len(got))))
+        self.assertEqual({r["id"]: Decimal(r["margin"]["amount"]) for r in listed if r["margin"] and r["id"] in want},
+                         {k: v for k, v in want.items() if v is not None})
+        loss = {"and": [{"field": "customer_id", "op": "eq", "value": self.customer},
+                        {"field": "margin", "op": "lt", "value": "0"}]}
+        found = c.get(f"orders?limit=100&fields=id&filter={quote(loss)}")["items"]
+        self.assertEqual({r["id"] for r in found}, {k for k, v in want.items() if v is not None and v < 0})
+        job = c.need(202, "POST", "exports", {"entity": "order", "format": "csv", "fields": ["id", "margin"],
+                                              "filter": loss, "language": "zh"})["job_id"]
+        c.job(job)
+        text = c.need(200, "GET", f"exports/{job}").raw.decode("utf-8-sig").splitlines()
+        self.assertIn("毛利", text[0])
+        self.assertEqual(sorted(Decimal(x.split(",")[1].strip('"')) for x in text[1:]),
+                         sorted(v for v in want.values() if v is not None and v < 0))
 
     def test_random_lines(self):
         rnd = random.Random(4)

@@ -264,6 +264,9 @@ void access_print(const struct actor *who, const struct registry *r, const struc
     for (size_t i = 0; i < en->nfields; i++)
         if (en->fields[i].target >= 0)
             print_entity(&h, who, &r->entities[en->fields[i].target]);
+    for (int i = 0; i < ENTITY_COUNT; i++) /* by which they may be met */
+        if (r->entities[i].rights_of == en->id)
+            print_entity(&h, who, &r->entities[i]);
     crypto_generichash_update(&h, (const unsigned char *)of, sizeof of);
     crypto_generichash_update(&h, (const unsigned char *)who->below,
                               who->nbelow * sizeof *who->below);

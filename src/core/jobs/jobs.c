@@ -515,13 +515,16 @@ int job_cancel(struct db_conn *c, struct tenant *t, int64_t id, struct err *e)
 {
     int64_t changed = 0;
     (void)t;
-    /* One that nobody has begun is cancelled on the spot. */
+    /* One that nobody has begun is cancelled on the spot; one that was put back into the queue has
+       something to take back, and is run for that. */
     int rc = db_exec(c,
                      "UPDATE job SET state = 'cancelled', finished_at = $1 WHERE id = $2 AND "
-                     "state = 'queued'",
+                     "state = 'queued' AND cursor IS NULL",
                      DB_ARGS(DB_I64(clock_now_ms()), DB_I64(id)), &changed, e);
     if (rc == 0 && !changed)
-        rc = db_exec(c, "UPDATE job SET cancel_requested = 1 WHERE id = $1 AND state = 'running'",
+        rc = db_exec(c,
+                     "UPDATE job SET cancel_requested = 1 WHERE id = $1 AND state IN ('running', "
+                     "'queued')",
                      DB_ARGS(DB_I64(id)), &changed, e);
     if (rc == 0 && !changed)
         rc = err_set(e, ERR_STATE_CONFLICT, "the job is over");

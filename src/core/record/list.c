@@ -536,6 +536,8 @@ int record_ids(struct db_conn *c, const struct actor *who, const struct list_que
     own.nfields = 0;
     own.limit = UINT32_MAX - 1;
     int rc = check_sort(&l, e);
+    if (rc == 0)
+        rc = check_meeting(&l, e);
     if (rc)
         return rc;
     prepare(&l);

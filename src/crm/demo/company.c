@@ -113,7 +113,7 @@ static struct value *row_of(const struct demo_world *w, const struct entity *en,
 {
     struct value *v = arena_array(a, struct value, en->nfields);
     record_blank(en, v);
-    record_stamp(en, v, id_next(w->t->ids), who, (day * INT64_C(86400) + 36000) * 1000, 0);
+    record_stamp(en, v, id_next(w->t->ids), who, (day * INT64_C(86400) + 36000) * 1000, w->job);
     return v;
 }
 
@@ -344,6 +344,7 @@ static int write_orders(const struct demo_world *w, struct db_conn *c, const str
         size_t n = cut_up ? lines_of(w, &cut, o, line) : 0;
         if (n)
             sum_lines(w, line, n, v);
+        order_settle(v);
         rc = record_insert(c, en, v, a, e);
         if (rc == 0)
             rc = write_lines(w, c, who, k, o, v, line, n, a, e);

@@ -1,5 +1,5 @@
 /* The job that fills a company: goods first, then customer after customer, a chunk a transaction. A
-   killed one goes on behind its last chunk. */
+   killed one goes on behind its last chunk, a cancelled one takes back what it wrote. */
 #include "crm/demo/internal.h"
 
 #include "base/clock.h"
@@ -74,6 +74,7 @@ static int open_filling(struct filling *f, struct err *e)
     struct job_view view = job_view(f->j);
     const struct company *company;
     f->w.t = job_tenant(f->j);
+    f->w.job = view.id;
     company = tenant_company(f->w.t);
     f->customers = json_integer_value(json_object_get(view.params, "customers"));
     f->w.seed = strtoull(json_get_str(view.params, "seed").p, NULL, 10);
@@ -102,6 +103,7 @@ static int fill_chunk(struct db_conn *c, void *arg, struct err *e)
     char cursor[48];
     int64_t most = f->w.lean ? LEAN_CHUNK : CHUNK;
     int64_t end = f->at + most < f->customers ? f->at + most : f->customers;
+    int64_t began_us = clock_mono_us();
     int rc = 0;
     arena_reset(f->a);
     if (f->at == 0)
@@ -111,7 +113,8 @@ static int fill_chunk(struct db_conn *c, void *arg, struct err *e)
     for (f->to = f->at; rc == 0 && f->to < end; f->to++) {
         rc = demo_write_customer(&f->w, c, f->pass.who, f->to, f->a, e);
         arena_reset(f->a);
-        if (db_should_yield(c))
+        /* A cancel is heard within a second, however slow the database is. */
+        if (db_should_yield(c) || clock_mono_us() - began_us > 1000000)
             end = f->to + 1;
     }
     if (rc == 0 && f->to == f->customers && !f->w.lean) {
@@ -135,12 +138,19 @@ static int run(struct job *j, struct err *e)
     struct filling f = {.j = j};
     int rc = open_filling(&f, e);
     while (rc == 0 && f.at < f.customers) {
-        rc = db_transact(f.w.t->db, DB_BULK, fill_chunk, &f, e);
-        if (rc)
-            break;
-        f.at = f.to;
         struct job_progress p = {"write", f.at, f.customers, 0};
         rc = job_tick(j, &p, e);
+        if (rc == 0)
+            rc = db_transact(f.w.t->db, DB_BULK, fill_chunk, &f, e);
+        if (rc == 0)
+            f.at = f.to;
+    }
+    if (rc == ERR_CANCELLED) {
+        struct err failed;
+        err_init(&failed, job_arena(j));
+        int undone = demo_take_back(j, &failed);
+        if (undone)
+            rc = err_set(e, undone, "%s", failed.detail);
     }
     if (rc == 0)
         job_result(

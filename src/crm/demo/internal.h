@@ -53,6 +53,7 @@ struct demo_order {
 
 struct demo_world {
     struct tenant *t;
+    int64_t job; /* whatever it writes is marked with it, as what an import writes is with that */
     uint64_t seed;
     int32_t until;
     bool lean;     /* of the last year, customers and orders alone: a million of them for benches */
@@ -81,6 +82,11 @@ int demo_read_products(struct demo_world *w, struct db_conn *c, struct err *e) m
 /* The customer with contacts, orders and their lines, notes, tasks. */
 int demo_write_customer(const struct demo_world *w, struct db_conn *c, const struct actor *who,
                         int64_t at, struct arena *a, struct err *e) must_check;
+
+/* --- take_back.c --------------------------------------------------------------------------- */
+
+/* Of the job that wrote it; its result says how many customers went and how many stayed. */
+int demo_take_back(struct job *j, struct err *e) must_check;
 
 /* --- labels.c: once, when all customers are there -------------------------------------------- */
 

@@ -1,6 +1,8 @@
 /* What an export is asked to hold, read and checked. */
 #include "crm/export/internal.h"
 
+#include "base/ids.h"
+
 #include <string.h>
 
 static void wrong(struct err *e, struct str pointer, const char *code, const json_t *value)
@@ -66,6 +68,23 @@ static void read_sort(struct list_query *q, const struct actor *who, struct str 
     }
 }
 
+/* As in lists: only where records are met elsewhere, by who may know where. */
+static void read_meeting(const struct tenant *t, const struct actor *who, const json_t *in,
+                         struct list_query *q, struct err *e)
+{
+    if (!in || json_is_null(in))
+        return;
+    q->through = record_met_through(t->registry, q->en);
+    bool known = q->through && access_level(who, q->en, q->en->customer_field) >= LEVEL_READ &&
+                 access_level(who, q->through, q->through->customer_field) >= LEVEL_READ;
+    struct str text = str_from(json_string_value(in), json_string_length(in));
+    if (!known)
+        err_item_param(e, err_item(e, STR("/at_customer"), "unknown-field"), "field",
+                       STR("at_customer"));
+    else if (!json_is_string(in) || !id_parse(text, &q->at_customer))
+        wrong(e, STR("/at_customer"), "link-not-found", in);
+}
+
 int export_read(const struct tenant *t, const struct actor *who, const json_t *in, bool lenient,
                 struct arena *a, struct export_ask *ret_ask, struct err *e)
 {
@@ -91,6 +110,7 @@ int export_read(const struct tenant *t, const struct actor *who, const json_t *i
     }
     read_fields(q, who, json_object_get(in, "fields"), lenient, a, e);
     read_sort(q, who, json_get_str(in, "sort"), e);
+    read_meeting(t, who, json_object_get(in, "at_customer"), q, e);
     if (e->nitems)
         return err_set(e, ERR_VALIDATION, "export of %s", q->en->name);
     if (!filter || json_is_null(filter))

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "crm/customers/customers.h"
+#include "crm/orders/orders.h"
 
 #include <string.h>
 
@@ -265,6 +266,7 @@ static int create_order(struct chunk *ch, struct db_conn *c, const struct import
     v[FIELD_DEPARTMENT_ID] = (struct value){.null = !k->is.department_id, .i = k->is.department_id};
     v[ORDER_CUSTOMER_ID] = (struct value){.i = k->is.id};
     v[ORDER_IMPORT_KEY] = (struct value){.null = row->key == 0, .i = row->key};
+    order_settle(v);
     k->touched = true;
     return record_insert(c, r->im.en, v, ch->row_arena, e);
 }

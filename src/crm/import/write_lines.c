@@ -225,6 +225,7 @@ static int create(struct group *g, struct customer_state *k, struct err *e)
     g->order[FIELD_OWNER_ID] = owner;
     g->order[FIELD_DEPARTMENT_ID] = department;
     g->order[ORDER_CUSTOMER_ID] = (struct value){.i = k->is.id};
+    order_settle(g->order);
     k->touched = true;
     int rc = record_insert(g->c, orders, g->order, g->ch->row_arena, e);
     for (size_t i = 0; rc == 0 && i < g->n; i++) {

@@ -2,9 +2,17 @@
 #ifndef PATRON_CRM_ORDERS_H
 #define PATRON_CRM_ORDERS_H
 
+#include "core/jobs/jobs.h"
 #include "core/record/record.h"
 
 extern const struct record_hook orders_hooks[];
+extern const struct job_kind orders_jobs[];
+
+/* At the start of a server: orders that an older program wrote get their margin, by a job, once. */
+int orders_upgrade(struct tenant *t, struct err *e) must_check;
+/* What follows from amount and cost, which whoever writes an order in bulk has set: the margin,
+   unknown where the cost is, or is in another currency. */
+void order_settle(struct value *order);
 
 /* Unit price, amount and cost of a line from what was typed of it; NULL, or the message key of what
    is wrong, in the field *ret_field. Rounded half away from zero, at the unit price and once a

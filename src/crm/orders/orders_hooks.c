@@ -261,9 +261,28 @@ static int order_typed(struct write *w, const struct record *before, struct reco
     return err_set(e, ERR_VALIDATION, "amount over lines");
 }
 
+void order_settle(struct value *order)
+{
+    const struct value *amount = &order[ORDER_AMOUNT], *cost = &order[ORDER_COST];
+    struct value margin = {.s = amount->s};
+    bool known = !amount->null && !cost->null && str_eq(amount->s, cost->s) &&
+                 !__builtin_sub_overflow(amount->i, cost->i, &margin.i) &&
+                 !__builtin_sub_overflow(amount->base, cost->base, &margin.base);
+    order[ORDER_MARGIN] = known ? margin : (struct value){.null = true};
+}
+
+static int order_margin(struct write *w, const struct record *before, struct record *after,
+                        struct err *e)
+{
+    (void)w, (void)before, (void)e;
+    order_settle(after->v);
+    return 0;
+}
+
 const struct record_hook orders_hooks[] = {
     {ENTITY_ORDER_LINE, HOOK_DERIVE, 1, line_derive},
     {ENTITY_ORDER, HOOK_PARTS, 0, order_totals},
     {ENTITY_ORDER, HOOK_DERIVE, 0, order_typed},
+    {ENTITY_ORDER, HOOK_DERIVE, 1, order_margin},
     {-1, HOOK_DERIVE, 0, NULL},
 };

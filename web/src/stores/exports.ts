@@ -12,6 +12,8 @@ export interface ExportAsk {
   filter: Filter | null
   sort: string
   trash?: boolean
+  /** where records are met, of those that are met elsewhere, too */
+  at_customer?: string
 }
 export type ExportFormat = 'xlsx' | 'csv'
 
