@@ -324,6 +324,16 @@ class History(Api):
         self.assertEqual(c("GET", path).status, 404)
         self.assertEqual(c("POST", "history/123/undo").status, 404)
 
+    def test_who_writes_a_note_changes_its_customer(self):
+        c = self.admin
+        k = c.post("customers", {"name": "Noted"})
+        writer, = self.people([{"role": c.post("roles", {"name": "writer", "permissions": {
+            "customer": {"read": "all"}, "note": {"read": "own", "write": "own", "create": True}}})["id"]}])
+        writer.post("notes", {"customer_id": k["id"], "body": "hello"})
+        now = c.get(f"customers/{k['id']}")
+        self.assertEqual((now["updated_by"], now["version"]), (writer.id, k["version"]))
+        self.assertGreaterEqual(now["updated_at"], k["updated_at"])
+
     def test_timeline(self):
         c = self.admin
         k = c.post("customers", {"name": "T"})["id"]

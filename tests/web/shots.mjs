@@ -162,6 +162,34 @@ const screens = [
     },
   },
   {
+    name: 'customer-note',
+    path: async () => {
+      const { id } = await first()
+      const body = [
+        '### 试刀结果',
+        '总体 *比上次好*，~~D12~~ 改用 **D10**，转速 `S=4500`。',
+        '- 五轴机床',
+        '  1. 粗加工：进给再提 10 %',
+        '  2. 精加工：表面 Ra 0.8',
+        '- [x] 样品已寄',
+        '- [ ] 报价',
+        '',
+        '---',
+        '| 刀具 | 寿命（件） | 单价 |',
+        '|:-----|----:|----:|',
+        '| 立铣刀 D10 | 1,280 | 168.00 |',
+        '| 球头刀 R5 | 960 | 212.50 |',
+      ].join('\n')
+      const { items } = await api.get(`/notes?limit=1&fields=id&body[contains]=Ra&customer_id=${id}`)
+      if (!items.length) await api.post('/notes', { customer_id: id, body })
+      return '/customers/' + id
+    },
+    act: async p => {
+      if (p.viewportSize().width < 640) await p.locator('.tabs [role=tab]').nth(-2).click()
+      await p.locator('.notes table').first().scrollIntoViewIfNeeded()
+    },
+  },
+  {
     name: 'customers-tags',
     path: () => '/customers',
     wide: true,

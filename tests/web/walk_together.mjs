@@ -49,6 +49,31 @@ export async function walkTogether(server, browser, lang, count) {
     const told = (await other.get('/notifications')).items.filter(n => n.kind === 'mention')
     if (!told.some(n => n.record_id)) throw new Error('nobody was told')
   })
+  await step('a note has lists in lists, a table and marks, and nothing of it is HTML', async () => {
+    const body = [
+      '试刀结果：*比上次好*，~~D12~~ **D10**，`S=4500`，*ok*',
+      '- 五轴机床',
+      '  1. 粗加工',
+      '  2. 精加工',
+      '- [x] 样品已寄',
+      '---',
+      '| 刀具 | 寿命（件） | <b>备注</b> |',
+      '|:-----|----:|:---:|',
+      '| 立铣刀 10*20*30 | 1280 | 磨损 <img src=x onerror=alert(1)> |',
+    ].join('\n')
+    await api.post('/notes', { customer_id: customer.id, body })
+    await page.goto(home)
+    const note = page
+      .locator('.notes li .md')
+      .filter({ has: page.locator('table') })
+      .first()
+    await note.locator('td.right', { hasText: '1280' }).waitFor()
+    for (const one of ['em.dotted', 'em.italic', 's', 'b.bold', 'ul > li > ol > li', 'li.box', 'hr', 'th.center'])
+      await note.locator(one).first().waitFor()
+    if (await note.locator('img, th b').count()) throw new Error('HTML of a note was drawn')
+    await note.getByText('<img src=x onerror=alert(1)>').waitFor()
+    await note.getByText('10*20*30').waitFor()
+  })
   await step('a customer is followed, and no longer', async () => {
     // whoever owns a record follows it anyhow
     const theirs = await api.post('/customers', { name: '绍兴远帆五金', owner_id: other.id })

@@ -141,8 +141,8 @@ static int touch_customer(struct write *w, const struct record *before, struct r
                     : bell_follow(w->c, &w->t->registry->entities[ENTITY_CUSTOMER], customer,
                                   w->who->user_id, true, true, w->now, e);
     return rc ? rc
-              : db_exec(w->c, "UPDATE customers SET updated_at = $1 WHERE id = $2",
-                        DB_ARGS(DB_I64(w->now), DB_I64(customer)), NULL, e);
+              : db_exec(w->c, "UPDATE customers SET updated_at = $1, updated_by = $2 WHERE id = $3",
+                        DB_ARGS(DB_I64(w->now), DB_ID(w->who->user_id), DB_I64(customer)), NULL, e);
 }
 
 const struct record_hook customers_hooks[] = {
