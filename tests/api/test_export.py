@@ -194,6 +194,64 @@ class Rights(Export):
             self.problem(other, "GET", f"exports/{job['id']}", "not-found", 404)
 
 
+class Audit(Export):
+    """The audit as a table: for administrators, as its page is."""
+
+    def test_who_did_what(self):
+        a = self.admin
+        p, other = self.people([{"admin": True}, {}])
+        k = p.post("customers", {"name": "审计对象", "kind": "company", "do_not_call": False, "acquired_on": "2024-02-29",
+                                 "annual_revenue": {"amount": "1234.50", "currency": "CNY"}})
+        p.patch(f"customers/{k['id']}", {"kind": "person", "do_not_call": True, "owner_id": other.id, "name": "=audited",
+                                         "annual_revenue": {"amount": "7.00", "currency": "CNY"}})
+        p.delete(f"customers/{k['id']}")
+        p.patch("company", {"discount_rate": 0.12})
+        head, *rows = self.rows(p, entity="audit", fields=[], language="en", filter={"who": p.id})
+        self.assertEqual(head, ["When", "Who", "Did", "Kind of record", "Record", "Record number", "Field", "Before", "After"])
+        self.assertRegex(rows[0][0], r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$")
+        self.assertEqual({r[1] for r in rows}, {p.get("session")["user"]["name"]})
+        changed = {r[6]: (r[7], r[8]) for r in rows if r[2] == "changed"}
+        self.assertEqual({f: changed[f] for f in ("Kind", "Do not call", "Annual revenue", "Name", "Owner")}, {
+            "Kind": ("Company", "Person"), "Do not call": ("No", "Yes"), "Annual revenue": ("1234.50 CNY", "7.00 CNY"),
+            "Name": ("审计对象", "'=audited"), "Owner": (p.get("session")["user"]["name"], other.get("session")["user"]["name"])})
+        self.assertIn(["moved to the trash", "Customer", "'=audited", k["id"]], [r[2:6] for r in rows])
+        self.assertIn(("changed the settings", "Discount rate", "0.12"), [(r[2], r[6], r[8]) for r in rows])
+        # as many events as the page tells of, in its order
+        told = a.get(f"audit?who={p.id}&entity=customer&limit=200")["items"]
+        rows = self.rows(entity="audit", fields=[], language="zh", filter={"who": p.id, "entity": "customer"})[1:]
+        did = [g for i, g in enumerate(r[2] for r in rows) if i == 0 or rows[i - 1][2] != g]
+        self.assertEqual(did, [{"create": "新建", "update": "修改", "delete": "删除"}[e["kind"]] for e in told])
+        self.assertEqual(self.rows(entity="audit", fields=[], filter={"to": 1})[1:], [])
+
+    def test_more_than_a_portion(self):
+        for i in range(0, 400, 100):
+            self.admin.need(200, "POST", "tags/batch", {"items": [{"name": f"T{n}"} for n in range(i, i + 100)]})
+        job = self.ask(entity="audit", fields=[], language="en", filter={"entity": "tag"}, format="xlsx")
+        [(name, sheet)] = xlsx.sheets(self.file(job).raw).items()
+        self.assertEqual(name, "Audit log")
+        self.assertEqual({r[4][0] for r in sheet[1:]}, {f"T{n}" for n in range(400)})
+
+    def test_who_may(self):
+        boss, one = self.people([{"admin": True}, {}])
+        self.problem(one, "POST", "exports", "forbidden", 403, body={"entity": "audit", "format": "csv"})
+        for field, value, code in (("who", "x", "link-not-found"), ("from", "yesterday", "number"), ("to", -1, "number"),
+                                   ("nothing", 1, "unknown-field")):
+            self.problem(self.admin, "POST", "exports", "validation", 422, "/filter/" + field,
+                         {"entity": "audit", "format": "csv", "filter": {field: value}}, field_code=code)
+        job = self.ask(boss, entity="audit", fields=[])
+        self.file(job, boss)
+        [event] = self.admin.get(f"audit?kind=taken&who={boss.id}")["items"]
+        self.assertEqual((event["entity"], event["title"]), ("audit", job["result"]["file"]))
+        # who is no administrator any more does not get the file of before
+        self.admin.patch(f"users/{boss.id}", {"is_admin": False})
+        self.problem(boss, "GET", f"exports/{job['id']}", "export-rights", 403)
+
+    def test_colleagues(self):
+        rows = self.rows(entity="user", fields=["name", "login", "is_admin"], sort="name", language="en")
+        self.assertEqual([r[1] for r in rows[1:]],
+                         [u["login"] for u in self.admin.all("users?fields=name,login&sort=name")])
+
+
 class Stop(Export):
     def test_cancelled_and_killed(self):
         for i in range(3):
@@ -241,6 +299,6 @@ class Command(Export):
             self.server.start(self.server.port)
 
 
-both(Command, Lists, Rights, Stop)
+both(Audit, Command, Lists, Rights, Stop)
 if __name__ == "__main__":
     unittest.main()

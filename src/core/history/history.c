@@ -346,9 +346,9 @@ int history_note(struct db_conn *c, struct tenant *t, const struct actor *who, c
 
 enum { DAY_MS = 86400000 };
 
-static const char *audit_sql(const struct audit_query *aq, struct sql *q)
+static void audit_where(const struct audit_query *aq, struct sql *q)
 {
-    sql_add(q, "SELECT " COLUMNS " FROM history WHERE id < ");
+    sql_add(q, " FROM history WHERE id < ");
     sql_arg(q, DB_I64(aq->before ? aq->before : INT64_MAX));
     const struct {
         const char *column;
@@ -379,8 +379,39 @@ static const char *audit_sql(const struct audit_query *aq, struct sql *q)
         sql_add(q, " AND at < ");
         sql_arg(q, DB_I64(aq->to));
     }
-    sql_addf(q, " ORDER BY id DESC LIMIT %u", aq->limit + 1);
-    return sql_text(q);
+}
+
+int history_audit_count(struct db_conn *c, const struct audit_query *q, struct arena *a,
+                        int64_t *ret_n, struct err *e)
+{
+    struct sql sql = sql_new(a);
+    sql_add(&sql, "SELECT count(*)");
+    audit_where(q, &sql);
+    const char *text = sql_text(&sql);
+    return db_one_i64(c, text, sql.args, sql.nargs, 0, ret_n, e);
+}
+
+int history_audit_read(struct db_conn *c, const struct audit_query *q, struct arena *a,
+                       struct history_event *ret_events, int64_t *ret_undone_by, size_t *ret_n,
+                       struct err *e)
+{
+    struct sql sql = sql_new(a);
+    struct db_rows *rows = NULL;
+    int64_t undone_by;
+    size_t n = 0;
+    sql_add(&sql, "SELECT " COLUMNS);
+    audit_where(q, &sql);
+    sql_addf(&sql, " ORDER BY id DESC LIMIT %u", q->limit + 1);
+    const char *text = sql_text(&sql);
+    int rc = db_query(c, text, sql.args, sql.nargs, &rows, e);
+    while (rc == 0 && (rc = db_step(rows, e)) > 0) {
+        from_row(rows, a, &ret_events[n], ret_undone_by ? &ret_undone_by[n] : &undone_by);
+        n++;
+        rc = 0;
+    }
+    db_rows_done(rows);
+    *ret_n = n;
+    return rc;
 }
 
 int history_audit(struct db_conn *c, const struct tenant *t, const struct actor *who,
@@ -388,16 +419,7 @@ int history_audit(struct db_conn *c, const struct tenant *t, const struct actor 
 {
     struct page p = {.events = arena_array(a, struct history_event, q->limit + 1),
                      .undone_by = arena_array(a, int64_t, q->limit + 1)};
-    struct sql sql = sql_new(a);
-    struct db_rows *rows = NULL;
-    const char *text = audit_sql(q, &sql);
-    int rc = db_query(c, text, sql.args, sql.nargs, &rows, e);
-    while (rc == 0 && (rc = db_step(rows, e)) > 0) {
-        from_row(rows, a, &p.events[p.n], &p.undone_by[p.n]);
-        p.n++;
-        rc = 0;
-    }
-    db_rows_done(rows);
+    int rc = history_audit_read(c, q, a, p.events, p.undone_by, &p.n, e);
     bool more = p.n > q->limit;
     size_t n = more ? q->limit : p.n;
     jw_obj(w);

@@ -58,6 +58,14 @@ int history_audit(struct db_conn *c, const struct tenant *t, const struct actor 
                   const struct audit_query *q, struct arena *a, struct jw *w,
                   struct err *e) must_check;
 
+/* The events themselves, as a page of history_audit has them: limit + 1 at most, for which there is
+   room; `ret_undone_by` may be NULL. */
+int history_audit_read(struct db_conn *c, const struct audit_query *q, struct arena *a,
+                       struct history_event *ret_events, int64_t *ret_undone_by, size_t *ret_n,
+                       struct err *e) must_check;
+int history_audit_count(struct db_conn *c, const struct audit_query *q, struct arena *a,
+                        int64_t *ret_n, struct err *e) must_check;
+
 struct history_query {
     int64_t record_id;   /* either this … */
     int64_t customer_id; /* … or this */

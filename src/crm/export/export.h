@@ -23,8 +23,9 @@ int export_submit(struct db_conn *c, struct tenant *t, const struct actor *who, 
 
 /* The file of a finished export, of whoever asked for it. ERR_NOT_FOUND. It may be gone. */
 struct export_file {
-    struct str name, path, rights; /* rights: access_print of when it was written */
-    const struct entity *en;
+    struct str name, path, rights; /* rights: what they were when it was written */
+    const char *of;                /* "customer", "audit" */
+    const struct entity *en;       /* NULL: the audit */
     const char *format, *media_type;
     int64_t rows;
 };

@@ -25,7 +25,7 @@ int export_submit(struct db_conn *c, struct tenant *t, const struct actor *who, 
         return err_set(e, ERR_NOMEM, "export");
     struct str kept = arena_str(a, str_of(text));
     free(text);
-    return job_submit(c, t, "export", asked.q.en->label_plural.in[told ? asked.lang : lang], kept,
+    return job_submit(c, t, "export", export_label(t, &asked, told ? asked.lang : lang, a), kept,
                       who->user_id, ret_job, e);
 }
 
@@ -60,6 +60,7 @@ int export_find(struct db_conn *c, const struct tenant *t, int64_t job, int64_t 
         (struct export_file){.name = json_get_str(result, "file"),
                              .path = export_path(t, job, format, a),
                              .rights = json_get_str(result, "rights"),
+                             .of = arena_cstr(a, json_get_str(result, "entity")),
                              .en = registry_entity(t->registry, json_get_str(result, "entity")),
                              .format = table_format_name((enum table_format)known),
                              .media_type = table_media_type((enum table_format)known),
@@ -88,10 +89,10 @@ static struct str disposition(struct api_call *c, struct str file, const char *f
 /* What somebody may not see any more is not theirs to take, though they saw it when they asked. */
 static int still_theirs(struct api_call *c, const struct export_file *file)
 {
-    char now[ACCESS_PRINT] = "";
-    if (file->en)
-        access_print(c->who, c->t->registry, file->en, now);
-    return file->en && str_is(file->rights, now)
+    bool known = file->en || strcmp(file->of, EXPORT_AUDIT) == 0;
+    char now[ACCESS_PRINT];
+    export_rights(c->t, c->who, file->en, now);
+    return known && str_is(file->rights, now)
                ? 0
                : err_set(&c->err, ERR_EXPORT_RIGHTS, "rights have changed");
 }
@@ -104,8 +105,8 @@ struct taking {
 static int note_taking(struct db_conn *conn, void *arg, struct err *e)
 {
     struct taking *k = arg;
-    return history_note(conn, k->c->t, k->c->who, HISTORY_TAKEN, k->file->en->name, 0,
-                        k->file->name, STR_NULL, e);
+    return history_note(conn, k->c->t, k->c->who, HISTORY_TAKEN, k->file->of, 0, k->file->name,
+                        STR_NULL, e);
 }
 
 static int fetch(struct api_call *c, struct jw *w)

@@ -3,6 +3,7 @@
 
 #include "base/ids.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void wrong(struct err *e, struct str pointer, const char *code, const json_t *value)
@@ -68,6 +69,35 @@ static void read_sort(struct list_query *q, const struct actor *who, struct str 
     }
 }
 
+const char *export_name(const struct export_ask *ask)
+{
+    return ask->q.en ? ask->q.en->name : EXPORT_AUDIT;
+}
+
+struct str export_label(const struct tenant *t, const struct export_ask *ask, enum lang lang,
+                        struct arena *a)
+{
+    return ask->q.en ? ask->q.en->label_plural.in[lang]
+                     : message_text(t->messages, lang, "audit-log", NULL, 0, a);
+}
+
+void export_rights(const struct tenant *t, const struct actor *who, const struct entity *en,
+                   char out[ACCESS_PRINT])
+{
+    if (en)
+        access_print(who, t->registry, en, out);
+    else
+        snprintf(out, ACCESS_PRINT, "%s", who->is_admin ? "admin" : "none");
+}
+
+struct str export_option(const struct field *f, struct str value, enum lang lang)
+{
+    for (size_t i = 0; i < f->noptions; i++)
+        if (str_eq(f->options[i].value, value))
+            return f->options[i].label.in[lang];
+    return value;
+}
+
 /* As in lists: only where records are met elsewhere, by who may know where. */
 static void read_meeting(const struct tenant *t, const struct actor *who, const json_t *in,
                          struct list_query *q, struct err *e)
@@ -78,11 +108,13 @@ static void read_meeting(const struct tenant *t, const struct actor *who, const 
     bool known = q->through && access_level(who, q->en, q->en->customer_field) >= LEVEL_READ &&
                  access_level(who, q->through, q->through->customer_field) >= LEVEL_READ;
     struct str text = str_from(json_string_value(in), json_string_length(in));
+    struct err_item *item = NULL;
     if (!known)
-        err_item_param(e, err_item(e, STR("/at_customer"), "unknown-field"), "field",
-                       STR("at_customer"));
+        item = err_item(e, STR("/at_customer"), "unknown-field");
     else if (!json_is_string(in) || !id_parse(text, &q->at_customer))
         wrong(e, STR("/at_customer"), "link-not-found", in);
+    if (item)
+        err_item_param(e, item, "field", STR("at_customer"));
 }
 
 int export_read(const struct tenant *t, const struct actor *who, const json_t *in, bool lenient,
@@ -102,6 +134,11 @@ int export_read(const struct tenant *t, const struct actor *who, const json_t *i
         wrong(e, STR("/format"), format.n ? "unknown-option" : "required", NULL);
     else
         ret_ask->format = (enum table_format)found;
+    ret_ask->from = &export_list;
+    if (str_is(json_get_str(in, "entity"), EXPORT_AUDIT)) {
+        ret_ask->from = &export_audit;
+        return export_audit_read(who, in, a, ret_ask, e);
+    }
     q->en = registry_entity(t->registry, json_get_str(in, "entity"));
     q->trash = json_is_true(json_object_get(in, "trash"));
     if (!q->en) {

@@ -21,21 +21,6 @@ struct str export_path(const struct tenant *t, int64_t job, struct str format, s
                         STR_ARG(format));
 }
 
-struct exporting {
-    struct job *j;
-    struct tenant *t;
-    struct arena *a, *portion; /* of the job, and of some rows */
-    struct export_ask ask;
-    struct pass pass;
-    struct id_list ids;
-    struct table_writer *table;
-    const struct tz *tz;
-    struct str yes, no, file, part, path;
-    char rights[ACCESS_PRINT];
-    int64_t rows, bytes;
-    int fd;
-};
-
 /* --- cells --------------------------------------------------------------------------------- */
 
 static void money_cell(struct table_writer *w, const struct field *f, const struct value *v)
@@ -56,14 +41,6 @@ static void decimal_cell(struct table_writer *w, int64_t v)
     for (; places && v % 10 == 0; places--)
         v /= 10;
     table_number(w, v, places);
-}
-
-static struct str option_label(const struct field *f, struct str value, enum lang lang)
-{
-    for (size_t i = 0; i < f->noptions; i++)
-        if (str_eq(f->options[i].value, value))
-            return f->options[i].label.in[lang];
-    return value;
 }
 
 static void cell(struct exporting *x, const struct field *f, const struct value *v)
@@ -98,7 +75,7 @@ static void cell(struct exporting *x, const struct field *f, const struct value 
         table_text(w, v->i ? x->yes : x->no);
         break;
     case SHAPE_ENUM:
-        table_text(w, option_label(f, v->s, x->ask.lang));
+        table_text(w, export_option(f, v->s, x->ask.lang));
         break;
     case SHAPE_LINK: /* has the title of what it leads to; an id leads nowhere and is more than a
                         spreadsheet's numbers can hold */
@@ -140,11 +117,10 @@ static enum table_look look_of(const struct exporting *x, const struct field *f)
     return masked ? LOOK_TEXT : looks[f->type->shape];
 }
 
-static int open_table(struct exporting *x, struct err *e)
+static size_t list_columns(const struct exporting *x, struct table_column *columns)
 {
     const struct list_query *q = &x->ask.q;
     struct str currency = tenant_company(x->t)->currency;
-    struct table_column *columns = arena_array(x->a, struct table_column, q->nfields * 2);
     size_t n = 0;
     for (size_t i = 0; i < q->nfields; i++) {
         const struct field *f = q->fields[i];
@@ -161,7 +137,17 @@ static int open_table(struct exporting *x, struct err *e)
             message_text(x->t->messages, x->ask.lang, "export-currency-of", &field, 1, x->a),
             LOOK_TEXT};
     }
-    x->table = table_new(x->ask.format, x->fd, q->en->label_plural.in[x->ask.lang], columns, n);
+    return n;
+}
+
+static int open_table(struct exporting *x, struct err *e)
+{
+    const struct export_source *from = x->ask.from;
+    size_t most = from->most_columns ? from->most_columns : x->ask.q.nfields * 2;
+    struct table_column *columns = arena_array(x->a, struct table_column, most);
+    size_t n = from->columns(x, columns);
+    struct str sheet = export_label(x->t, &x->ask, x->ask.lang, x->a);
+    x->table = table_new(x->ask.format, x->fd, sheet, columns, n);
     return x->table ? 0 : err_set(e, ERR_NOMEM, "export");
 }
 
@@ -184,7 +170,7 @@ static int open_file(struct exporting *x, struct err *e)
     date_format(tz_date(x->tz, clock_now_ms()), day);
     x->file =
         arena_printf(x->a, STR_FMT " %s." STR_FMT,
-                     STR_ARG(x->ask.q.en->label_plural.in[x->ask.lang]), day, STR_ARG(format));
+                     STR_ARG(export_label(x->t, &x->ask, x->ask.lang, x->a)), day, STR_ARG(format));
     return 0;
 }
 
@@ -202,34 +188,9 @@ static int complete_file(struct exporting *x, struct err *e)
     return 0;
 }
 
-/* --- the job ------------------------------------------------------------------------------- */
+/* --- rows of a list ------------------------------------------------------------------------ */
 
-static int open_export(struct exporting *x, struct err *e)
-{
-    struct job_view view = job_view(x->j);
-    struct db_conn *c = NULL;
-    x->portion = arena_new(0);
-    if (!x->portion)
-        return err_set(e, ERR_NOMEM, "export");
-    int rc = identity_as_user(x->t, view.owner_id, &x->pass, e);
-    if (rc == 0)
-        rc = export_read(x->t, x->pass.who, view.params, true, x->a, &x->ask, e);
-    if (rc)
-        return rc;
-    access_print(x->pass.who, x->t->registry, x->ask.q.en, x->rights);
-    x->tz = x->pass.who->tz ? x->pass.who->tz : tenant_company(x->t)->tz;
-    x->yes = message_text(x->t->messages, x->ask.lang, "export-yes", NULL, 0, x->a);
-    x->no = message_text(x->t->messages, x->ask.lang, "export-no", NULL, 0, x->a);
-    rc = db_reader(x->t->db, &c, e);
-    if (rc == 0)
-        rc = record_ids(c, x->pass.who, &x->ask.q, x->a, &x->ids, e);
-    db_reader_done(c);
-    if (rc == 0)
-        rc = open_file(x, e);
-    return rc ? rc : open_table(x, e);
-}
-
-static int write_rows(struct exporting *x, struct err *e)
+static int list_rows(struct exporting *x, struct err *e)
 {
     const struct list_query *q = &x->ask.q;
     int rc = 0;
@@ -252,6 +213,41 @@ static int write_rows(struct exporting *x, struct err *e)
     return rc;
 }
 
+static int list_open(struct exporting *x, struct err *e)
+{
+    struct db_conn *c = NULL;
+    int rc = db_reader(x->t->db, &c, e);
+    if (rc == 0)
+        rc = record_ids(c, x->pass.who, &x->ask.q, x->a, &x->ids, e);
+    db_reader_done(c);
+    return rc;
+}
+
+const struct export_source export_list = {0, list_open, list_columns, list_rows};
+
+/* --- the job ------------------------------------------------------------------------------- */
+
+static int open_export(struct exporting *x, struct err *e)
+{
+    struct job_view view = job_view(x->j);
+    x->portion = arena_new(0);
+    if (!x->portion)
+        return err_set(e, ERR_NOMEM, "export");
+    int rc = identity_as_user(x->t, view.owner_id, &x->pass, e);
+    if (rc == 0)
+        rc = export_read(x->t, x->pass.who, view.params, true, x->a, &x->ask, e);
+    if (rc)
+        return rc;
+    export_rights(x->t, x->pass.who, x->ask.q.en, x->rights);
+    x->tz = x->pass.who->tz ? x->pass.who->tz : tenant_company(x->t)->tz;
+    x->yes = message_text(x->t->messages, x->ask.lang, "export-yes", NULL, 0, x->a);
+    x->no = message_text(x->t->messages, x->ask.lang, "export-no", NULL, 0, x->a);
+    rc = x->ask.from->open(x, e);
+    if (rc == 0)
+        rc = open_file(x, e);
+    return rc ? rc : open_table(x, e);
+}
+
 /* Who took what out of the house is for the audit. */
 static int note_export(struct db_conn *c, void *arg, struct err *e)
 {
@@ -262,7 +258,7 @@ static int note_export(struct db_conn *c, void *arg, struct err *e)
         .actor_id = x->pass.who->user_id,
         .actor_kind = "user",
         .kind = "export",
-        .entity = x->ask.q.en->name,
+        .entity = export_name(&x->ask),
         .title = x->file,
         .changes = arena_printf(x->a, "{\"rows\":[null,%lld]}", (long long)x->rows)};
     return history_add(c, &ev, e);
@@ -277,7 +273,7 @@ static struct str result_json(const struct exporting *x)
     jw_ki64(&w, "bytes", x->bytes);
     jw_kstr(&w, "file", x->file);
     jw_kcstr(&w, "format", table_format_name(x->ask.format));
-    jw_kcstr(&w, "entity", x->ask.q.en->name);
+    jw_kcstr(&w, "entity", export_name(&x->ask));
     jw_kcstr(&w, "rights", x->rights);
     jw_ki64(&w, "expires_at", clock_now_ms() + EXPORT_DAYS * INT64_C(86400000));
     jw_obj_end(&w);
@@ -291,7 +287,7 @@ static int run(struct job *j, struct err *e)
     struct exporting x = {.j = j, .t = job_tenant(j), .a = job_arena(j), .fd = -1};
     int rc = open_export(&x, e);
     if (rc == 0)
-        rc = write_rows(&x, e);
+        rc = x.ask.from->rows(&x, e);
     if (rc == 0)
         rc = complete_file(&x, e);
     if (rc == 0)

@@ -9,7 +9,8 @@ import { useToast } from './toast'
 export interface ExportAsk {
   entity: string
   fields: string[]
-  filter: Filter | null
+  /** of a list, or what the audit is narrowed by */
+  filter: Filter | Record<string, string | number> | null
   sort: string
   trash?: boolean
   /** where records are met, of those that are met elsewhere, too */
