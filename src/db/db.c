@@ -122,6 +122,14 @@ int db_exec(struct db_conn *c, const char *sql, const struct db_value *args, siz
     return rc;
 }
 
+int db_put(struct db_conn *c, const char *sql, const struct db_value *args, size_t nargs,
+           struct err *e)
+{
+    if (c->driver->put && c->writer)
+        return c->driver->put(c, sql, args, nargs, e);
+    return db_exec(c, sql, args, nargs, NULL, e);
+}
+
 int db_one_i64(struct db_conn *c, const char *sql, const struct db_value *args, size_t nargs,
                int64_t absent, int64_t *ret_value, struct err *e)
 {

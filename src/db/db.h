@@ -107,6 +107,11 @@ struct str db_bytes(const struct db_rows *r, unsigned col);
 /* Runs a statement to its end. ret_changed (rows touched) may be NULL. */
 int db_exec(struct db_conn *c, const char *sql, const struct db_value *args, size_t nargs,
             int64_t *ret_changed, struct err *e) must_check;
+/* The same where neither the number of rows nor the moment matters: PostgreSQL is not waited for,
+   which is most of what a row costs there. It runs before the next statement that is not put, or
+   before the commit; when it fails, that one does, or the commit, and the job with it. In jobs. */
+int db_put(struct db_conn *c, const char *sql, const struct db_value *args, size_t nargs,
+           struct err *e) must_check;
 /* First column of the first row as integer; `absent` if there is no row or it is NULL. */
 int db_one_i64(struct db_conn *c, const char *sql, const struct db_value *args, size_t nargs,
                int64_t absent, int64_t *ret_value, struct err *e) must_check;

@@ -21,6 +21,9 @@ struct db_driver {
     /* `whole`: the caller steps to the end before it returns, so the arguments outlive the rows. */
     int (*query)(struct db_conn *c, const char *sql, const struct db_value *args, size_t nargs,
                  bool whole, struct db_rows **ret_rows, struct err *e);
+    /* Does not wait for the outcome; NULL: there is nothing to wait for. Writers only. */
+    int (*put)(struct db_conn *c, const char *sql, const struct db_value *args, size_t nargs,
+               struct err *e);
     int (*step)(struct db_rows *r, struct err *e);
     void (*rows_done)(struct db_rows *r);
     int64_t (*changed)(const struct db_rows *r); /* valid once step gave 0 */

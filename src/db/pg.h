@@ -50,6 +50,8 @@ struct pg_conn {
     Oid *oids;
     uint64_t *numbers;
     size_t cap_args;
+    unsigned nput; /* sent, and the outcome is not known yet: libpq is in pipeline mode, and wants
+                      pg_settle before anything else */
     bool in_read;
     bool lost;                               /* the connection is gone */
     bool again;                              /* the whole transaction should be run again */
@@ -83,15 +85,24 @@ int pg_error(struct pg_conn *c, const PGresult *res, struct err *e);
    first value of the last one. */
 int pg_simple(struct pg_conn *c, const char *sql, char *ret_text, size_t n,
               struct err *e) must_check;
-/* Sends a statement with its arguments; results then come by PQgetResult. */
-int pg_send(struct pg_conn *c, const char *sql, const struct db_value *args, size_t nargs,
+/* Sends a statement with its arguments; results then come by PQgetResult. `put`: into the pipeline;
+   they come with pg_settle. */
+int pg_send(struct pg_conn *c, const char *sql, const struct db_value *args, size_t nargs, bool put,
             struct err *e) must_check;
+
+/* pg_put.c */
+int pg_put(struct db_conn *base, const char *sql, const struct db_value *args, size_t nargs,
+           struct err *e);
+/* Waits for all that was put: the first error among it. */
+int pg_settle(struct pg_conn *c, struct err *e) must_check;
 
 /* pg_rows.c */
 int pg_query(struct db_conn *base, const char *sql, const struct db_value *args, size_t nargs,
              bool whole, struct db_rows **ret_rows, struct err *e);
 int pg_step(struct db_rows *base, struct err *e);
 void pg_rows_done(struct db_rows *base);
+/* What may run now: 0, or why this job goes no further. */
+int pg_may_run(struct pg_conn *c, const char *sql, struct err *e) must_check;
 void pg_finish_all(struct pg_conn *c);
 void pg_rows_free(struct pg_rows *r);
 int64_t pg_changed(const struct db_rows *r);

@@ -199,6 +199,7 @@ int pg_connect(struct pg_conn *c, struct err *e)
     c->pg = pg;
     c->lost = c->again = c->flush = c->in_read = c->base.failed = false;
     c->timeout_ms = 0;
+    c->nput = 0;
     return 0;
 }
 
@@ -266,7 +267,9 @@ static void link_newest(struct pg_conn *c, struct pg_statement *s)
     c->newest = s;
 }
 
-/* The server keeps a dropped statement until the connection ends unless it is told; inside an
+/* Preparing and dropping are asked and answered, which cannot be between statements that are put.
+
+   The server keeps a dropped statement until the connection ends unless it is told; inside an
    aborted transaction it cannot be told, and then nobody prepares either. */
 static void drop_statement(struct pg_conn *c, struct pg_statement *s)
 {
@@ -367,6 +370,9 @@ static int find_statement(struct pg_conn *c, const char *sql, const struct db_va
         if (!merge && could_merge(s, args))
             merge = s;
     }
+    int rc = pg_settle(c, e);
+    if (rc < 0)
+        return rc;
     if (nargs > sizeof small && !(types = malloc(nargs)))
         return err_set(e, ERR_NOMEM, "statement");
     for (size_t i = 0; i < nargs; i++)
@@ -375,7 +381,7 @@ static int find_statement(struct pg_conn *c, const char *sql, const struct db_va
                                            : (unsigned char)DB_NULL;
     if (merge)
         drop_statement(c, merge);
-    int rc = prepare(c, sql, n, hash, types, nargs, ret, e);
+    rc = prepare(c, sql, n, hash, types, nargs, ret, e);
     if (types != small)
         free(types);
     return rc;
@@ -443,7 +449,7 @@ static bool worth_preparing(const char *sql)
     return db_is_dml(sql) || strncasecmp(sql, "select", 6) == 0;
 }
 
-int pg_send(struct pg_conn *c, const char *sql, const struct db_value *args, size_t nargs,
+int pg_send(struct pg_conn *c, const char *sql, const struct db_value *args, size_t nargs, bool put,
             struct err *e)
 {
     struct pg_statement *s = NULL;
@@ -453,6 +459,9 @@ int pg_send(struct pg_conn *c, const char *sql, const struct db_value *args, siz
     if (rc < 0)
         return rc;
     if (c->flush) {
+        rc = pg_settle(c, e);
+        if (rc < 0)
+            return rc;
         c->flush = false;
         for (struct pg_statement *old = c->newest, *older; old; old = older) {
             older = old->older;
@@ -468,7 +477,9 @@ int pg_send(struct pg_conn *c, const char *sql, const struct db_value *args, siz
     rc = set_args(c, args, nargs, e);
     if (rc < 0)
         return rc;
-    int sent;
+    int sent = !put || PQenterPipelineMode(c->pg);
+    if (!sent)
+        return pg_error(c, NULL, e);
     if (s) {
         sent =
             PQsendQueryPrepared(c->pg, s->name, (int)nargs, c->values, c->lengths, c->formats, 1);

@@ -213,8 +213,14 @@ int db_postgres_open(const struct db_options *o, struct db **ret_db, struct err 
     /* Jobs are written as if they were alone, as on SQLite: SERIALIZABLE makes it true, and what
        collides is run again. The transaction's number settles whether a COMMIT whose answer was
        lost has happened. */
-    db->begin_write = concat("BEGIN ISOLATION LEVEL SERIALIZABLE; SET LOCAL search_path TO \"",
-                             schema, "\"; SELECT CAST(pg_current_xact_id() AS text)");
+    /* A job that reads a table from end to end collides with everybody who writes into it; and a
+       plan made while a table was small, which an import fills, would go on doing so. Statements
+       find their few rows by a key: none is worth planning each time, or compiling. */
+    db->begin_write =
+        concat("BEGIN ISOLATION LEVEL SERIALIZABLE; SET LOCAL search_path TO \"", schema,
+               "\"; SET LOCAL enable_seqscan = off; SET LOCAL jit = off; "
+               "SET LOCAL plan_cache_mode = force_generic_plan; "
+               "SELECT CAST(pg_current_xact_id() AS text)");
     db->begin_read = concat("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; "
                             "SET LOCAL search_path TO \"",
                             schema, "\"; SELECT 1");
@@ -244,6 +250,7 @@ const struct db_driver db_driver_postgres = {
     .read_end = pg_read_end,
     .budget = pg_budget,
     .query = pg_query,
+    .put = pg_put,
     .step = pg_step,
     .rows_done = pg_rows_done,
     .changed = pg_changed,

@@ -163,7 +163,7 @@ static int start(struct pg_conn *c, struct pg_rows *r, const char *sql, const st
 {
     int rc = arm_timeout(c, e);
     if (rc == 0)
-        rc = pg_send(c, sql, args, nargs, e);
+        rc = pg_send(c, sql, args, nargs, false, e);
     if (rc < 0)
         return rc;
     if (!whole)
@@ -176,11 +176,9 @@ static int start(struct pg_conn *c, struct pg_rows *r, const char *sql, const st
     return rc < 0 ? rc : 0;
 }
 
-int pg_query(struct db_conn *base, const char *sql, const struct db_value *args, size_t nargs,
-             bool whole, struct db_rows **ret_rows, struct err *e)
+int pg_may_run(struct pg_conn *c, const char *sql, struct err *e)
 {
-    struct pg_conn *c = (struct pg_conn *)base;
-    int rc;
+    struct db_conn *base = &c->base;
     bool in_transaction = base->writer || c->in_read;
     if (in_transaction && base->failed) {
         if (c->lost)
@@ -189,13 +187,23 @@ int pg_query(struct db_conn *base, const char *sql, const struct db_value *args,
             return err_set(e, ERR_INTERNAL, "a statement of this job failed before: %.120s", sql);
     }
     base->failed = false;
-    if (c->streaming) {
-        rc = read_ahead(c, e);
-        if (rc < 0) {
-            base->failed = true;
-            return rc;
-        }
-    }
+    int rc = c->streaming ? read_ahead(c, e) : 0;
+    base->failed = rc < 0;
+    return rc;
+}
+
+int pg_query(struct db_conn *base, const char *sql, const struct db_value *args, size_t nargs,
+             bool whole, struct db_rows **ret_rows, struct err *e)
+{
+    struct pg_conn *c = (struct pg_conn *)base;
+    bool in_transaction = base->writer || c->in_read;
+    /* What was put and failed is taken back by a rollback to before it. */
+    int rc = pg_settle(c, e);
+    if (rc < 0 && (c->lost || !db_is_rollback(sql)))
+        return rc;
+    rc = pg_may_run(c, sql, e);
+    if (rc < 0)
+        return rc;
     struct pg_rows *r = rows_new(c);
     if (!r)
         return err_set(e, ERR_NOMEM, "rows");

@@ -133,8 +133,12 @@ static int attempt(struct pg_db *db, struct pg_conn *c, struct db_job *job, stru
     c->base.job_start_us = clock_mono_us();
     rc = job->run(&c->base, job->arg, e);
     if (rc >= 0 && !c->base.failed) {
-        int notes = db_notes_run(&c->base, e);
-        rc = notes < 0 ? notes : rc;
+        int end = db_notes_run(&c->base, e);
+        if (end >= 0)
+            end = pg_settle(c, e);
+        rc = end < 0 ? end : rc;
+    } else if (pg_settle(c, NULL) < 0) {
+        c->base.failed = true; /* the job said why; what it put is rolled back */
     }
     pg_finish_all(c);
     if (rc >= 0 && c->base.failed && !c->again)

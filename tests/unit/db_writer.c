@@ -441,6 +441,91 @@ static void test_disk_full(void **state)
     assert_int_equal(5, read_i64(f, "SELECT CAST(sum(id) AS bigint) FROM item"));
 }
 
+/* --- statements that are not waited for ---------------------------------------------------- */
+
+enum { MANY_PUT = 2500 };
+
+static int put_item(struct db_conn *c, int64_t id, struct err *e)
+{
+    return db_put(c, "INSERT INTO item (id, v) VALUES ($1, $2)",
+                  DB_ARGS(DB_I64(id), id % 2 ? DB_NIL : DB_STR(STR("even"))), e);
+}
+
+/* What is put is there for whatever comes behind it, in order. */
+static int put_many(struct db_conn *c, void *arg, struct err *e)
+{
+    int64_t n = 0;
+    int rc = 0;
+    for (int64_t i = 1; rc == 0 && i <= MANY_PUT; i++) {
+        rc = put_item(c, i, e);
+        if (rc == 0 && i % 1000 == 0)
+            rc = db_put(c, "UPDATE item SET v = $1 WHERE id = $2",
+                        DB_ARGS(DB_STR(STR("thousand")), DB_I64(i)), e);
+        if (rc == 0 && i == 1700)
+            rc = db_one_i64(c, "SELECT count(*) FROM item", DB_NOARGS, 0, &n, e);
+    }
+    *(int64_t *)arg = n;
+    return rc;
+}
+
+/* The second one is there already: nobody asks until the commit. */
+static int put_twice(struct db_conn *c, void *arg, struct err *e)
+{
+    int rc = 0;
+    (void)arg;
+    for (int64_t i = 0; rc == 0 && i < 3; i++)
+        rc = put_item(c, 3001 + i / 2, e);
+    return rc;
+}
+
+/* It shows at the next statement that is asked for, and nothing runs behind it. */
+static int put_and_ask(struct db_conn *c, void *arg, struct err *e)
+{
+    int64_t n;
+    int rc = put_twice(c, arg, e);
+    if (rc == 0)
+        rc = db_one_i64(c, "SELECT count(*) FROM item", DB_NOARGS, 0, &n, e);
+    *(int *)arg = rc;
+    return db_put(c, "INSERT INTO item (id) VALUES (4000)", DB_NOARGS, e);
+}
+
+/* A rollback to a savepoint before it takes it back, on both. */
+static int put_and_go_back(struct db_conn *c, void *arg, struct err *e)
+{
+    struct err inner;
+    err_init(&inner, NULL);
+    int rc = put_item(c, 5000, e);
+    if (rc == 0)
+        rc = db_exec(c, "SAVEPOINT mine", DB_NOARGS, NULL, e);
+    if (rc == 0 && put_twice(c, arg, &inner) == 0 &&
+        db_exec(c, "RELEASE SAVEPOINT mine", DB_NOARGS, NULL, &inner) == 0)
+        return err_set(e, ERR_INTERNAL, "two rows with one key");
+    if (rc == 0)
+        rc = db_exec(c, "ROLLBACK TO mine", DB_NOARGS, NULL, e);
+    return rc ? rc : put_item(c, 5001, e);
+}
+
+static void test_put(void **state)
+{
+    struct fixture *f = with_table(state);
+    int64_t seen = 0;
+    int asked = 0;
+    assert_ok(db_transact(f->db, DB_BULK, put_many, &seen, &f->err));
+    assert_int_equal(1700, seen);
+    assert_int_equal(MANY_PUT, read_i64(f, "SELECT count(*) FROM item"));
+    assert_int_equal(2, read_i64(f, "SELECT count(*) FROM item WHERE v = 'thousand'"));
+    assert_int_equal(MANY_PUT / 2 - 2, read_i64(f, "SELECT count(*) FROM item WHERE v = 'even'"));
+    assert_int_equal(ERR_CONSTRAINT, db_transact(f->db, DB_BULK, put_twice, NULL, &f->err));
+    assert_int_equal(ERR_CONSTRAINT, f->err.code);
+    assert_true(db_transact(f->db, DB_INTERACTIVE, put_and_ask, &asked, &f->err) < 0);
+    assert_int_equal(ERR_CONSTRAINT, asked);
+    assert_int_equal(MANY_PUT, read_i64(f, "SELECT count(*) FROM item"));
+    err_clear(&f->err);
+    assert_ok(db_transact(f->db, DB_INTERACTIVE, put_and_go_back, NULL, &f->err));
+    assert_int_equal(MANY_PUT + 2, read_i64(f, "SELECT count(*) FROM item"));
+    assert_int_equal(2, read_i64(f, "SELECT count(*) FROM item WHERE id >= 5000"));
+}
+
 /* --- PostgreSQL: lost connections and collisions ------------------------------------------- */
 
 static int die_once(struct db_conn *c, void *arg, struct err *e)
@@ -457,6 +542,23 @@ static int die_once(struct db_conn *c, void *arg, struct err *e)
     snprintf(sql, sizeof sql, "SELECT pg_terminate_backend(%lld)", (long long)pid);
     server_sql(sql);
     return db_exec(c, "INSERT INTO item (id) VALUES (2)", DB_NOARGS, NULL, e);
+}
+
+/* The connection goes while nobody waits for an answer. */
+static int die_putting(struct db_conn *c, void *arg, struct err *e)
+{
+    int *runs = arg;
+    int64_t pid;
+    int rc = db_one_i64(c, "SELECT pg_backend_pid()", DB_NOARGS, 0, &pid, e);
+    for (int64_t i = 10; rc == 0 && i < 1510; i++) {
+        if (i == 500 && ++*runs == 1) {
+            char sql[64];
+            snprintf(sql, sizeof sql, "SELECT pg_terminate_backend(%lld)", (long long)pid);
+            server_sql(sql);
+        }
+        rc = put_item(c, i, e);
+    }
+    return rc;
 }
 
 static int die_before_commit(struct db_conn *c, void *arg, struct err *e)
@@ -477,6 +579,11 @@ static void test_lost_connection(void **state)
     assert_ok(db_transact(f->db, DB_INTERACTIVE, die_before_commit, &runs, &f->err));
     assert_int_equal(2, runs);
     assert_int_equal(1, read_i64(f, "SELECT count(*) FROM item"));
+    runs = 0;
+    assert_ok(db_transact(f->db, DB_BULK, die_putting, &runs, &f->err));
+    assert_int_equal(2, runs);
+    assert_int_equal(1501, read_i64(f, "SELECT count(*) FROM item"));
+    assert_ok(run_sql(f, "DELETE FROM item WHERE id >= 10"));
     /* idle readers and writers notice at their next use, and nobody sees it */
     server_sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                " WHERE application_name = 'patron'");
@@ -645,6 +752,7 @@ int main(void)
         BOTH(test_failed_statement),
         BOTH(test_yield),
         BOTH(test_misuse),
+        BOTH(test_put),
         ON_SQLITE(test_page_limit),
         BOTH(test_collisions),
         ON_SQLITE(test_disk_full),

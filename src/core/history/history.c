@@ -10,16 +10,16 @@
 
 int history_add(struct db_conn *c, const struct history_event *ev, struct err *e)
 {
-    return db_exec(c,
-                   "INSERT INTO history (id, at, actor_id, actor_kind, kind, entity, record_id, "
-                   "customer_id, title, changes, undo_of, import_id) "
-                   "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-                   DB_ARGS(DB_I64(ev->id), DB_I64(ev->at), DB_ID(ev->actor_id),
-                           DB_STR(str_of(ev->actor_kind)), DB_STR(str_of(ev->kind)),
-                           DB_STR(str_of(ev->entity)), DB_ID(ev->record_id), DB_ID(ev->customer_id),
-                           DB_STR(ev->title), DB_STR(ev->changes), DB_ID(ev->undo_of),
-                           DB_ID(ev->import_id)),
-                   NULL, e);
+    return db_put(c,
+                  "INSERT INTO history (id, at, actor_id, actor_kind, kind, entity, record_id, "
+                  "customer_id, title, changes, undo_of, import_id) "
+                  "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+                  DB_ARGS(DB_I64(ev->id), DB_I64(ev->at), DB_ID(ev->actor_id),
+                          DB_STR(str_of(ev->actor_kind)), DB_STR(str_of(ev->kind)),
+                          DB_STR(str_of(ev->entity)), DB_ID(ev->record_id), DB_ID(ev->customer_id),
+                          DB_STR(ev->title), DB_STR(ev->changes), DB_ID(ev->undo_of),
+                          DB_ID(ev->import_id)),
+                  e);
 }
 
 static void from_row(const struct db_rows *rows, struct arena *a, struct history_event *ev,

@@ -36,7 +36,7 @@ int record_insert(struct db_conn *c, const struct entity *en, const struct value
         return err_set(e, ERR_INTERNAL, "%s has too many columns", en->name);
     for (size_t i = 0; i < en->nfields; i++)
         value_bind(&en->fields[i], &v[i], &args[en->fields[i].column]);
-    int rc = db_exec(c, en->insert_sql, args, en->ncolumns, NULL, e);
+    int rc = db_put(c, en->insert_sql, args, en->ncolumns, e);
     return rc ? rc : search_put(c, en, v, a, e);
 }
 

@@ -366,13 +366,13 @@ int record_note(struct write *w, const struct record *after, const char *kind, s
     w->event_id = ev.id;
     int rc = history_add(w->c, &ev, e);
     if (rc == 0)
-        rc = db_exec(w->c,
-                     "INSERT INTO outbox (id, topic, entity, record_id, version, at) "
-                     "VALUES ($1, $2, $3, $4, $5, $6)",
-                     DB_ARGS(DB_I64(ev.id), DB_STR(str_of(kind)), DB_STR(str_of(ev.entity)),
-                             DB_I64(ev.record_id), DB_I64(after->v[FIELD_VERSION].i),
-                             DB_I64(w->now)),
-                     NULL, e);
+        rc =
+            db_put(w->c,
+                   "INSERT INTO outbox (id, topic, entity, record_id, version, at) "
+                   "VALUES ($1, $2, $3, $4, $5, $6)",
+                   DB_ARGS(DB_I64(ev.id), DB_STR(str_of(kind)), DB_STR(str_of(ev.entity)),
+                           DB_I64(ev.record_id), DB_I64(after->v[FIELD_VERSION].i), DB_I64(w->now)),
+                   e);
     if (rc == 0)
         tell(w, after, kind);
     return rc;

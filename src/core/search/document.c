@@ -207,13 +207,13 @@ static int put(struct db_conn *c, const struct entity *en, const struct value *v
     if (old.p)
         rc = forget(c, id, old, e);
     if (rc == 0)
-        rc = db_exec(c,
-                     "INSERT INTO search_doc (id, entity, title, tokens, at, owner_id, "
-                     "department_id) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-                     DB_ARGS(DB_I64(id), DB_STR(str_of(en->name)), DB_STR(title), DB_STR(tokens),
-                             DB_I64(at), DB_ID(en->owned ? v[FIELD_OWNER_ID].i : 0),
-                             DB_ID(en->owned ? v[FIELD_DEPARTMENT_ID].i : 0)),
-                     NULL, e);
+        rc = db_put(c,
+                    "INSERT INTO search_doc (id, entity, title, tokens, at, owner_id, "
+                    "department_id) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                    DB_ARGS(DB_I64(id), DB_STR(str_of(en->name)), DB_STR(title), DB_STR(tokens),
+                            DB_I64(at), DB_ID(en->owned ? v[FIELD_OWNER_ID].i : 0),
+                            DB_ID(en->owned ? v[FIELD_DEPARTMENT_ID].i : 0)),
+                    e);
     return rc ? rc : fts_note(c, '+', id, tokens, e);
 }
 

@@ -47,6 +47,39 @@ static int find_customer(struct runner *r, struct db_conn *c, struct str key,
     return import_find_customer(c, r->p->key_field, key, &ret->is, e);
 }
 
+static struct str key_of(const struct runner *r, size_t customer)
+{
+    struct csv_slice s = intern_text(r->rows.customers, (uint32_t)customer);
+    return str_from(s.ptr, s.len);
+}
+
+/* The customers of the next rows, with one question for many of them: asked one by one, each waits
+   for PostgreSQL, and so does what was put before. */
+static int look_ahead(struct chunk *ch, struct db_conn *c, size_t end, struct err *e)
+{
+    struct runner *r = ch->r;
+    struct str keys[LOOK_AHEAD] = {{0}};
+    struct known_customer found[LOOK_AHEAD];
+    uint32_t which[LOOK_AHEAD];
+    size_t n = 0;
+    for (size_t at = ch->to; at < end && n < LOOK_AHEAD; at++) {
+        uint32_t customer = r->rows.rows[at].customer;
+        if (r->customers[customer].looked == r->epoch)
+            continue;
+        r->customers[customer].looked = r->epoch;
+        ch->seen[ch->nseen++] = customer;
+        which[n] = customer;
+        keys[n++] = key_of(r, customer);
+    }
+    int rc = import_find_customers(c, keys, n, found, e);
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        struct customer_state *k = &r->customers[which[i]];
+        k->is = found[i];
+        k->fresh = k->foreign = false;
+    }
+    return rc;
+}
+
 /* `v` has what the file says of the customer. */
 static int create_customer(struct chunk *ch, struct db_conn *c, struct value *v, struct str key,
                            struct customer_state *k, struct err *e)
@@ -77,10 +110,10 @@ int chunk_customer(struct chunk *ch, struct db_conn *c, const struct import_row 
     if (k->epoch == r->epoch)
         return 0;
     ch->seen[ch->nseen++] = row->customer;
-    int rc = find_customer(r, c, ch->row->key, k, e);
+    int rc = k->looked == r->epoch ? 0 : find_customer(r, c, ch->row->key, k, e);
     if (rc)
         return rc;
-    k->epoch = r->epoch;
+    k->looked = k->epoch = r->epoch;
     if (k->is.id) {
         k->foreign = !access_may(r->pass.who, &r->t->registry->entities[ENTITY_CUSTOMER],
                                  ACCESS_WRITE, k->is.owner_id, k->is.department_id);
@@ -344,7 +377,7 @@ static struct str cursor_text(const struct runner *r, const struct chunk *ch, si
 static void begin(struct chunk *ch)
 {
     for (size_t i = 0; i < ch->nseen; i++)
-        ch->r->customers[ch->seen[i]].epoch = 0;
+        ch->r->customers[ch->seen[i]].looked = ch->r->customers[ch->seen[i]].epoch = 0;
     ch->nseen = 0;
     ch->began_us = clock_mono_us();
     ch->counts = (struct counts){0};
@@ -360,8 +393,12 @@ int chunk_rows(struct db_conn *c, void *arg, struct err *e)
     int rc = kind->by_customer ? notice_changes(ch, c, e) : 0;
     size_t end = ch->from + CHUNK_ROWS < r->rows.n ? ch->from + CHUNK_ROWS : r->rows.n;
     size_t rows = 0, asked = 0;
+    bool ahead = kind->by_customer && r->p->key_field->id == CUSTOMER_EXT_ID;
     for (ch->to = ch->from; rc == 0 && ch->to < end; ch->to += rows) {
-        rc = kind->write(ch, c, ch->to, &rows, e);
+        if (ahead && r->customers[r->rows.rows[ch->to].customer].looked != r->epoch)
+            rc = look_ahead(ch, c, end, e);
+        if (rc == 0)
+            rc = kind->write(ch, c, ch->to, &rows, e);
         arena_reset(ch->row_arena);
         if ((ch->to + rows) / 16 != asked && chunk_is_over(ch, c))
             end = ch->to + rows;
@@ -371,12 +408,6 @@ int chunk_rows(struct db_conn *c, void *arg, struct err *e)
                              (int64_t)r->rows.n,
                              r->rows.rejected + r->total.rejected + ch->counts.rejected};
     return rc ? rc : job_save(r->j, c, &p, cursor_text(r, ch, ch->to, 0), e);
-}
-
-static struct str key_of(const struct runner *r, size_t customer)
-{
-    struct csv_slice s = intern_text(r->rows.customers, (uint32_t)customer);
-    return str_from(s.ptr, s.len);
 }
 
 int chunk_sums(struct db_conn *c, void *arg, struct err *e)

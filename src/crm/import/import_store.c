@@ -104,6 +104,35 @@ int import_find_customer(struct db_conn *c, const struct field *key_field, struc
     return rc < 0 ? rc : 0;
 }
 
+int import_find_customers(struct db_conn *c, const struct str *keys, size_t n,
+                          struct known_customer *ret, struct err *e)
+{
+    static const char sql[] =
+        "SELECT ext_id, id, owner_id, department_id FROM customers WHERE deleted_at IS NULL AND "
+        "ext_id IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, "
+        "$18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, "
+        "$35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45, $46, $47, $48, $49, $50, $51, "
+        "$52, $53, $54, $55, $56, $57, $58, $59, $60, $61, $62, $63, $64)";
+    struct db_value args[FIND_MOST];
+    struct db_rows *rows = NULL;
+    if (n == 0)
+        return 0;
+    for (size_t i = 0; i < FIND_MOST; i++)
+        args[i] = DB_STR(keys[i < n ? i : n - 1]); /* one text, whatever their number */
+    for (size_t i = 0; i < n; i++)
+        ret[i] = (struct known_customer){0};
+    int rc = db_query(c, sql, args, FIND_MOST, &rows, e);
+    while (rc == 0 && (rc = db_step(rows, e)) > 0) {
+        struct str key = db_str(rows, 0);
+        for (size_t i = 0; i < n; i++)
+            if (str_eq(keys[i], key))
+                ret[i] = (struct known_customer){db_i64(rows, 1), db_i64(rows, 2), db_i64(rows, 3)};
+        rc = 0;
+    }
+    db_rows_done(rows);
+    return rc;
+}
+
 int import_set_state(struct db_conn *c, int64_t id, const char *state, const char *column,
                      struct str json, struct err *e)
 {

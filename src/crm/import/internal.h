@@ -86,6 +86,10 @@ struct known_customer {
 };
 int import_find_customer(struct db_conn *c, const struct field *key_field, struct str key,
                          struct known_customer *ret, struct err *e) must_check;
+/* Up to FIND_MOST at once, by ext_id; `ret` in the order of the keys. */
+enum { FIND_MOST = 64 };
+int import_find_customers(struct db_conn *c, const struct str *keys, size_t n,
+                          struct known_customer *ret, struct err *e) must_check;
 struct str import_path(const struct tenant *t, int64_t id, struct arena *a);
 int import_set_state(struct db_conn *c, int64_t id, const char *state, const char *column,
                      struct str json, struct err *e) must_check;

@@ -4,7 +4,7 @@
 
 #include "crm/import/internal.h"
 
-enum { CHUNK_ROWS = 10000 };
+enum { CHUNK_ROWS = 10000, LOOK_AHEAD = FIND_MOST };
 
 struct counts {
     int64_t created, updated, skipped, rejected, customers;
@@ -13,7 +13,8 @@ struct counts {
 /* A customer of the file, looked up once and remembered from row to row. */
 struct customer_state {
     struct known_customer is; /* id 0: there is none */
-    uint32_t epoch;           /* of the runner when looked up; 0 = not yet */
+    uint32_t looked;          /* epoch of the runner when looked up; 0 = not yet */
+    uint32_t epoch;           /* the same when a row came to it, and it was made if need be */
     bool fresh;               /* new by this import (a check: would be) */
     bool foreign;             /* not the importer's to write */
     bool touched;             /* got orders: its sums are to be made */
@@ -51,8 +52,9 @@ struct chunk {
     int64_t events;
     struct parsed_row *row;
     struct csv_slice fields[MAX_COLUMNS + 1];
-    struct csv_record rec;     /* the one in `row` */
-    uint32_t seen[CHUNK_ROWS]; /* customers looked up in this chunk */
+    struct csv_record rec; /* the one in `row` */
+    /* Customers looked up or made in this chunk: one a row at most, and as many looked up ahead. */
+    uint32_t seen[2 * CHUNK_ROWS];
     size_t nseen;
 };
 

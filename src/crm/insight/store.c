@@ -166,7 +166,7 @@ static int store_record(struct db_conn *c, const struct valuation *v, size_t i, 
 {
     const struct pv_customer *r = &v->rows[i];
     const struct pv_value *p = v->has_values ? &v->values[i] : &no_value;
-    return db_exec(
+    return db_put(
         c,
         "INSERT INTO customer_value (customer_id, as_of, run_id, x, t_x, age, orders, revenue, "
         "spend, p_alive, expected_orders, orders_low80, orders_high80, expected_spend, "
@@ -196,7 +196,7 @@ static int store_record(struct db_conn *c, const struct valuation *v, size_t i, 
                 minor(p->clv_range.high80, v->scale), minor(p->clv_range.low95, v->scale),
                 minor(p->clv_range.high95, v->scale), DB_STR(str_from(&v->grades[i], 1)),
                 DB_STR(rfm), DB_I64(v->rank[i])),
-        NULL, e);
+        e);
 }
 
 /* What the customer itself shows of its value, in the order of the statement below. */
@@ -209,14 +209,14 @@ static const char now_sql[] =
 /* No order yet: nothing to say, and nothing old to leave standing. */
 static int store_nothing(struct db_conn *c, int64_t id, struct err *e)
 {
-    return db_exec(c,
-                   "UPDATE customers SET p_alive = NULL, expected_orders = NULL, "
-                   "expected_revenue = NULL, clv = NULL, clv_low = NULL, clv_high = NULL, "
-                   "abc = NULL, rfm = NULL, segment = NULL, valued_on = NULL, at_risk = NULL, "
-                   "clv_change = NULL, p_alive_change = NULL, abc_before = NULL, "
-                   "usual_days = NULL, silence_share = NULL WHERE id = $1 AND "
-                   "valued_on IS NOT NULL",
-                   DB_ARGS(DB_I64(id)), NULL, e);
+    return db_put(c,
+                  "UPDATE customers SET p_alive = NULL, expected_orders = NULL, "
+                  "expected_revenue = NULL, clv = NULL, clv_low = NULL, clv_high = NULL, "
+                  "abc = NULL, rfm = NULL, segment = NULL, valued_on = NULL, at_risk = NULL, "
+                  "clv_change = NULL, p_alive_change = NULL, abc_before = NULL, "
+                  "usual_days = NULL, silence_share = NULL WHERE id = $1 AND "
+                  "valued_on IS NOT NULL",
+                  DB_ARGS(DB_I64(id)), e);
 }
 
 int store_value(struct db_conn *c, const struct valuation *v, size_t i, struct err *e)
@@ -232,7 +232,7 @@ int store_value(struct db_conn *c, const struct valuation *v, size_t i, struct e
     const struct pv_value *p = v->has_values ? &v->values[i] : &no_value;
     const struct standing *was = &v->standing[i];
     double clv = v->has_money ? p->clv : NAN;
-    return db_exec(
+    return db_put(
         c, now_sql,
         DB_ARGS(real(p->p_alive), real(p->expected_orders), minor(p->expected_money, v->scale),
                 minor(p->clv, v->scale), minor(p->clv_range.low80, v->scale),
@@ -243,7 +243,7 @@ int store_value(struct db_conn *c, const struct valuation *v, size_t i, struct e
                 was->grade_before ? DB_STR(str_from(&was->grade_before, 1)) : DB_NIL,
                 was->usual_days >= 0 ? DB_I64(was->usual_days) : DB_NIL, real(was->silence_share),
                 DB_I64(v->ids[i])),
-        NULL, e);
+        e);
 }
 
 /* --- values by date ------------------------------------------------------------------------ */
