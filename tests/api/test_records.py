@@ -334,6 +334,44 @@ class History(Api):
         self.assertEqual((now["updated_by"], now["version"]), (writer.id, k["version"]))
         self.assertGreaterEqual(now["updated_at"], k["updated_at"])
 
+    def test_notes_stand_with_an_order_or_a_contact(self):
+        c = self.admin
+        one, two = (c.post("customers", {"name": n})["id"] for n in ("One", "Two"))
+        order = c.post("orders", {"customer_id": one, "ordered_on": "2024-01-01", "amount": "5.00", "number": "W-1"})["id"]
+        person = c.post("contacts", {"name": "李", "customer_id": one})["id"]
+        c.post("affiliations", {"contact_id": person, "customer_id": two, "role": "顾问"})
+        at = lambda where, **more: c.post("notes", {"customer_id": one, "body": "x", **where, **more})
+        on_order, on_person, plain = at({"order_id": order}), at({"contact_id": person}), at({})
+        listed = lambda q, who=c: {n["id"] for n in who.get("notes?fields=id&" + q)["items"]}
+        self.assertEqual(listed(f"order_id={order}"), {on_order["id"]})
+        self.assertEqual(listed(f"contact_id={person}"), {on_person["id"]})
+        self.assertEqual(listed(f"customer_id={one}"), {on_order["id"], on_person["id"], plain["id"]})
+        self.assertEqual(c.get(f"notes/{on_order['id']}?include=titles")["titles"][order], "W-1")
+        said = next(e for e in c.get(f"customers/{one}/timeline")["items"] if e["record_id"] == on_order["id"])
+        self.assertIn({"field": "order_id", "before": None, "after": order}, said["changes"])
+        # with a customer where the contact is met, too; not with somebody else's
+        c.post("notes", {"customer_id": two, "contact_id": person, "body": "x"})
+        many = len(c.all("notes"))
+        a = self.problem(c, "POST", "notes", "validation", 422, "/order_id",
+                         {"customer_id": two, "order_id": order, "body": "x"},
+                         field_code="note-other-customer", text="another customer")
+        self.assertEqual(len(a["errors"]), 1)
+        c.patch("session", {"language": "zh"})
+        a = c("POST", "notes", {"customer_id": two, "order_id": order, "body": "x"}).json
+        c.patch("session", {"language": "en"})
+        self.assertIn("不属于这条记录的客户", a["errors"][0]["message"])
+        self.problem(c, "PATCH", f"notes/{on_order['id']}", "validation", 422, "/order_id",
+                     {"customer_id": two}, field_code="note-other-customer")
+        self.assertEqual((len(c.all("notes")), c.get(f"notes/{on_order['id']}")["version"]), (many, 1))
+        # a contact that moves leaves its notes, and they can be changed still
+        c.patch(f"contacts/{person}", {"customer_id": None})
+        self.assertEqual(c.patch(f"notes/{on_person['id']}", {"body": "y"})["customer_id"], one)
+        # nobody writes with what they do not see
+        blind, = self.people([{"role": c.post("roles", {"name": "blind", "permissions": {
+            "customer": {"read": "all"}, "note": {"read": "all", "write": "all", "create": True}}})["id"]}])
+        self.problem(blind, "POST", "notes", "validation", 422, "/order_id",
+                     {"customer_id": one, "order_id": order, "body": "x"}, field_code="link-not-found")
+
     def test_timeline(self):
         c = self.admin
         k = c.post("customers", {"name": "T"})["id"]

@@ -31,6 +31,20 @@ let assistant = null
 const first = async () => (await api.get('/customers?limit=1&sort=-clv&fields=id,name')).items[0]
 const meeting = async () => (await api.get('/affiliations?limit=1&fields=id,customer_id,contact_id')).items[0]
 const lined = async () => (await api.get('/orders?limit=1&fields=id&number=SO-26-3391')).items[0].id
+/** Values the company at the ends of four quarters, unless it was; its first customer. */
+async function valuedFourTimes() {
+  const { id } = await first()
+  const { history } = await api.get(`/customers/${id}/value`)
+  for (let days = 270; history.length < 2 && days >= 0; days -= 90) {
+    const day = new Date(Date.parse(history.at(-1).date) - days * 864e5).toISOString().slice(0, 10)
+    const { job_id: job } = await api.post('/value/refresh', {
+      as_of: day,
+      model: 'mbg-nbd',
+    })
+    while (!['done', 'failed'].includes((await api.get('/jobs/' + job)).state)) await page.waitForTimeout(200)
+  }
+  return id
+}
 const screens = [
   {
     name: 'setup',
@@ -187,6 +201,25 @@ const screens = [
     act: async p => {
       if (p.viewportSize().width < 640) await p.locator('.tabs [role=tab]').nth(-2).click()
       await p.locator('.notes table').first().scrollIntoViewIfNeeded()
+    },
+  },
+  {
+    name: 'order-notes',
+    path: async () => {
+      const order = await lined()
+      const { customer_id } = await api.get('/orders/' + order)
+      const { items } = await api.get(`/notes?limit=1&fields=id&order_id=${order}`)
+      if (!items.length)
+        await api.post('/notes', {
+          customer_id,
+          order_id: order,
+          method: 'phone',
+          body: '李国栋要求**分两批**发货：刀具先走，主轴等 12 月 5 日。',
+        })
+      return '/orders/' + order
+    },
+    act: async p => {
+      await p.locator('.notes li').first().scrollIntoViewIfNeeded()
     },
   },
   {
@@ -386,26 +419,15 @@ const screens = [
     },
   },
   {
-    // valued four times, at the ends of four quarters
     name: 'customer-trend',
-    path: async () => {
-      const { id } = await first()
-      const { history } = await api.get(`/customers/${id}/value`)
-      for (let days = 270; history.length < 2 && days >= 0; days -= 90) {
-        const day = new Date(Date.parse(history.at(-1).date) - days * 864e5).toISOString().slice(0, 10)
-        const { job_id: job } = await api.post('/value/refresh', {
-          as_of: day,
-          model: 'mbg-nbd',
-        })
-        while (!['done', 'failed'].includes((await api.get('/jobs/' + job)).state)) await page.waitForTimeout(200)
-      }
-      return '/customers/' + id
-    },
+    path: async () => '/customers/' + (await valuedFourTimes()),
   },
   {
-    // after the four days above
     name: 'value-bridge-dates',
-    path: () => '/value',
+    path: async () => {
+      await valuedFourTimes()
+      return '/value'
+    },
     act: async p => {
       await p.getByRole('button', { name: /^(任选两天|Two dates)$/ }).click()
       await p.locator('.days .inp').first().scrollIntoViewIfNeeded()

@@ -74,6 +74,35 @@ export async function walkTogether(server, browser, lang, count) {
     await note.getByText('<img src=x onerror=alert(1)>').waitFor()
     await note.getByText('10*20*30').waitFor()
   })
+  await step('a note is written with an order and with a contact, and the customer shows where', async () => {
+    const order = await api.post('/orders', {
+      customer_id: customer.id,
+      ordered_on: '2026-11-21',
+      number: 'N-77-' + lang,
+      amount: { amount: '860.00', currency: 'CNY' },
+    })
+    const contact = await api.post('/contacts', { name: '钱进 ' + lang, customer_id: customer.id })
+    const write = async (within, body) => {
+      await within.locator('.notes header .lnk').click()
+      await within.locator('.notes textarea').fill(body)
+      await page.keyboard.press(`${mod}+Enter`)
+      await within.locator('.notes li', { hasText: body }).waitFor()
+    }
+    await page.goto(server.url + '/orders/' + order.id)
+    await write(page.locator('#main'), '发货前打电话')
+    await page.goto(server.url + '/contacts?open=' + contact.id)
+    await page.locator('#f-title').waitFor()
+    await write(page.locator('.el-drawer'), '只在上午接电话')
+    await page.locator('.el-drawer #f-title').waitFor() // its keys are not those of the drawer
+    await page.goto(home)
+    const note = body => page.locator('.notes li', { hasText: body })
+    await note('只在上午接电话').locator('.where', { hasText: contact.name }).waitFor()
+    await page.locator('.tl .ev', { hasText: '发货前打电话' }).locator('.origin', { hasText: 'N-77' }).waitFor()
+    await note('发货前打电话').locator('.where', { hasText: 'N-77' }).click()
+    await page.waitForURL('**/orders/' + order.id)
+    await note('发货前打电话').waitFor()
+    if (await note('只在上午接电话').count()) throw new Error('the note of a contact stands with an order')
+  })
   await step('a customer is followed, and no longer', async () => {
     // whoever owns a record follows it anyhow
     const theirs = await api.post('/customers', { name: '绍兴远帆五金', owner_id: other.id })

@@ -130,6 +130,46 @@ static int customer_written(struct write *w, const struct record *before, struct
     return was_gone == is_gone ? 0 : customers_resum(w->c, w->t, after->v[FIELD_ID].i, e);
 }
 
+/* A note may be written where it was thought of: with an order or a contact of its customer. That
+   is looked at when it is said; a contact that changes customers later leaves its notes where they
+   are. */
+static const struct note_place {
+    int field;
+    const char *sql, *pointer;
+} note_places[] = {
+    {NOTE_ORDER_ID, "SELECT 1 FROM orders WHERE id = $1 AND customer_id = $2", "/order_id"},
+    {NOTE_CONTACT_ID,
+     "SELECT 1 FROM contacts WHERE id = $1 AND customer_id = $2 UNION ALL "
+     "SELECT 1 FROM affiliations WHERE contact_id = $1 AND customer_id = $2 AND deleted_at IS NULL "
+     "LIMIT 1",
+     "/contact_id"},
+};
+
+static int note_place(struct write *w, const struct record *before, struct record *after,
+                      struct err *e)
+{
+    const struct value *customer = &after->v[NOTE_CUSTOMER_ID];
+    bool moved = !before || before->v[NOTE_CUSTOMER_ID].i != customer->i;
+    int rc = 0;
+    bool wrong = false;
+    for (size_t i = 0; rc == 0 && i < sizeof note_places / sizeof note_places[0]; i++) {
+        const struct note_place *p = &note_places[i];
+        const struct value *at = &after->v[p->field];
+        int64_t theirs = 0;
+        if (at->null ||
+            (!moved && value_equal(&after->en->fields[p->field], &before->v[p->field], at)))
+            continue;
+        rc = db_one_i64(w->c, p->sql, DB_ARGS(DB_I64(at->i), DB_I64(customer->i)), 0, &theirs, e);
+        if (rc == 0 && !theirs) {
+            err_item(e, str_of(p->pointer), "note-other-customer");
+            wrong = true;
+        }
+    }
+    if (rc == 0 && wrong)
+        rc = err_set(e, ERR_VALIDATION, "a note with another customer's order or contact");
+    return rc;
+}
+
 static int touch_customer(struct write *w, const struct record *before, struct record *after,
                           struct err *e)
 {
@@ -152,6 +192,7 @@ const struct record_hook customers_hooks[] = {
     {ENTITY_ORDER, HOOK_WRITTEN, 1, order_written},
     {ENTITY_CUSTOMER, HOOK_WRITTEN, 1, customer_owner},
     {ENTITY_CUSTOMER, HOOK_WRITTEN, 1, customer_written},
+    {ENTITY_NOTE, HOOK_DERIVE, 1, note_place},
     {ENTITY_NOTE, HOOK_WRITTEN, 1, touch_customer},
     {-1, HOOK_DERIVE, 0, NULL},
 };
