@@ -101,5 +101,16 @@ export async function walkFiles(server, browser, lang, count) {
     const book = await fetched(() => page.locator('a[download]').first().click())
     if (book.subarray(0, 2).toString() !== 'PK' || book.length < 3000) throw new Error('no workbook')
   })
+  await step('the audit is taken out in words, narrowed as it is looked at', async () => {
+    await page.goto(server.url + '/admin/audit')
+    await page.locator('#audit-what').selectOption('order')
+    await page.locator('tbody tr').first().waitFor()
+    await page.getByRole('button', { name: t('export.title'), exact: true }).click()
+    await page.getByText(t('export.format.csv'), { exact: true }).click()
+    const offer = page.locator('.toast').getByRole('button', { name: t('export.download') })
+    const rows = (await fetched(() => offer.click())).toString().trim().split('\r\n')
+    const of = { en: ',Order,', zh: ',订单,' }[lang]
+    if (rows.length < 2 || rows.slice(1).some(r => !r.includes(of))) throw new Error(rows.slice(0, 3).join('\n'))
+  })
   await page.close()
 }
