@@ -69,18 +69,20 @@ struct pv_cohort_cell {
 /* Customers by the calendar period of their first purchase, followed through the periods after. */
 struct pv_cohort_table {
     enum pv_calendar calendar;
-    size_t periods;      /* from the first purchase of all to the end: cohorts, and ages at most */
-    int32_t *first_day;  /* periods: of each */
-    uint64_t *customers; /* periods: how many came in it */
+    unsigned first_month; /* 1..12: quarters and years begin with it */
+    size_t periods;       /* from the first purchase of all to the end: cohorts, and ages at most */
+    int32_t *first_day;   /* periods: of each */
+    uint64_t *customers;  /* periods: how many came in it */
     /* periods x periods, [cohort * periods + age]; age < periods - cohort. */
     struct pv_cohort_cell *cell;
     bool last_complete; /* the last period is over at the end */
 };
-/* Purchases after `end` are left out. PV_ERR_EMPTY: none is left. At most 1,200 periods:
- * PV_ERR_ARGUMENT. O(transactions + periods^2). */
+/* Quarters and years are counted from `first_month` on: 1, or the month that a fiscal year begins
+ * with. Purchases after `end` are left out. PV_ERR_EMPTY: none is left. At most 1,200 periods:
+ * PV_ERR_ARGUMENT, as for a month that is none. O(transactions + periods^2). */
 PV_API PV_WARN_UNUSED int pv_cohort_table_new(const struct pv_history *history,
-                                              enum pv_calendar calendar, int32_t end,
-                                              struct pv_cohort_table **ret_table);
+                                              enum pv_calendar calendar, unsigned first_month,
+                                              int32_t end, struct pv_cohort_table **ret_table);
 PV_API void pv_cohort_table_free(struct pv_cohort_table *table);
 
 /* ---- Rhythm ---------------------------------------------------------------------------------- */

@@ -271,7 +271,7 @@ static int run_cohort(struct value_options *o)
     int rc = value_base_load(o, &b);
     if (rc)
         return rc;
-    int error = pv_cohort_table_new(b.data.history, o->calendar, b.until, &table);
+    int error = pv_cohort_table_new(b.data.history, o->calendar, 1, b.until, &table);
     value_progress_end(o->shown);
     struct cohorts k = {&b, table};
     if (error)

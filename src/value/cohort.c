@@ -106,15 +106,15 @@ int pv_rfm_segments(const struct pv_segment_grid *grid, const struct pv_rfm *sco
 static const int months_in[] = {
     [PV_CALENDAR_MONTH] = 1, [PV_CALENDAR_QUARTER] = 3, [PV_CALENDAR_YEAR] = 12};
 
-/* January is month 10 of a year that begins in March. */
-static int32_t period_of(enum pv_calendar calendar, int32_t day)
+/* January is month 10 of a year that begins in March; `first` is where the year begins here. */
+static int32_t period_of(enum pv_calendar calendar, unsigned first, int32_t day)
 {
-    return (pv_month_of(day) + 2) / months_in[calendar];
+    return (pv_month_of(day) + 3 - (int32_t)first) / months_in[calendar];
 }
 
-static int32_t first_day_of(enum pv_calendar calendar, int32_t period)
+static int32_t first_day_of(enum pv_calendar calendar, unsigned first, int32_t period)
 {
-    return pv_first_day_of_month(period * months_in[calendar] - 2);
+    return pv_first_day_of_month(period * months_in[calendar] - 3 + (int32_t)first);
 }
 
 /* ---- cohorts --------------------------------------------------------------------------------- */
@@ -131,12 +131,14 @@ void pv_cohort_table_free(struct pv_cohort_table *table)
     free(table);
 }
 
-static struct pv_cohort_table *table_new(enum pv_calendar calendar, int32_t from, size_t periods)
+static struct pv_cohort_table *table_new(enum pv_calendar calendar, unsigned first_month,
+                                         int32_t from, size_t periods)
 {
     struct pv_cohort_table *t = calloc(1, sizeof *t);
     if (!t)
         return NULL;
     t->calendar = calendar;
+    t->first_month = first_month;
     t->periods = periods;
     t->first_day = malloc(periods * sizeof *t->first_day);
     t->customers = calloc(periods, sizeof *t->customers);
@@ -146,7 +148,7 @@ static struct pv_cohort_table *table_new(enum pv_calendar calendar, int32_t from
         return NULL;
     }
     for (size_t i = 0; i < periods; i++)
-        t->first_day[i] = first_day_of(calendar, from + (int32_t)i);
+        t->first_day[i] = first_day_of(calendar, first_month, from + (int32_t)i);
     return t;
 }
 
@@ -154,11 +156,11 @@ static struct pv_cohort_table *table_new(enum pv_calendar calendar, int32_t from
 static int follow(struct pv_cohort_table *t, const int32_t *day, const int64_t *amount, size_t n,
                   int32_t from, int32_t end)
 {
-    size_t cohort = (size_t)(period_of(t->calendar, day[0]) - from);
+    size_t cohort = (size_t)(period_of(t->calendar, t->first_month, day[0]) - from);
     struct pv_cohort_cell *last = NULL;
     t->customers[cohort]++;
     for (size_t i = 0; i < n && day[i] <= end; i++) {
-        size_t age = (size_t)(period_of(t->calendar, day[i]) - from) - cohort;
+        size_t age = (size_t)(period_of(t->calendar, t->first_month, day[i]) - from) - cohort;
         struct pv_cohort_cell *cell = &t->cell[cohort * t->periods + age];
         cell->active += cell != last;
         cell->purchases++;
@@ -169,21 +171,22 @@ static int follow(struct pv_cohort_table *t, const int32_t *day, const int64_t *
     return 0;
 }
 
-int pv_cohort_table_new(const struct pv_history *history, enum pv_calendar calendar, int32_t end,
-                        struct pv_cohort_table **ret_table)
+int pv_cohort_table_new(const struct pv_history *history, enum pv_calendar calendar,
+                        unsigned first_month, int32_t end, struct pv_cohort_table **ret_table)
 {
     struct pv_history_view h = pv_history_columns(history);
-    if ((unsigned)calendar > PV_CALENDAR_YEAR)
+    if ((unsigned)calendar > PV_CALENDAR_YEAR || first_month < 1 || first_month > 12)
         return PV_ERR_ARGUMENT;
     if (h.transactions == 0 || h.first_day > end)
         return PV_ERR_EMPTY;
-    int32_t from = period_of(calendar, h.first_day), to = period_of(calendar, end);
+    int32_t from = period_of(calendar, first_month, h.first_day);
+    int32_t to = period_of(calendar, first_month, end);
     if (to - from >= MAX_PERIODS)
         return PV_ERR_ARGUMENT;
-    struct pv_cohort_table *t = table_new(calendar, from, (size_t)(to - from) + 1);
+    struct pv_cohort_table *t = table_new(calendar, first_month, from, (size_t)(to - from) + 1);
     if (!t)
         return PV_ERR_NO_MEMORY;
-    t->last_complete = first_day_of(calendar, to + 1) == end + 1;
+    t->last_complete = first_day_of(calendar, first_month, to + 1) == end + 1;
     int rc = 0;
     for (size_t c = 0; rc == 0 && c < h.customers; c++) {
         size_t at = h.start[c], n = h.start[c + 1] - at;

@@ -217,6 +217,29 @@ class LostConnection(Api):
         history = int(self.server.rows("count(*)", "history", "WHERE title = 'cut' AND kind = 'create'")[0][0])
         self.assertEqual(history, len(stored))
 
+    def test_an_import_whose_connection_is_cut(self):
+        """Rows are sent without waiting for each: those of a transaction that is lost are all sent again."""
+        rows = 12_000
+        data = "order_no,customer_id,date,amount\n" + "".join(
+            f"CUT{i:06},K{i % 900},{2023 + i % 3}-05-{1 + i % 28:02},{i % 977}.50\n" for i in range(rows))
+        im = self.admin.need(201, "POST", "imports?entity=order&name=cut.csv", raw=data.encode())["id"]
+        job = self.admin.post(f"imports/{im}/run", status=202)["job_id"]
+        cuts, until = 0, time.monotonic() + 60 * SLOW
+        stored = f"SELECT count(*) FROM {self.server.table('orders')} WHERE import_id = {im}"
+        busy = "application_name = 'patron' AND state <> 'idle' AND query LIKE 'INSERT INTO orders%'"
+        while cuts < 3 and int(self.server.sql(stored)[0][0]) < rows and time.monotonic() < until:
+            cuts += int(self.server.sql("SELECT count(*) FROM (SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                                        f"WHERE datname = current_database() AND {busy}) x")[0][0])
+            time.sleep(.1)
+        self.assertGreater(cuts, 0, "it was never met at work")
+        self.admin.job(job)
+        result = self.admin.get(f"imports/{im}")["result"]
+        self.assertEqual((result["created"], result["customers_created"], result["rejected"]), (rows, 900, 0))
+        self.assertEqual(self.server.rows("count(*), count(DISTINCT number)", "orders", f"WHERE import_id = {im}"),
+                         [(str(rows), str(rows))])
+        self.assertEqual(self.server.rows("sum(orders_count), sum(revenue)", "customers", f"WHERE import_id = {im}"),
+                         [(str(rows), str(sum(i % 977 * 100 + 50 for i in range(rows))))])
+
     def test_request_that_outlasts_the_stop(self):
         """Somebody holds a lock in the database for longer than a stop is patient: the request ends all the same."""
         holder = subprocess.Popen(["psql", "-X", "-q", "-d", self.server.url, "-c", "BEGIN", "-c",

@@ -232,6 +232,35 @@ class Value(Import):
                 problem = self.problem(self.admin, "GET", "value/bridge?" + query, "bad-parameter", 400)
                 self.assertEqual(problem["params"], {"name": name})
 
+    def test_6a_cohorts_of_a_fiscal_year(self):
+        """Quarters and the bridge begin where the company's year does."""
+        self.addCleanup(self.admin.patch, "company", {"fiscal_month": 1})
+        month = 2  # no calendar quarter begins with it
+        self.admin.patch("company", {"fiscal_month": month})
+        o = self.value(model="bg-nbd")
+        end = datetime.date.fromisoformat(o["as_of"])
+
+        def quarter(day):
+            return (day.year * 12 + day.month - month) // 3
+
+        bought = {}
+        with open(self.file, encoding="utf-8") as f:
+            for row in csv.DictReader(f):
+                bought.setdefault(row["customer_id"], set()).add(quarter(datetime.date.fromisoformat(row["date"])))
+        want = {}
+        for quarters in bought.values():
+            active = want.setdefault(min(quarters), [0] * (quarter(end) - min(quarters) + 1))
+            for q in quarters:
+                active[q - min(quarters)] += 1
+        got = o["cohorts"]
+        self.assertEqual((got["by"], got["fiscal_month"]), ("quarter", month))
+        first = lambda q: datetime.date((q * 3 + month - 1) // 12, (q * 3 + month - 1) % 12 + 1, 1)
+        self.assertEqual([(r["from"], r["active"]) for r in got["rows"]],
+                         [(str(first(q)), want[q]) for q in sorted(want)])
+        self.assertEqual(got["last_complete"], quarter(end + datetime.timedelta(days=1)) > quarter(end))
+        fiscal = next(b for b in o["bridges"] if b["by"] == "fiscal")
+        self.assertEqual(fiscal["before"]["date"], f"{end.year - (end.month < month)}-01-31")
+
     def test_7_who_may_see_it(self):
         own = self.people([{}])[0]
         type(self).admin = self.by_cookie

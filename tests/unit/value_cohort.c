@@ -102,7 +102,7 @@ static void cohorts_by_month(void **state)
     (void)state;
     struct pv_history *h = history_of(orders, 9, 5);
     struct pv_cohort_table *t = NULL;
-    assert_int_equal(pv_cohort_table_new(h, PV_CALENDAR_MONTH, day_of(2024, 2, 29), &t), 0);
+    assert_int_equal(pv_cohort_table_new(h, PV_CALENDAR_MONTH, 1, day_of(2024, 2, 29), &t), 0);
     assert_int_equal(t->periods, 4);
     assert_true(t->last_complete);
     assert_int_equal(t->first_day[0], day_of(2023, 11, 1));
@@ -123,21 +123,37 @@ static void cohorts_by_month(void **state)
                         got->revenue == want[c][a].revenue);
         }
     pv_cohort_table_free(t);
-    assert_int_equal(pv_cohort_table_new(h, PV_CALENDAR_MONTH, day_of(2024, 2, 28), &t), 0);
+    assert_int_equal(pv_cohort_table_new(h, PV_CALENDAR_MONTH, 1, day_of(2024, 2, 28), &t), 0);
     assert_false(t->last_complete);
     pv_cohort_table_free(t);
-    assert_int_equal(pv_cohort_table_new(h, PV_CALENDAR_QUARTER, day_of(2024, 3, 31), &t), 0);
+    assert_int_equal(pv_cohort_table_new(h, PV_CALENDAR_QUARTER, 1, day_of(2024, 3, 31), &t), 0);
     assert_int_equal(t->periods, 2);
     assert_int_equal(t->first_day[0], day_of(2023, 10, 1));
     assert_int_equal(t->first_day[1], day_of(2024, 1, 1));
     assert_true(t->customers[0] == 2 && t->customers[1] == 2 && t->cell[1].active == 2);
     pv_cohort_table_free(t);
-    assert_int_equal(pv_cohort_table_new(h, PV_CALENDAR_YEAR, day_of(2024, 12, 31), &t), 0);
+    assert_int_equal(pv_cohort_table_new(h, PV_CALENDAR_YEAR, 1, day_of(2024, 12, 31), &t), 0);
     assert_true(t->periods == 2 && t->last_complete && t->cell[0].revenue == 1650);
     pv_cohort_table_free(t);
-    assert_int_equal(pv_cohort_table_new(h, PV_CALENDAR_MONTH, day_of(2020, 1, 1), &t),
+    /* a year that begins in December, and one that begins in February */
+    assert_int_equal(pv_cohort_table_new(h, PV_CALENDAR_QUARTER, 12, day_of(2024, 2, 29), &t), 0);
+    assert_true(t->periods == 2 && t->last_complete && t->first_month == 12);
+    assert_int_equal(t->first_day[0], day_of(2023, 9, 1));
+    assert_int_equal(t->first_day[1], day_of(2023, 12, 1));
+    assert_true(t->customers[0] == 1 && t->customers[1] == 2 && t->cell[1].revenue == 1200);
+    pv_cohort_table_free(t);
+    assert_int_equal(pv_cohort_table_new(h, PV_CALENDAR_YEAR, 2, day_of(2024, 2, 29), &t), 0);
+    assert_true(t->periods == 2 && !t->last_complete);
+    assert_int_equal(t->first_day[0], day_of(2023, 2, 1));
+    assert_int_equal(t->first_day[1], day_of(2024, 2, 1));
+    assert_true(t->customers[0] == 2 && t->customers[1] == 1 && t->cell[0].revenue == 1750);
+    pv_cohort_table_free(t);
+    for (unsigned month = 0; month <= 13; month += 13)
+        assert_int_equal(pv_cohort_table_new(h, PV_CALENDAR_MONTH, month, day_of(2024, 2, 29), &t),
+                         PV_ERR_ARGUMENT);
+    assert_int_equal(pv_cohort_table_new(h, PV_CALENDAR_MONTH, 1, day_of(2020, 1, 1), &t),
                      PV_ERR_EMPTY);
-    assert_int_equal(pv_cohort_table_new(h, PV_CALENDAR_MONTH, day_of(2400, 1, 1), &t),
+    assert_int_equal(pv_cohort_table_new(h, PV_CALENDAR_MONTH, 1, day_of(2400, 1, 1), &t),
                      PV_ERR_ARGUMENT);
     pv_history_free(h);
 }
@@ -157,7 +173,7 @@ static void the_calendar_is_right(void **state)
         }
         struct pv_history *h = history_of(o, n, 1);
         struct pv_cohort_table *t = NULL;
-        assert_int_equal(pv_cohort_table_new(h, PV_CALENDAR_MONTH, day_of(y, 12, 31), &t), 0);
+        assert_int_equal(pv_cohort_table_new(h, PV_CALENDAR_MONTH, 1, day_of(y, 12, 31), &t), 0);
         assert_true(t->periods == 12 && t->last_complete);
         for (size_t a = 0; a < 12; a++)
             assert_true(t->cell[a].purchases == 2 && t->first_day[a] == day_of(y, (int)a + 1, 1));

@@ -4,7 +4,18 @@
 //   node tests/web/shots.mjs [name…]      only these screens
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { accessible, Count, inspect, openBrowser, openServer, root, settle, watchPage } from './lib.mjs'
-import { client, files, fillWithSample, labels, laterFile, ringing, setUp, signIn, staff } from './prepare.mjs'
+import {
+  client,
+  files,
+  fillWithSample,
+  labels,
+  laterFile,
+  refreshValues,
+  ringing,
+  setUp,
+  signIn,
+  staff,
+} from './prepare.mjs'
 import { linesFile } from './workbook.mjs'
 
 const out = `${root}/build/shots`
@@ -416,6 +427,19 @@ const screens = [
     },
     after: async p => {
       for (const b of await p.locator('.tools .btn[aria-pressed]').all()) await b.click()
+    },
+  },
+  {
+    // quarters of a year that begins in April
+    name: 'value-fiscal',
+    path: async () => {
+      await api.patch('/company', { fiscal_month: 4 })
+      await refreshValues(api)
+      return '/value'
+    },
+    after: async () => {
+      await api.patch('/company', { fiscal_month: 1 })
+      await refreshValues(api)
     },
   },
   {

@@ -11,7 +11,8 @@
 
 enum { MOST_COHORTS = 18 };
 
-/* By month, where that makes no more rows than one can read; else by quarter, else by year. */
+/* By month, where that makes no more rows than one can read; else by quarter, else by year, of the
+   company's fiscal year. */
 static int cohorts_of(const struct valuation *v, struct pv_cohort_table **ret_table)
 {
     int rc = 0;
@@ -19,7 +20,8 @@ static int cohorts_of(const struct valuation *v, struct pv_cohort_table **ret_ta
     for (int by = PV_CALENDAR_MONTH; rc == 0 && by <= PV_CALENDAR_YEAR; by++) {
         pv_cohort_table_free(*ret_table);
         *ret_table = NULL;
-        rc = pv_cohort_table_new(v->history, (enum pv_calendar)by, v->as_of, ret_table);
+        rc = pv_cohort_table_new(v->history, (enum pv_calendar)by,
+                                 tenant_company(v->t)->fiscal_month, v->as_of, ret_table);
         if (rc == 0 && (*ret_table)->periods <= MOST_COHORTS)
             break;
     }
@@ -57,6 +59,7 @@ void write_cohorts(const struct valuation *v, struct jw *w)
     }
     jw_obj(w);
     jw_kcstr(w, "by", names[t->calendar]);
+    jw_ki64(w, "fiscal_month", t->first_month);
     jw_kbool(w, "last_complete", t->last_complete);
     jw_key(w, "rows");
     jw_arr(w);

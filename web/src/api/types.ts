@@ -286,6 +286,8 @@ export interface ModelFit {
 }
 export interface Cohorts {
   by: 'month' | 'quarter' | 'year'
+  /** 1 to 12: the month that quarters and years were counted from; absent in a valuation of an older program */
+  fiscal_month?: number
   last_complete: boolean
   rows: { from: string; customers: number; active: number[]; revenue: string[] }[]
 }
