@@ -113,7 +113,9 @@ export async function walkPhone(server, browser, lang, count) {
     await search('dark')
     await page.locator('.it', { hasText: t('search.act.dark') }).click()
     await page.locator('html.dark').waitFor()
-    await search('light')
+    // by key, too: a phone may have a keyboard, and so has a narrow window
+    await page.keyboard.press('Control+k')
+    await page.locator('.searchwrap input:focus').fill('light')
     await page.locator('.it', { hasText: t('search.act.light') }).click()
     await page.locator('html:not(.dark)').waitFor()
     await search('欧阳若溪')
