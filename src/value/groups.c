@@ -209,9 +209,10 @@ static void plan_alive(struct pv_valuer *v, const struct pv_cell *cell, size_t c
 static int build_places(struct pv_valuer *v)
 {
     size_t width = (size_t)(v->max_T - v->min_T) + 1;
-    if (v->groups == 0 || v->groups >= UINT32_MAX || v->xs * width > 16 * v->groups + 4096)
+    size_t room = v->xs * width;
+    if (room == 0 || v->groups >= UINT32_MAX || room > 16 * v->groups + 4096)
         return 0;
-    v->place = calloc(v->xs * width, sizeof *v->place);
+    v->place = calloc(room, sizeof *v->place);
     if (!v->place)
         return PV_ERR_NO_MEMORY;
     v->width = width;

@@ -89,7 +89,7 @@ static struct str disposition(struct api_call *c, struct str file, const char *f
 /* What somebody may not see any more is not theirs to take, though they saw it when they asked. */
 static int still_theirs(struct api_call *c, const struct export_file *file)
 {
-    bool known = file->en || strcmp(file->of, EXPORT_AUDIT) == 0;
+    bool known = file->en || (file->of && strcmp(file->of, EXPORT_AUDIT) == 0);
     char now[ACCESS_PRINT];
     export_rights(c->t, c->who, file->en, now);
     return known && str_is(file->rights, now)

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/money.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -286,6 +287,7 @@ static int run(struct job *j, struct err *e)
 {
     struct exporting x = {.j = j, .t = job_tenant(j), .a = job_arena(j), .fd = -1};
     int rc = open_export(&x, e);
+    assert(rc || x.ask.from); /* it read what is asked */
     if (rc == 0)
         rc = x.ask.from->rows(&x, e);
     if (rc == 0)
