@@ -97,10 +97,10 @@ static int open(struct exporting *x, struct err *e)
 
 /* --- values as people read them ------------------------------------------------------------ */
 
-static int name_of_link(struct exporting *x, struct db_conn *c, const struct field *f, int64_t id,
-                        struct str *ret, struct err *e)
+/* What a record of `en` is called now; left alone when it is gone for good. */
+static int name_of(struct exporting *x, struct db_conn *c, const struct entity *en, int64_t id,
+                   struct str *ret, struct err *e)
 {
-    const struct entity *en = &x->t->registry->entities[f->target];
     struct db_rows *rows = NULL;
     struct sql q = sql_new(x->portion);
     sql_addf(&q, "SELECT %s FROM %s WHERE id = ", en->fields[en->title_field].name, en->table);
@@ -150,59 +150,49 @@ static int text_of(struct exporting *x, struct db_conn *c, const struct field *f
     else if (shape == SHAPE_TIME && json_is_integer(v))
         *ret = moment(x, json_integer_value(v));
     else if (shape == SHAPE_LINK && f->target >= 0 && id_parse(*ret, &id))
-        return name_of_link(x, c, f, id, ret, e);
+        return name_of(x, c, &x->t->registry->entities[f->target], id, ret, e);
     return 0;
 }
 
 /* --- rows ---------------------------------------------------------------------------------- */
 
-static struct str field_name(struct exporting *x, const struct entity *en,
-                             const struct history_event *ev, const char *name)
+/* An event, and what all of its rows say of it. */
+struct telling {
+    const struct history_event *ev;
+    const struct entity *en; /* NULL: of the house */
+    struct str who, did;
+};
+
+static struct str field_name(struct exporting *x, const struct telling *t, const char *name)
 {
-    const struct field *f = en ? entity_field(en, str_of(name)) : NULL;
+    const struct field *f = t->en ? entity_field(t->en, str_of(name)) : NULL;
     if (f)
         return f->label.in[x->ask.lang];
     if (strcmp(name, HISTORY_FILE) == 0)
         return words(x, "audit-file", x->portion);
-    return strcmp(ev->entity, "company") == 0 ? words_or(x, "audit-setting-", name, x->portion)
-                                              : STR_NULL; /* what came along, and counts */
+    return strcmp(t->ev->entity, "company") == 0 ? words_or(x, "audit-setting-", name, x->portion)
+                                                 : STR_NULL; /* what came along, and counts */
 }
 
-static int actor_name(struct exporting *x, struct db_conn *c, int64_t id, struct str *ret,
-                      struct err *e)
+static int row(struct exporting *x, struct db_conn *c, const struct telling *t, const char *name,
+               const json_t *pair, struct err *e)
 {
-    struct db_rows *rows = NULL;
-    *ret = STR_NULL;
-    int rc = db_query(c, "SELECT name FROM users WHERE id = $1", DB_ARGS(DB_I64(id)), &rows, e);
-    if (rc == 0 && (rc = db_step(rows, e)) > 0)
-        *ret = arena_str(x->portion, db_str(rows, 0));
-    db_rows_done(rows);
-    return rc < 0 ? rc : 0;
-}
-
-static int row(struct exporting *x, struct db_conn *c, const struct history_event *ev,
-               const char *name, const json_t *pair, struct err *e)
-{
-    const struct entity *en = registry_entity(x->t->registry, str_of(ev->entity));
-    const struct field *f = en && name ? entity_field(en, str_of(name)) : NULL;
-    bool house = strcmp(ev->entity, "session") == 0 || strcmp(ev->entity, "company") == 0;
-    const char *kind = house ? arena_printf(x->portion, "%s-%s", ev->entity, ev->kind).p : ev->kind;
-    struct str who, before, after;
-    int rc = actor_name(x, c, ev->actor_id, &who, e);
-    if (rc == 0)
-        rc = text_of(x, c, f, json_array_get(pair, 0), &before, e);
+    const struct history_event *ev = t->ev;
+    const struct field *f = t->en && name ? entity_field(t->en, str_of(name)) : NULL;
+    struct str before, after;
+    int rc = text_of(x, c, f, json_array_get(pair, 0), &before, e);
     if (rc == 0)
         rc = text_of(x, c, f, json_array_get(pair, 1), &after, e);
     if (rc)
         return rc;
     table_time(x->table, ev->at + (int64_t)tz_offset(x->tz, ev->at) * 1000);
-    table_text(x->table, who.n ? who : words(x, "audit-system", x->portion));
-    table_text(x->table, words_or(x, "audit-did-", kind, x->portion));
-    table_text(x->table, en ? en->label.in[x->ask.lang] : STR_NULL);
+    table_text(x->table, t->who);
+    table_text(x->table, t->did);
+    table_text(x->table, t->en ? t->en->label.in[x->ask.lang] : STR_NULL);
     table_text(x->table, ev->title);
     table_text(x->table, ev->record_id ? arena_printf(x->portion, "%lld", (long long)ev->record_id)
                                        : STR_NULL);
-    table_text(x->table, name ? field_name(x, en, ev, name) : STR_NULL);
+    table_text(x->table, name ? field_name(x, t, name) : STR_NULL);
     table_text(x->table, before);
     table_text(x->table, after);
     table_row_end(x->table);
@@ -213,19 +203,27 @@ static int row(struct exporting *x, struct db_conn *c, const struct history_even
 static int write_event(struct exporting *x, struct db_conn *c, const struct history_event *ev,
                        struct err *e)
 {
-    const struct entity *en = registry_entity(x->t->registry, str_of(ev->entity));
+    bool house = strcmp(ev->entity, "session") == 0 || strcmp(ev->entity, "company") == 0;
+    const char *kind = house ? arena_printf(x->portion, "%s-%s", ev->entity, ev->kind).p : ev->kind;
+    struct telling t = {.ev = ev,
+                        .en = registry_entity(x->t->registry, str_of(ev->entity)),
+                        .did = words_or(x, "audit-did-", kind, x->portion)};
     json_t *changes = NULL, *pair;
     const char *name;
     size_t told = 0;
-    int rc = ev->changes.n ? json_read(x->portion, ev->changes, &changes, e) : 0;
+    int rc = name_of(x, c, &x->t->registry->entities[ENTITY_USER], ev->actor_id, &t.who, e);
+    if (!t.who.n)
+        t.who = words(x, "audit-system", x->portion);
+    if (rc == 0 && ev->changes.n)
+        rc = json_read(x->portion, ev->changes, &changes, e);
     json_object_foreach(changes, name, pair)
     {
-        if (rc || !field_name(x, en, ev, name).n)
+        if (rc || !field_name(x, &t, name).n)
             continue;
-        rc = row(x, c, ev, name, pair, e);
+        rc = row(x, c, &t, name, pair, e);
         told++;
     }
-    return rc || told ? rc : row(x, c, ev, NULL, NULL, e);
+    return rc || told ? rc : row(x, c, &t, NULL, NULL, e);
 }
 
 static int rows(struct exporting *x, struct err *e)
