@@ -80,9 +80,9 @@ static int start(struct server *s, const struct args *in)
         api_attach(s->api, s->http);
         rc = jobs_start(s->t, app_jobs, 0, &s->e);
         if (rc == 0)
-            rc = upgrade_in_background(s->t, &s->e);
+            rc = upgrade_in_background(s->t, &upgrade_search, &s->e);
         if (rc == 0)
-            rc = orders_upgrade(s->t, &s->e);
+            rc = upgrade_in_background(s->t, &orders_upgrade, &s->e);
         s->keeper = housekeeper_start(s->t, s->uploads);
     }
     if (rc)

@@ -6,7 +6,8 @@
 #include <stdio.h>
 
 enum { CHUNK = 500 };
-static const char setting[] = "search.version";
+const struct upgrade upgrade_search = {"search.version", SEARCH_VERSION, "reindex",
+                                       "SELECT 1 FROM search_doc LIMIT 1"};
 
 struct reindex {
     struct job *j;
@@ -66,7 +67,7 @@ static int chunk(struct db_conn *c, void *arg, struct err *e)
     snprintf(cursor, sizeof cursor, "{\"entity\":%lld,\"after\":%lld,\"done\":%lld}",
              (long long)next.entity, (long long)next.after, (long long)next.done);
     if (rc == 0 && next.finished)
-        rc = tenant_setting_put(c, setting, STR(SEARCH_VERSION), e);
+        rc = upgrade_done(c, &upgrade_search, e);
     struct job_progress p = {"search", next.done, next.total, 0};
     if (rc == 0)
         rc = job_save(r->j, c, &p, str_of(cursor), e);
@@ -110,31 +111,3 @@ static int run(struct job *j, struct err *e)
 }
 
 const struct job_kind upgrade_jobs[] = {{"reindex", run}, {0}};
-
-static int submit(struct db_conn *c, void *arg, struct err *e)
-{
-    struct tenant *t = arg;
-    struct arena *a = arena_new(0);
-    struct str version = STR_NULL;
-    int64_t docs = 0, waiting = 0, id;
-    int rc = tenant_setting_get(c, setting, a, &version, e);
-    bool old = !version.p || !str_is(version, SEARCH_VERSION);
-    if (rc == 0 && old)
-        rc = db_one_i64(c, "SELECT 1 FROM search_doc LIMIT 1", DB_NOARGS, 0, &docs, e);
-    if (rc == 0 && docs)
-        rc = db_one_i64(c,
-                        "SELECT 1 FROM job WHERE kind = 'reindex' AND state IN ('queued', "
-                        "'running') LIMIT 1",
-                        DB_NOARGS, 0, &waiting, e);
-    if (rc == 0 && old && !docs)
-        rc = tenant_setting_put(c, setting, STR(SEARCH_VERSION), e);
-    else if (rc == 0 && docs && !waiting)
-        rc = job_submit(c, t, "reindex", STR(""), STR("{}"), 0, &id, e);
-    arena_free(a);
-    return rc;
-}
-
-int upgrade_in_background(struct tenant *t, struct err *e)
-{
-    return db_transact(t->db, DB_INTERACTIVE, submit, t, e);
-}

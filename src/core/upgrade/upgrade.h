@@ -5,10 +5,20 @@
 
 #include "core/jobs/jobs.h"
 
+struct upgrade {
+    const char *setting, *version; /* what says that it is done, and how it reads then */
+    const char *job;               /* the kind that does it, ending with upgrade_done */
+    const char *any;               /* SQL: 1 when there is something to do it to */
+};
+
+/* Search documents, when the program cuts words in another way than the one that wrote them
+   (SEARCH_VERSION). */
+extern const struct upgrade upgrade_search;
 extern const struct job_kind upgrade_jobs[];
 
-/* At the start of a server: when the program cuts words in another way than the one that wrote the
-   search documents (SEARCH_VERSION), a job makes them anew. */
-int upgrade_in_background(struct tenant *t, struct err *e) must_check;
+/* At the start of a server: queues the job unless it is done or waiting. */
+int upgrade_in_background(struct tenant *t, const struct upgrade *u, struct err *e) must_check;
+/* In the last transaction of the job. */
+int upgrade_done(struct db_conn *c, const struct upgrade *u, struct err *e) must_check;
 
 #endif

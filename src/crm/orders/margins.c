@@ -4,7 +4,8 @@
 #include <stdio.h>
 
 enum { CHUNK = 2000 };
-static const char setting[] = "orders.margin";
+const struct upgrade orders_upgrade = {"orders.margin", "1", "margins",
+                                       "SELECT 1 FROM orders LIMIT 1"};
 
 struct filling {
     struct job *j;
@@ -37,7 +38,7 @@ static int chunk(struct db_conn *c, void *arg, struct err *e)
         f->last = f->n ? db_i64(rows, 0) : 0;
     }
     db_rows_done(rows);
-    rc = rc < 0 ? rc : f->n ? fill(f, c, e) : tenant_setting_put(c, setting, STR("1"), e);
+    rc = rc < 0 ? rc : f->n ? fill(f, c, e) : upgrade_done(c, &orders_upgrade, e);
     snprintf(cursor, sizeof cursor, "{\"after\":%lld,\"done\":%lld}", (long long)f->last,
              (long long)(f->done + f->n));
     struct job_progress p = {"write", f->done + f->n, f->total, 0};
@@ -76,31 +77,3 @@ static int run(struct job *j, struct err *e)
 }
 
 const struct job_kind orders_jobs[] = {{"margins", run, .quiet = true}, {0}};
-
-static int submit(struct db_conn *c, void *arg, struct err *e)
-{
-    struct tenant *t = arg;
-    struct arena *a = arena_new(0);
-    struct str version = STR_NULL;
-    int64_t there = 0, waiting = 0, id;
-    int rc = tenant_setting_get(c, setting, a, &version, e);
-    bool done = version.p != NULL;
-    if (rc == 0 && !done)
-        rc = db_one_i64(c, "SELECT 1 FROM orders LIMIT 1", DB_NOARGS, 0, &there, e);
-    if (rc == 0 && there)
-        rc = db_one_i64(c,
-                        "SELECT 1 FROM job WHERE kind = 'margins' AND state IN ('queued', "
-                        "'running') LIMIT 1",
-                        DB_NOARGS, 0, &waiting, e);
-    if (rc == 0 && !done && !there)
-        rc = tenant_setting_put(c, setting, STR("1"), e);
-    else if (rc == 0 && there && !waiting)
-        rc = job_submit(c, t, "margins", STR(""), STR("{}"), 0, &id, e);
-    arena_free(a);
-    return rc;
-}
-
-int orders_upgrade(struct tenant *t, struct err *e)
-{
-    return db_transact(t->db, DB_INTERACTIVE, submit, t, e);
-}

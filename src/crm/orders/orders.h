@@ -4,12 +4,13 @@
 
 #include "core/jobs/jobs.h"
 #include "core/record/record.h"
+#include "core/upgrade/upgrade.h"
 
 extern const struct record_hook orders_hooks[];
 extern const struct job_kind orders_jobs[];
 
-/* At the start of a server: orders that an older program wrote get their margin, by a job, once. */
-int orders_upgrade(struct tenant *t, struct err *e) must_check;
+/* Orders that an older program wrote get their margin. */
+extern const struct upgrade orders_upgrade;
 /* What follows from amount and cost, which whoever writes an order in bulk has set: the margin,
    unknown where the cost is, or is in another currency. */
 void order_settle(struct value *order);
