@@ -240,17 +240,46 @@ class LostConnection(Api):
         self.assertEqual(self.server.rows("sum(orders_count), sum(revenue)", "customers", f"WHERE import_id = {im}"),
                          [(str(rows), str(sum(i % 977 * 100 + 50 for i in range(rows))))])
 
-    def test_request_that_outlasts_the_stop(self):
-        """Somebody holds a lock in the database for longer than a stop is patient: the request ends all the same."""
+    def test_a_valuation_whose_connection_is_cut(self):
+        """A job that loses the database is not failed: it is queued again, and ends."""
+        data = "order_no,customer_id,date,amount\n" + "".join(
+            f"LOST{i:06},L{i % 900},{2023 + i % 3}-{1 + i % 12:02}-{1 + i % 28:02},{i % 977}.50\n" for i in range(9000))
+        im = self.admin.need(201, "POST", "imports?entity=order&name=lost.csv", raw=data.encode())["id"]
+        self.admin.job(self.admin.post(f"imports/{im}/run", status=202)["job_id"])
+        self.quiet()
+        holder = self.hold("orders", 30)
+        job = self.admin.post("value/refresh", {}, status=202)["job_id"]
+        waiting = ("FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'patron' "
+                   "AND wait_event_type = 'Lock'")
+        until = time.monotonic() + 20 * SLOW
+        while not self.server.sql(f"SELECT 1 {waiting}"):
+            self.assertLess(time.monotonic(), until, "it does not read the orders")
+            time.sleep(.05)
+        self.server.sql(f"SELECT count(*) FROM (SELECT pg_terminate_backend(pid) {waiting}) x")
+        holder.kill()
+        self.server.sql("SELECT count(*) FROM (SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                        "WHERE datname = current_database() AND query LIKE '%pg_sleep(30)%' "
+                        "AND pid <> pg_backend_pid()) x")
+        self.admin.job(job)
+        self.assertEqual(self.server.rows("attempts", "job", f"WHERE id = {job}"), [("2",)])
+        self.assertIn("is tried again", self.server.said())
+
+    def hold(self, table, seconds):
+        """Somebody else locks a table: who asks it waits."""
         holder = subprocess.Popen(["psql", "-X", "-q", "-d", self.server.url, "-c", "BEGIN", "-c",
-                                   f"LOCK TABLE {self.server.table('customers')} IN ACCESS EXCLUSIVE MODE", "-c",
-                                   "SELECT pg_sleep(12)"], stdout=subprocess.DEVNULL)
+                                   f"LOCK TABLE {self.server.table(table)} IN ACCESS EXCLUSIVE MODE", "-c",
+                                   f"SELECT pg_sleep({seconds})"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.addCleanup(holder.wait)
-        until = time.monotonic() + 10
+        until = time.monotonic() + 10 * SLOW
         while not self.server.sql("SELECT 1 FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted AND "
-                                  "relation = '%s'::regclass" % self.server.table("customers")):
+                                  "relation = '%s'::regclass" % self.server.table(table)):
             self.assertLess(time.monotonic(), until)
             time.sleep(.05)
+        return holder
+
+    def test_request_that_outlasts_the_stop(self):
+        """Somebody holds a lock in the database for longer than a stop is patient: the request ends all the same."""
+        self.hold("customers", 12)
 
         def write():
             c = self.server.client()
@@ -272,6 +301,7 @@ class LostConnection(Api):
 
     def test_database_away(self):
         """Nobody can connect: both languages say so, nothing is written, and it goes on when the database is back."""
+        self.quiet()  # the valuation after an import would ring meanwhile
         clients = [(self.en, "The database does not answer. Nothing was written"),
                    (self.zh, "数据库没有回应，什么也没有写")]
         before = self.server.checksum()

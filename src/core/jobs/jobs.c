@@ -24,7 +24,7 @@ struct job {
     char kind[32];
     json_t *params, *cursor;
     struct job_progress last;
-    int64_t ticked_us, started_ms;
+    int64_t ticked_us, started_ms, attempts;
     struct buf result;
     bool stopping_seen;
 };
@@ -56,6 +56,11 @@ static const struct job_kind *find_kind(const struct job_kind *const *tables, co
             if (strcmp(k->name, name) == 0)
                 return k;
     return NULL;
+}
+
+static bool is_stopping(const struct tenant *t)
+{
+    return t->jobs && atomic_load(&t->jobs->stop);
 }
 
 /* --- claiming ------------------------------------------------------------------------------ */
@@ -125,7 +130,6 @@ static int load_job(struct job *j, struct err *e)
     struct db_conn *c = NULL;
     struct db_rows *rows = NULL;
     struct str params = STR_NULL, cursor = STR_NULL;
-    int64_t attempts = 0;
     int rc = db_reader(j->t->db, &c, e);
     if (rc == 0)
         rc = db_query(c,
@@ -137,7 +141,7 @@ static int load_job(struct job *j, struct err *e)
         params = arena_str(j->a, db_str(rows, 1));
         cursor = arena_str(j->a, db_str(rows, 2));
         j->owner_id = db_i64(rows, 3);
-        attempts = db_i64(rows, 4);
+        j->attempts = db_i64(rows, 4);
         j->started_ms = db_i64(rows, 5);
     }
     db_rows_done(rows);
@@ -147,7 +151,7 @@ static int load_job(struct job *j, struct err *e)
     rc = params.n ? json_read(j->a, params, &j->params, e) : 0;
     if (rc == 0 && cursor.n)
         rc = json_read(j->a, cursor, &j->cursor, e);
-    if (rc == 0 && attempts > MAX_ATTEMPTS)
+    if (rc == 0 && j->attempts > MAX_ATTEMPTS)
         rc = err_set(e, ERR_INTERNAL, "given up after %d tries", MAX_ATTEMPTS);
     return rc;
 }
@@ -203,7 +207,7 @@ static int run_tick(struct db_conn *c, void *arg, struct err *e)
 int job_tick(struct job *j, const struct job_progress *p, struct err *e)
 {
     int64_t now = clock_mono_us();
-    if (j->t->jobs && atomic_load(&j->t->jobs->stop))
+    if (is_stopping(j->t))
         return err_set(e, ERR_RETRY, "the server stops");
     bool new_phase = !j->last.phase || strcmp(j->last.phase, p->phase) != 0;
     if (!new_phase && now - j->ticked_us < TICK_US)
@@ -237,6 +241,14 @@ void job_result(struct job *j, struct str json)
 struct job_view job_view(const struct job *j)
 {
     return (struct job_view){j->id, j->owner_id, j->kind, j->params, j->cursor};
+}
+
+bool job_comes_back(const struct job *j, int rc)
+{
+    if (rc == ERR_RETRY && is_stopping(j->t))
+        return true;
+    bool lost = rc == ERR_RETRY || rc == ERR_DATABASE_UNAVAILABLE;
+    return lost && db_kind(j->t->db) == DB_POSTGRES && j->attempts < MAX_ATTEMPTS;
 }
 
 struct tenant *job_tenant(struct job *j)
@@ -280,20 +292,21 @@ static int store_ending(struct db_conn *c, void *arg, struct err *e)
     return rc == 0 && end->rings ? ring(c, end, e) : rc;
 }
 
+/* Back into the queue. A server that stops is no attempt of the job's. */
 static int release(struct db_conn *c, void *arg, struct err *e)
 {
     struct job *j = arg;
     return db_exec(c,
                    "UPDATE job SET state = 'queued', lease_owner = NULL, lease_until = NULL, "
-                   "attempts = attempts - 1 WHERE id = $1",
-                   DB_ARGS(DB_I64(j->id)), NULL, e);
+                   "attempts = attempts - $2 WHERE id = $1",
+                   DB_ARGS(DB_I64(j->id), DB_I64(is_stopping(j->t))), NULL, e);
 }
 
 static void finish(struct job *j, int rc, bool quiet, struct err *why)
 {
     struct err e;
     err_init(&e, j->a);
-    bool pause = rc == ERR_RETRY && j->t->jobs && atomic_load(&j->t->jobs->stop);
+    bool pause = job_comes_back(j, rc);
     struct ending end = {.j = j,
                          .rings = !quiet && j->owner_id && rc != ERR_CANCELLED,
                          .state = rc == 0               ? "done"
@@ -306,6 +319,9 @@ static void finish(struct job *j, int rc, bool quiet, struct err *why)
         if (!pause)
             log_error("job %lld (%s) failed: %s: %s", (long long)j->id, j->kind, def->id,
                       why->detail);
+        else if (!is_stopping(j->t))
+            log_warn("job %lld (%s) is tried again: %s: %s", (long long)j->id, j->kind, def->id,
+                     why->detail);
     }
     int stored = pause ? db_transact(j->t->db, DB_INTERACTIVE, release, j, &e)
                        : db_transact(j->t->db, DB_INTERACTIVE, store_ending, &end, &e);

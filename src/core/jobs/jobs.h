@@ -52,6 +52,9 @@ int job_cancel(struct db_conn *c, struct tenant *t, int64_t id, struct err *e) m
 struct job_view job_view(const struct job *j);
 struct tenant *job_tenant(struct job *j);
 struct arena *job_arena(struct job *j); /* lives as long as the run */
+/* Is `rc` no end of the job: the server stops, or the connection to the database was lost? It then
+   goes back into the queue, five times at most, and on from its cursor. */
+bool job_comes_back(const struct job *j, int rc);
 
 /* Progress, seen at most four times a second by the row and the live events. */
 struct job_progress {

@@ -80,7 +80,7 @@ static int all_chunks(struct runner *r, struct err *e)
                     r->rows.n, e);
         if (rc == 0) {
             rc = all_sums(r, ch, e);
-        } else if (rc != ERR_RETRY && rc != ERR_CANCELLED) {
+        } else if (rc != ERR_CANCELLED && !job_comes_back(r->j, rc)) {
             /* It fails, but what was written stays, and its sums shall be right. */
             struct err inner = {.arena = job_arena(r->j)};
             if (all_sums(r, ch, &inner) != 0)
@@ -329,7 +329,7 @@ static int run_import(struct job *j, enum import_mode mode, struct err *e)
         int undone = undo_rows(NULL, r.t, &r.im, &removed, &kept, e);
         rc = undone ? undone : end_with(&r, "cancelled", NULL, STR_NULL, false, e);
         rc = rc ? rc : ERR_CANCELLED;
-    } else if (rc != ERR_RETRY && r.im.id) {
+    } else if (r.im.id && !job_comes_back(j, rc)) {
         (void)(end_with(&r, rc == ERR_CANCELLED ? "uploaded" : "failed", NULL, STR_NULL, false,
                         &ignored) == 0);
     }
