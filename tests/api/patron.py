@@ -3,6 +3,7 @@ database, a client that talks JSON, and a checksum over everything that is store
 
 Only the standard library. A test class derives from Api and runs once per database: the module's
 load_tests (see both()) makes an SQLite and a PostgreSQL class out of it."""
+import contextlib
 import functools
 import hashlib
 import http.client
@@ -153,6 +154,54 @@ def quote(filter):
     return urllib.parse.quote(json.dumps(filter))
 
 
+class Psql:
+    """A psql that stays: one and a connection for every question take ten times as long as the question."""
+
+    def __init__(self, url):
+        self.url, self.process, self.lock = url, None, threading.Lock()
+
+    def ask(self, text):
+        """Rows, as tuples of texts. One whose connection was ended meanwhile is begun anew, once."""
+        with self.lock:
+            old = self.process is not None
+            out, said = self.once(text)
+            if out is None and old and "connection" in said:
+                out, said = self.once(text)
+            if out is None:
+                raise AssertionError(f"psql: {said} in {text[:300]}")
+            return [tuple(r.split("\x1f")) for r in out.rstrip("\n").split("\x1e") if r]
+
+    def once(self, text):
+        if not self.process:
+            self.said = tempfile.TemporaryFile()
+            self.process = subprocess.Popen(
+                ["psql", "-X", "-q", "-At", "-F", "\x1f", "-R", "\x1e", "-v", "ON_ERROR_STOP=1", "-d", self.url],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.said)
+        out = b""
+        try:
+            self.process.stdin.write(f"{text}\n;\n\\echo \x1d\n".encode())
+            self.process.stdin.flush()
+            while not out.endswith(b"\x1d\n") and (part := os.read(self.process.stdout.fileno(), 1 << 16)):
+                out += part
+        except BrokenPipeError:
+            out = b""
+        if out.endswith(b"\x1d\n"):
+            return out[:-2].decode(), ""
+        self.close()
+        self.said.seek(0)
+        return None, self.said.read().decode()
+
+    def close(self):
+        if self.process:
+            try:
+                self.process.stdin.close()
+            except BrokenPipeError:
+                pass
+            self.process.stdout.close()
+            self.process.wait(30 * SLOW)
+            self.process = None
+
+
 class Server:
     """The program on one data directory; start, stop, kill, start again."""
 
@@ -170,6 +219,7 @@ class Server:
             self.name = "t_" + os.path.basename(self.dir)[11:].lower().replace("-", "_") + "_%d" % os.getpid()
             psql(PG, f'CREATE DATABASE "{self.name}"')
             self.url = re.sub(r"///\w+", "///" + self.name, PG)
+            self.asked = Psql(self.url)
 
     def options(self):
         return ["--data", self.data] + (["--db", self.url] if self.url else [])
@@ -219,6 +269,7 @@ class Server:
             print("the server said:\n" + self.said()[-6000:], flush=True)
         shutil.rmtree(self.dir, ignore_errors=True)
         if self.url:
+            self.asked.close()
             psql(PG, f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)')
         return code
 
@@ -243,8 +294,7 @@ class Server:
     def sql(self, text):
         """Rows of a query, as tuples of texts."""
         if self.url:
-            out = psql(self.url, text, "-At", "-F", "\x1f", "-R", "\x1e")
-            return [tuple(r.split("\x1f")) for r in out.rstrip("\n").split("\x1e") if r]
+            return self.asked.ask(text)
         db = sqlite3.connect(os.path.join(self.data, "patron.db"), timeout=30)
         try:
             rows = db.execute(text).fetchall()
@@ -255,15 +305,13 @@ class Server:
 
     @functools.cached_property
     def schema(self):
-        rows = psql(self.url, "SELECT DISTINCT table_schema FROM information_schema.tables "
-                    "WHERE table_name = 'customers'", "-At").split()
-        return rows[0]
+        return self.sql("SELECT schemaname FROM pg_tables WHERE tablename = 'customers'")[0][0]
 
     def tables(self):
         if self.url:
             s = self.schema
             return [f'"{s}"."{r[0]}"' for r in self.sql(
-                f"SELECT table_name FROM information_schema.tables WHERE table_schema = '{s}' ORDER BY 1")]
+                f"SELECT tablename FROM pg_tables WHERE schemaname = '{s}' ORDER BY 1")]
         return [r[0] for r in self.sql("SELECT name FROM sqlite_master WHERE type = 'table' AND "
                                        "name NOT LIKE 'sqlite_%' AND name NOT LIKE 'search_doc_words%' AND name <> 'search_doc_terms' ORDER BY 1")]
 
@@ -276,6 +324,30 @@ class Server:
     def rows_set(self, table, assignment):
         """What only time could do, done at once."""
         self.sql(f"UPDATE {self.table(table)} SET {assignment}")
+
+    @contextlib.contextmanager
+    def held(self, table):
+        """Somebody else locks a table meanwhile: whoever asks it waits (PostgreSQL)."""
+        psql = subprocess.Popen(["psql", "-X", "-q", "-d", self.url, "-c", "BEGIN", "-c",
+                                 f"LOCK TABLE {self.table(table)} IN ACCESS EXCLUSIVE MODE", "-c", "SELECT pg_sleep(600)"],
+                                env={**os.environ, "PGAPPNAME": "holder"}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            until = time.monotonic() + 60 * SLOW
+            while not self.sql("SELECT 1 FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted AND relation = "
+                               f"'{self.table(table)}'::regclass"):
+                assert time.monotonic() < until, f"{table} is not to be had"
+                time.sleep(.02)
+            yield
+        finally:
+            self.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holder' AND "
+                     "datname = current_database()")
+            psql.wait()
+
+    def cut(self, waiting=False):
+        """Ends the program's connections (those that wait for a lock); how many there were."""
+        which = "AND wait_event_type = 'Lock'" if waiting else ""
+        return len(self.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'patron' "
+                            f"AND datname = current_database() {which}"))
 
     def checksum(self, leave=NOT_DATA):
         """One hash over all rows of all tables but those that are not data."""

@@ -1,6 +1,7 @@
 """Faults of the machine: a full disk, a lost database, a clock that jumps."""
 import http.client
 import os
+import signal
 import struct
 import subprocess
 import threading
@@ -201,8 +202,7 @@ class LostConnection(Api):
         [t.start() for t in threads]
         for _ in range(12):
             time.sleep(.2)
-            psql(self.server.url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
-                 "datname = current_database() AND pid <> pg_backend_pid()")
+            self.server.cut()
         over.set()
         [t.join() for t in threads]
         self.assertEqual(wrong, [])
@@ -224,14 +224,9 @@ class LostConnection(Api):
             f"CUT{i:06},K{i % 900},{2023 + i % 3}-05-{1 + i % 28:02},{i % 977}.50\n" for i in range(rows))
         im = self.admin.need(201, "POST", "imports?entity=order&name=cut.csv", raw=data.encode())["id"]
         job = self.admin.post(f"imports/{im}/run", status=202)["job_id"]
-        cuts, until = 0, time.monotonic() + 60 * SLOW
-        stored = f"SELECT count(*) FROM {self.server.table('orders')} WHERE import_id = {im}"
-        busy = "application_name = 'patron' AND state <> 'idle' AND query LIKE 'INSERT INTO orders%'"
-        while cuts < 3 and int(self.server.sql(stored)[0][0]) < rows and time.monotonic() < until:
-            cuts += int(self.server.sql("SELECT count(*) FROM (SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                                        f"WHERE datname = current_database() AND {busy}) x")[0][0])
-            time.sleep(.1)
-        self.assertGreater(cuts, 0, "it was never met at work")
+        for _ in range(3):
+            with self.server.held("orders"):
+                self.cut_waiting()
         self.admin.job(job)
         result = self.admin.get(f"imports/{im}")["result"]
         self.assertEqual((result["created"], result["customers_created"], result["rejected"]), (rows, 900, 0))
@@ -247,56 +242,49 @@ class LostConnection(Api):
         im = self.admin.need(201, "POST", "imports?entity=order&name=lost.csv", raw=data.encode())["id"]
         self.admin.job(self.admin.post(f"imports/{im}/run", status=202)["job_id"])
         self.quiet()
-        holder = self.hold("orders", 30)
-        job = self.admin.post("value/refresh", {}, status=202)["job_id"]
-        waiting = ("FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'patron' "
-                   "AND wait_event_type = 'Lock'")
-        until = time.monotonic() + 20 * SLOW
-        while not self.server.sql(f"SELECT 1 {waiting}"):
-            self.assertLess(time.monotonic(), until, "it does not read the orders")
-            time.sleep(.05)
-        self.server.sql(f"SELECT count(*) FROM (SELECT pg_terminate_backend(pid) {waiting}) x")
-        holder.kill()
-        self.server.sql("SELECT count(*) FROM (SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                        "WHERE datname = current_database() AND query LIKE '%pg_sleep(30)%' "
-                        "AND pid <> pg_backend_pid()) x")
+        with self.server.held("orders"):
+            job = self.admin.post("value/refresh", {}, status=202)["job_id"]
+            self.cut_waiting()
         self.admin.job(job)
         self.assertEqual(self.server.rows("attempts", "job", f"WHERE id = {job}"), [("2",)])
         self.assertIn("is tried again", self.server.said())
 
-    def hold(self, table, seconds):
-        """Somebody else locks a table: who asks it waits."""
-        holder = subprocess.Popen(["psql", "-X", "-q", "-d", self.server.url, "-c", "BEGIN", "-c",
-                                   f"LOCK TABLE {self.server.table(table)} IN ACCESS EXCLUSIVE MODE", "-c",
-                                   f"SELECT pg_sleep({seconds})"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.addCleanup(holder.wait)
-        until = time.monotonic() + 10 * SLOW
-        while not self.server.sql("SELECT 1 FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted AND "
-                                  "relation = '%s'::regclass" % self.server.table(table)):
-            self.assertLess(time.monotonic(), until)
+    def cut_waiting(self):
+        """Ends the connection of whoever waits for what is held."""
+        until = time.monotonic() + 30 * SLOW
+        while not self.server.cut(waiting=True):
+            self.assertLess(time.monotonic(), until, "nobody asks for it")
             time.sleep(.05)
-        return holder
 
     def test_request_that_outlasts_the_stop(self):
         """Somebody holds a lock in the database for longer than a stop is patient: the request ends all the same."""
-        self.hold("customers", 12)
+        server = self.server
 
         def write():
-            c = self.server.client()
+            c = server.client()
             c.cookie = self.admin.cookie
             try:
                 c("POST", "customers", {"name": "waits for the lock"})
             except (OSError, http.client.HTTPException):
                 pass  # its connection was closed
+
+        def until(what):
+            end = time.monotonic() + 60 * SLOW
+            while not what():
+                self.assertLess(time.monotonic(), end, server.said()[-3000:])
+                time.sleep(.05)
         writer = threading.Thread(target=write)
-        writer.start()
-        time.sleep(.3)
-        code = self.server.stop(seconds=30)
-        said = self.server.said()[-3000:]
+        with server.held("customers"):
+            writer.start()
+            until(lambda: server.sql("SELECT 1 FROM pg_stat_activity WHERE application_name = 'patron' AND "
+                                     "datname = current_database() AND wait_event_type = 'Lock'"))
+            server.process.send_signal(signal.SIGTERM)
+            until(lambda: "waiting for them" in server.said())
+        server.process.wait(30 * SLOW)
         writer.join()
-        self.server.start(self.server.port)
+        code, said = server.stop(), server.said()[-3000:]
+        server.start(server.port)
         self.assertEqual(code, 0, said)
-        self.assertIn("waiting for them", said)
         self.assertEqual(self.admin.get("customers?name=waits%20for%20the%20lock&count=exact")["count"]["value"], 1)
 
     def test_database_away(self):
