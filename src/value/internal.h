@@ -35,6 +35,10 @@ double pv_math_hyp2f1_one(double b, double c, double y, double one_minus_y);
 void pv_math_eigen(int n, const double *matrix, double *ret_val, double *ret_vec);
 /* Inverse of a symmetric positive definite matrix; false when it is not. */
 bool pv_math_spd_inverse(int n, const double *matrix, double *ret_inverse);
+/* Column j of a lower Cholesky factor, in place over the lower triangle of an n x n matrix whose
+ * columns before it are done; false, and nothing written, when the pivot is not above `least` of
+ * the diagonal entry. */
+bool pv_math_cholesky_column(size_t n, double *matrix, size_t j, double least);
 /* Lower Cholesky factor of a positive semi-definite matrix (zero columns where it is singular). */
 void pv_math_cholesky(int n, const double *matrix, double *ret_lower);
 

@@ -213,23 +213,32 @@ bool pv_math_spd_inverse(int n, const double *matrix, double *ret_inverse)
     return true;
 }
 
+bool pv_math_cholesky_column(size_t n, double *a, size_t j, double least)
+{
+    double own = a[j * n + j], d = own;
+    for (size_t k = 0; k < j; k++)
+        d -= a[j * n + k] * a[j * n + k];
+    if (!(d > least * fabs(own)) || !(d > 0.0))
+        return false;
+    double root = sqrt(d);
+    a[j * n + j] = root;
+    for (size_t i = j + 1; i < n; i++) {
+        double s = a[i * n + j];
+        for (size_t k = 0; k < j; k++)
+            s -= a[i * n + k] * a[j * n + k];
+        a[i * n + j] = s / root;
+    }
+    return true;
+}
+
 void pv_math_cholesky(int n, const double *matrix, double *ret_lower)
 {
-    for (int i = 0; i < n * n; i++)
-        ret_lower[i] = 0.0;
-    for (int j = 0; j < n; j++) {
-        double d = matrix[j * n + j];
-        for (int k = 0; k < j; k++)
-            d -= ret_lower[j * n + k] * ret_lower[j * n + k];
-        if (!(d > 1e-14 * fabs(matrix[j * n + j])) || !(d > 0.0))
-            continue;
-        double root = sqrt(d);
-        ret_lower[j * n + j] = root;
-        for (int i = j + 1; i < n; i++) {
-            double s = matrix[i * n + j];
-            for (int k = 0; k < j; k++)
-                s -= ret_lower[i * n + k] * ret_lower[j * n + k];
-            ret_lower[i * n + j] = s / root;
-        }
-    }
+    size_t m = (size_t)n;
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < m; j++)
+            ret_lower[i * m + j] = j <= i ? matrix[i * m + j] : 0.0;
+    for (size_t j = 0; j < m; j++)
+        if (!pv_math_cholesky_column(m, ret_lower, j, 1e-14))
+            for (size_t i = j; i < m; i++)
+                ret_lower[i * m + j] = 0.0;
 }

@@ -14,25 +14,12 @@ enum { ITERATIONS = 200 };
 
 bool pv_newton_factor(size_t n, double *a, double least, size_t *ret_pivot)
 {
-    for (size_t j = 0; j < n; j++) {
-        double d = a[j * n + j], own = d;
-        for (size_t k = 0; k < j; k++)
-            d -= a[j * n + k] * a[j * n + k];
-        if (!(d > least * fabs(own)) || !(d > 0.0)) {
-            if (ret_pivot)
-                *ret_pivot = j;
-            return false;
-        }
-        double root = sqrt(d);
-        a[j * n + j] = root;
-        for (size_t i = j + 1; i < n; i++) {
-            double s = a[i * n + j];
-            for (size_t k = 0; k < j; k++)
-                s -= a[i * n + k] * a[j * n + k];
-            a[i * n + j] = s / root;
-        }
-    }
-    return true;
+    size_t j = 0;
+    while (j < n && pv_math_cholesky_column(n, a, j, least))
+        j++;
+    if (j < n && ret_pivot)
+        *ret_pivot = j;
+    return j == n;
 }
 
 /* Solves L L' x = b in place. */
