@@ -17,22 +17,17 @@ const walks = {
 }
 const wanted = process.argv.slice(2)
 const languages = process.env.PATRON_LANG ? [process.env.PATRON_LANG] : ['zh', 'en']
-const runs = languages.flatMap(lang => Object.entries(walks).map(([name, list]) => ({ lang, name, list })))
-for (const { lang, name, list } of runs.filter(r => !wanted.length || wanted.includes(r.name))) {
-  if (!existsSync(browserPath)) {
-    count.skip(`${name} ${lang}`, `${browserPath} is not installed`)
-    continue
-  }
+
+/** One list on a fresh server, in a fresh browser. */
+async function run(lang, name) {
+  if (!existsSync(browserPath)) return count.skip(`${name} ${lang}`, `${browserPath} is not installed`)
   let server = null,
     browser = null
   try {
     server = await openServer()
-    if (!server) {
-      count.bad(`${name} ${lang}`, 'build/patron does not exist')
-      continue
-    }
+    if (!server) return count.bad(`${name} ${lang}`, 'build/patron does not exist')
     browser = await openBrowser()
-    for (const one of list) await one(server, browser, lang, count)
+    for (const one of walks[name]) await one(server, browser, lang, count)
   } catch (e) {
     count.bad(`${name} ${lang}`, e.stack ?? e)
   } finally {
@@ -40,4 +35,11 @@ for (const { lang, name, list } of runs.filter(r => !wanted.length || wanted.inc
     await server?.close()
   }
 }
+
+// One waits much of its time: the languages go beside each other.
+await Promise.all(
+  languages.map(async lang => {
+    for (const name of Object.keys(walks)) if (!wanted.length || wanted.includes(name)) await run(lang, name)
+  }),
+)
 count.end()
