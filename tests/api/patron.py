@@ -137,7 +137,7 @@ class Client:
             if not cursor:
                 return items
 
-    def job(self, id, wanted="done", seconds=60):
+    def job(self, id, wanted="done", seconds=180):
         until = time.monotonic() + seconds * SLOW
         while True:
             j = self.get(f"jobs/{id}")
@@ -248,7 +248,7 @@ class Server:
         with open(os.path.join(self.dir, "log"), encoding="utf-8", errors="replace") as f:
             return f.read()
 
-    def stop(self, how=signal.SIGTERM, seconds=15):
+    def stop(self, how=signal.SIGTERM, seconds=60):
         if self.process and self.process.poll() is None:
             self.process.send_signal(how)
             self.process.wait(seconds * SLOW)
@@ -423,15 +423,16 @@ class Api(unittest.TestCase):
 
     def quiet(self):
         """Waits until no job runs: an import is followed by a valuation."""
-        until = time.monotonic() + 120 * SLOW
+        until = time.monotonic() + 300 * SLOW
         while self.server.rows("id", "job", "WHERE state IN ('queued', 'running')"):
             if time.monotonic() > until:
                 self.fail("a job does not end")
-            time.sleep(.05)
+            time.sleep(.02)
 
     def problem(self, client, method, path, code, status, pointer=None, body=None, raw=None,
                 headers=None, field_code=None, text=None):
         """The request is refused with this code; nothing in the database changes."""
+        self.quiet()
         before = self.server.checksum()
         a = client(method, path, body, headers, raw)
         self.assertEqual((a.status, a["code"]), (status, code), repr(a))

@@ -150,10 +150,18 @@ class FileLimit(Api):
         self.assertIsNotNone(full, "the disk never was full")
         self.assertEqual((full.status, full["code"]), (507, "storage-full"), full)
         self.assertEqual(full["title"], "The disk is full. Nothing was written")
-        before = self.server.checksum()
-        for _ in range(5):
-            self.assertEqual(c("POST", "customers/batch", {"items": [{"name": "y", "description": "y" * 9000}] * 50}).status, 507)
-        self.assertEqual(self.server.checksum(), before)
+        refused = 0
+        for _ in range(60):
+            before = self.server.checksum()
+            a = c("POST", "customers/batch", {"items": [{"name": "y", "description": "y" * 9000}] * 50})
+            if a.status == 200:  # the log was written back meanwhile, and has room again
+                made += [r["id"] for r in a["results"]]
+                continue
+            self.assertEqual((a.status, self.server.checksum()), (507, before))
+            refused += 1
+            if refused == 5:
+                break
+        self.assertEqual(refused, 5)
         # Reading goes on, and all that was answered is there.
         stored = {r[0] for r in self.server.rows("id", "customers")}
         self.assertEqual(set(made), stored)
