@@ -1,7 +1,7 @@
 /* The company: its settings, and exchange rates. */
 #include "api/api.h"
 
-#include "base/money.h"
+#include "core/jobs/jobs.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -94,40 +94,78 @@ static int check_attachment(struct api_call *c, const json_t *v, struct str *ret
     return 0;
 }
 
-/* {"USD": 7.1}: base currency for one unit of each. */
+static struct str rates_text(struct api_call *c, const struct rates *r)
+{
+    struct buf out = BUF_INIT(1 << 20);
+    struct jw w = jw_new(&out);
+    rates_write(r, &w);
+    struct str text = arena_str(c->a, buf_str(&out));
+    buf_free(&out);
+    return text;
+}
+
+/* Stored as it is shown, whatever way it came. */
 static int check_rates(struct api_call *c, const json_t *v, struct str *ret)
 {
-    const char *code;
-    json_t *rate;
-    if (!json_is_object(v))
-        return wrong(c, "rates", "type-object");
-    json_object_foreach((json_t *)v, code, rate)
-    {
-        if (!currency_find(str_of(code)))
-            return wrong(c, "rates", "unknown-currency");
-        /* Kept in millionths. */
-        if (!json_is_number(rate) || !(json_number_value(rate) >= 1e-6) ||
-            json_number_value(rate) > 1e9)
-            return wrong(c, "rates", "out-of-range");
+    struct rates r;
+    int rc = rates_read(v, tenant_company(c->t)->currency, c->a, &r, &c->err);
+    if (rc == 0)
+        *ret = rates_text(c, &r);
+    return rc;
+}
+
+/* Orders of those days are converted anew in the background (crm/orders/rates_job.c). */
+static int convert_anew(struct api_call *c, struct db_conn *conn, const struct rate_span *spans,
+                        size_t n, int64_t *ret_job)
+{
+    struct buf out = BUF_INIT(1 << 20);
+    struct jw w = jw_new(&out);
+    jw_obj(&w);
+    jw_key(&w, "spans");
+    jw_arr(&w);
+    for (size_t i = 0; i < n; i++) {
+        jw_obj(&w);
+        jw_kstr(&w, "currency", spans[i].currency);
+        jw_ki64(&w, "from", spans[i].from);
+        jw_ki64(&w, "to", spans[i].to);
+        jw_obj_end(&w);
     }
-    char *text = json_dumps(v, JSON_COMPACT | JSON_REAL_PRECISION(15));
-    *ret = arena_str(c->a, str_of(text ? text : "{}"));
-    free(text);
-    return 0;
+    jw_arr_end(&w);
+    jw_obj_end(&w);
+    int rc = n ? job_submit(conn, c->t, "rates", STR(""), buf_str(&out), c->who->user_id, ret_job,
+                            &c->err)
+               : 0;
+    buf_free(&out);
+    return rc;
+}
+
+static int rates_written(struct api_call *c, struct db_conn *conn, struct str before,
+                         struct str now, int64_t *ret_job)
+{
+    struct str base = tenant_company(c->t)->currency;
+    struct rates was, is;
+    struct rate_span *spans;
+    tenant_rates_of(before, base, c->a, &was);
+    tenant_rates_of(now, base, c->a, &is);
+    size_t n = rates_changed(&was, &is, c->a, &spans);
+    return convert_anew(c, conn, spans, n, ret_job);
 }
 
 static const struct {
     const char *name, *setting;
     int (*check)(struct api_call *c, const json_t *v, struct str *ret);
     int (*fits)(struct api_call *c, struct db_conn *conn, struct str text); /* what there is */
-} settings[] = {{"name", "company.name", check_name, NULL},
-                {"time_zone", "company.time_zone", check_zone, NULL},
-                {"language", "company.language", check_language, NULL},
-                {"fiscal_month", "company.fiscal_month", check_fiscal_month, NULL},
+    /* What follows from another value; *ret_job: the job that does it. */
+    int (*written)(struct api_call *c, struct db_conn *conn, struct str before, struct str now,
+                   int64_t *ret_job);
+} settings[] = {{"name", "company.name", check_name},
+                {"time_zone", "company.time_zone", check_zone},
+                {"language", "company.language", check_language},
+                {"fiscal_month", "company.fiscal_month", check_fiscal_month},
                 {"observation_end", "company.observation_end", check_end, fits_end},
-                {"attachment_mb", "company.attachment_mb", check_attachment, NULL},
-                {"discount_rate", "company.discount_rate", check_discount, NULL},
-                {"rates", "company.rates", check_rates, NULL}};
+                {"attachment_mb", "company.attachment_mb", check_attachment},
+                {"discount_rate", "company.discount_rate", check_discount},
+                {"rates", "company.rates", check_rates, NULL, rates_written}};
 
 static void reload(void *arg)
 {
@@ -140,7 +178,6 @@ static void reload(void *arg)
 static void write_company(struct api_call *c, struct jw *w)
 {
     const struct company *co = tenant_company(c->t);
-    jw_obj(w);
     jw_kstr(w, "name", co->name);
     jw_kstr(w, "currency", co->currency);
     jw_kstr(w, "time_zone", co->time_zone);
@@ -157,28 +194,21 @@ static void write_company(struct api_call *c, struct jw *w)
         jw_null(w);
     }
     jw_key(w, "rates");
-    jw_obj(w);
-    for (size_t i = 0; i < co->nrates; i++) {
-        jw_key_str(w, co->rates[i].currency);
-        jw_f64(w, (double)co->rates[i].micro / 1e6);
-    }
-    jw_obj_end(w);
-    jw_obj_end(w);
+    rates_write(&co->rates, w);
 }
 
 static int company_get(struct api_call *c, struct jw *w)
 {
+    jw_obj(w);
     write_company(c, w);
+    jw_obj_end(w);
     return 0;
 }
 
+/* `before` is STR_NULL where the setting was never written. */
 static int note_setting(struct db_conn *conn, struct api_call *c, const char *name,
-                        const char *setting, struct str text, struct err *e)
+                        struct str before, struct str text, struct err *e)
 {
-    struct str before;
-    int rc = tenant_setting_get(conn, setting, c->a, &before, e);
-    if (rc || str_eq(before, text))
-        return rc;
     struct buf out = BUF_INIT(1 << 20);
     struct jw w = jw_new(&out);
     jw_obj(&w);
@@ -191,47 +221,173 @@ static int note_setting(struct db_conn *conn, struct api_call *c, const char *na
     jw_str(&w, text);
     jw_arr_end(&w);
     jw_obj_end(&w);
-    rc = history_note(conn, c->t, c->who, "update", "company", 0, tenant_company(c->t)->name,
-                      buf_str(&out), e);
+    int rc = history_note(conn, c->t, c->who, "update", "company", 0, tenant_company(c->t)->name,
+                          buf_str(&out), e);
     buf_free(&out);
     return rc;
 }
 
+struct patch {
+    struct api_call *c;
+    int64_t job; /* that converts orders anew, or 0 */
+};
+
 /* The base currency is no setting: amounts are frozen in it. */
+static int store_one(struct patch *p, struct db_conn *conn, const char *name, const json_t *v,
+                     struct err *e)
+{
+    struct api_call *c = p->c;
+    size_t i = 0, n = sizeof settings / sizeof settings[0];
+    struct str text, before;
+    while (i < n && strcmp(settings[i].name, name) != 0)
+        i++;
+    if (i == n)
+        return wrong(c, name, strcmp(name, "currency") ? "unknown-field" : "read-only");
+    int rc = settings[i].check(c, v, &text);
+    if (rc == 0 && settings[i].fits)
+        rc = settings[i].fits(c, conn, text);
+    if (rc == 0)
+        rc = tenant_setting_get(conn, settings[i].setting, c->a, &before, e);
+    if (rc || str_eq(before, text))
+        return rc;
+    rc = note_setting(conn, c, name, before, text, e);
+    if (rc == 0)
+        rc = tenant_setting_put(conn, settings[i].setting, text, e);
+    if (rc == 0 && settings[i].written)
+        rc = settings[i].written(c, conn, before, text, &p->job);
+    return rc;
+}
+
 static int store_settings(struct db_conn *conn, void *arg, struct err *e)
 {
-    struct api_call *c = arg;
+    struct patch *p = arg;
     const char *name;
     json_t *v;
-    json_object_foreach(c->body, name, v)
+    p->job = 0;
+    json_object_foreach(p->c->body, name, v)
     {
-        size_t i = 0, n = sizeof settings / sizeof settings[0];
-        struct str text;
-        while (i < n && strcmp(settings[i].name, name) != 0)
-            i++;
-        int rc = i == n ? wrong(c, name, strcmp(name, "currency") ? "unknown-field" : "read-only")
-                        : settings[i].check(c, v, &text);
-        if (rc == 0 && settings[i].fits)
-            rc = settings[i].fits(c, conn, text);
-        if (rc == 0)
-            rc = note_setting(conn, c, name, settings[i].setting, text, e);
-        if (rc == 0)
-            rc = tenant_setting_put(conn, settings[i].setting, text, e);
+        int rc = store_one(p, conn, name, v, e);
         if (rc)
             return rc;
     }
-    db_after_commit(conn, reload, c->t);
+    db_after_commit(conn, reload, p->c->t);
     return 0;
 }
 
 static int company_patch(struct api_call *c, struct jw *w)
 {
+    struct patch p = {.c = c};
     if (!json_is_object(c->body))
         return wrong(c, "", "type-object");
-    int rc = db_transact(c->t->db, DB_INTERACTIVE, store_settings, c, &c->err);
-    if (rc == 0)
-        write_company(c, w);
+    int rc = db_transact(c->t->db, DB_INTERACTIVE, store_settings, &p, &c->err);
+    if (rc)
+        return rc;
+    jw_obj(w);
+    write_company(c, w);
+    jw_kid(w, "converting", p.job);
+    jw_obj_end(w);
+    return 0;
+}
+
+/* --- what other rates would change --------------------------------------------------------- */
+
+/* How many orders in the spans [0, n) of one currency. */
+static int count_orders(struct api_call *c, struct db_conn *conn, const struct rate_span *spans,
+                        size_t n, int64_t *ret_orders)
+{
+    struct db_rows *rows = NULL;
+    int rc =
+        db_query(conn,
+                 "SELECT ordered_on, count(*) FROM orders WHERE ordered_on >= $1 AND "
+                 "ordered_on < $2 AND amount_currency = $3 AND deleted_at IS NULL "
+                 "GROUP BY ordered_on ORDER BY ordered_on",
+                 DB_ARGS(DB_I64(spans[0].from), DB_I64(spans[n - 1].to), DB_STR(spans[0].currency)),
+                 &rows, &c->err);
+    size_t at = 0;
+    *ret_orders = 0;
+    while (rc == 0 && (rc = db_step(rows, &c->err)) > 0) {
+        int64_t day = db_i64(rows, 0);
+        while (at < n && spans[at].to <= day)
+            at++;
+        if (at < n && spans[at].from <= day)
+            *ret_orders += db_i64(rows, 1);
+        rc = 0;
+    }
+    db_rows_done(rows);
     return rc;
+}
+
+static void write_day(struct jw *w, const char *key, int32_t day, int32_t none)
+{
+    char text[DATE_TEXT];
+    if (day != none)
+        date_format(day, text);
+    jw_kcstr(w, key, day == none ? NULL : text);
+}
+
+static int write_effect(struct api_call *c, struct db_conn *conn, const struct rate_span *spans,
+                        size_t nspans, struct jw *w)
+{
+    int64_t all = 0, orders = 0;
+    int rc = 0;
+    jw_obj(w);
+    jw_key(w, "items");
+    jw_arr(w);
+    for (size_t i = 0, n; rc == 0 && i < nspans; i += n) {
+        for (n = 1; i + n < nspans && str_eq(spans[i + n].currency, spans[i].currency);)
+            n++;
+        rc = count_orders(c, conn, spans + i, n, &orders);
+        all += orders;
+        jw_obj(w);
+        jw_kstr(w, "currency", spans[i].currency);
+        write_day(w, "from", spans[i].from, RATE_ALWAYS);
+        write_day(w, "to", spans[i + n - 1].to, INT32_MAX);
+        jw_ki64(w, "orders", orders);
+        jw_obj_end(w);
+    }
+    jw_arr_end(w);
+    jw_ki64(w, "orders", all);
+    jw_obj_end(w);
+    return rc;
+}
+
+static int rates_effect(struct api_call *c, struct jw *w)
+{
+    const struct company *co = tenant_company(c->t);
+    struct rates asked;
+    struct rate_span *spans;
+    struct db_conn *conn = NULL;
+    int rc = rates_read(json_object_get(c->body, "rates"), co->currency, c->a, &asked, &c->err);
+    if (rc)
+        return rc;
+    size_t n = rates_changed(&co->rates, &asked, c->a, &spans);
+    rc = db_reader(c->t->db, &conn, &c->err);
+    if (rc == 0)
+        rc = write_effect(c, conn, spans, n, w);
+    db_reader_done(conn);
+    return rc;
+}
+
+/* Everything in a currency that has a rate: after a job that was cancelled, or for orders that an
+   older program wrote by the rate of the moment. */
+static int convert_all(struct db_conn *conn, void *arg, struct err *e)
+{
+    struct patch *p = arg;
+    struct rates none = {0}, now;
+    struct rate_span *spans;
+    int rc = tenant_rates(p->c->t, conn, p->c->a, &now, e);
+    size_t n = rc ? 0 : rates_changed(&none, &now, p->c->a, &spans);
+    p->job = 0;
+    return n ? convert_anew(p->c, conn, spans, n, &p->job) : rc;
+}
+
+static int rates_convert_all(struct api_call *c, struct jw *w)
+{
+    struct patch p = {.c = c};
+    int rc = db_transact(c->t->db, DB_INTERACTIVE, convert_all, &p, &c->err);
+    if (rc == 0 && p.job == 0)
+        rc = err_set(&c->err, ERR_STATE_CONFLICT, "no rates");
+    return api_job_started(c, rc, p.job, w);
 }
 
 const struct endpoint api_company_endpoints[] = {
@@ -240,5 +396,11 @@ const struct endpoint api_company_endpoints[] = {
     {HTTP_PATCH, "/api/v1/company", API_SLOW, API_ADMIN, API_JSON, .plain = company_patch,
      .doc = "Change the company's settings and exchange rates", .request = "company",
      .response = "company"},
+    {HTTP_POST, "/api/v1/company/rates/effect", API_SLOW, API_ADMIN, API_JSON,
+     .plain = rates_effect, .doc = "How many orders other rates would convert anew",
+     .request = "company", .response = "rates-effect"},
+    {HTTP_POST, "/api/v1/company/rates/convert", API_SLOW, API_ADMIN, API_NO_BODY,
+     .plain = rates_convert_all, .doc = "Convert all orders anew by the rates of their days",
+     .response = "job-started"},
     {.path = NULL},
 };
