@@ -38,11 +38,11 @@ const struct rate *rates_on(const struct rates *r, struct str currency, int32_t 
 bool rates_convert(const struct rates *r, int32_t day, int64_t minor, struct str currency,
                    int64_t *ret_base)
 {
-    const struct currency *from = currency_find(currency), *to = currency_find(r->base);
-    if (from && from == to) {
+    if (str_eq(currency, r->base)) {
         *ret_base = minor;
         return true;
     }
+    const struct currency *from = currency_find(currency), *to = currency_find(r->base);
     const struct rate *rate = rates_on(r, currency, day);
     return !rate || !from || !to ||
            money_convert(minor, from->decimals, to->decimals, rate->micro, ret_base);
