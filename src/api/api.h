@@ -85,7 +85,8 @@ struct http_handler api_handler(struct api *a);
    operations. */
 extern const struct endpoint api_session_endpoints[], api_record_endpoints[],
     api_system_endpoints[], api_job_endpoints[], api_admin_endpoints[], api_people_endpoints[],
-    api_why_endpoints[], api_bell_endpoints[], api_files_endpoints[], api_tags_endpoints[];
+    api_why_endpoints[], api_bell_endpoints[], api_files_endpoints[], api_tags_endpoints[],
+    api_company_endpoints[];
 
 /* Answers a problem in the caller's language. For API_PLAIN handlers with raw answers. */
 void api_problem(struct api_call *c);

@@ -50,6 +50,68 @@ static void write_entity(const struct entity *en, struct jw *w)
     jw_obj_end(w);
 }
 
+/* Requests and answers that are no records and whose shape is told: the properties of each. */
+#define TEXT "{\"type\":\"string\"}"
+#define NUMBER "{\"type\":\"number\"}"
+#define WHOLE "{\"type\":\"integer\"}"
+#define DAY "{\"type\":[\"string\",\"null\"],\"format\":\"date\"}"
+#define REF(name) "{\"$ref\":\"#/components/schemas/" name "\"}"
+#define LIST(name) "{\"type\":\"array\",\"items\":" REF(name) "}"
+static const struct {
+    const char *schema, *property, *is;
+} told[] = {
+    {"company", "name", TEXT},
+    {"company", "currency", TEXT},
+    {"company", "time_zone", TEXT},
+    {"company", "language", "{\"enum\":[\"zh\",\"en\"]}"},
+    {"company", "discount_rate", NUMBER},
+    {"company", "fiscal_month", WHOLE},
+    {"company", "attachment_mb", WHOLE},
+    {"company", "observation_end", DAY},
+    {"company", "rates",
+     "{\"type\":\"object\",\"additionalProperties\":{\"oneOf\":[" NUMBER "," LIST("rate") "]}}"},
+    {"rate", "from", DAY},
+    {"rate", "rate", NUMBER},
+    {"rates-effect", "items", LIST("rates-effect-item")},
+    {"rates-effect", "orders", WHOLE},
+    {"rates-effect-item", "currency", TEXT},
+    {"rates-effect-item", "from", DAY},
+    {"rates-effect-item", "to", DAY},
+    {"rates-effect-item", "orders", WHOLE},
+    {"order-rate", "currency", TEXT},
+    {"order-rate", "base", REF("money")},
+    {"order-rate", "rate", "{\"type\":[\"number\",\"null\"]}"},
+    {"order-rate", "from", DAY},
+};
+enum { TOLD = sizeof told / sizeof told[0] };
+
+static void write_told(struct jw *w)
+{
+    for (size_t i = 0; i < TOLD; i++) {
+        if (i == 0 || strcmp(told[i - 1].schema, told[i].schema) != 0) {
+            jw_key(w, told[i].schema);
+            jw_obj(w);
+            jw_kcstr(w, "type", "object");
+            jw_key(w, "properties");
+            jw_obj(w);
+        }
+        jw_key(w, told[i].property);
+        jw_raw(w, str_of(told[i].is));
+        if (i + 1 == TOLD || strcmp(told[i + 1].schema, told[i].schema) != 0) {
+            jw_obj_end(w);
+            jw_obj_end(w);
+        }
+    }
+}
+
+static const char *schema_of(const char *name)
+{
+    for (size_t i = 0; i < TOLD; i++)
+        if (strcmp(told[i].schema, name) == 0)
+            return name;
+    return "any";
+}
+
 static void write_ref(struct jw *w, const char *key, const char *name, struct arena *a)
 {
     jw_key(w, key);
@@ -89,7 +151,8 @@ static void write_operation(const struct endpoint *ep, struct str path, const st
     if (ep->request) {
         jw_key(w, "requestBody");
         jw_obj(w);
-        write_ref(w, "content", strcmp(ep->request, "record") == 0 && en ? en->name : "any", a);
+        write_ref(w, "content",
+                  strcmp(ep->request, "record") == 0 && en ? en->name : schema_of(ep->request), a);
         jw_obj_end(w);
     }
     jw_key(w, "responses");
@@ -98,7 +161,7 @@ static void write_operation(const struct endpoint *ep, struct str path, const st
     jw_obj(w);
     jw_kcstr(w, "description", ep->response ? ep->response : "done");
     if (ep->response)
-        write_ref(w, "content", record ? en->name : "any", a);
+        write_ref(w, "content", record ? en->name : schema_of(ep->response), a);
     jw_obj_end(w);
     jw_key(w, "default");
     jw_raw(w, STR("{\"description\":\"problem\",\"content\":{\"application/problem+json\":"
@@ -169,6 +232,7 @@ static struct str build(struct api *a)
     jw_raw(&w, STR("{\"type\":\"object\",\"properties\":{\"type\":{\"type\":\"string\"},"
                    "\"title\":{\"type\":\"string\"},\"status\":{\"type\":\"integer\"},"
                    "\"code\":{\"type\":\"string\"},\"errors\":{\"type\":\"array\"}}}"));
+    write_told(&w);
     jw_key(&w, "any");
     jw_raw(&w, STR("{\"type\":\"object\"}"));
     jw_obj_end(&w);

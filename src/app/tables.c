@@ -18,11 +18,23 @@ const struct record_hook *const app_hooks[] = {
 };
 
 const struct endpoint *const app_endpoints[] = {
-    api_session_endpoints, api_admin_endpoints,  api_system_endpoints,
-    api_job_endpoints,     api_bell_endpoints,   api_files_endpoints,
-    api_tags_endpoints,    demo_endpoints,       export_endpoints,
-    import_endpoints,      insight_endpoints,    api_people_endpoints,
-    api_why_endpoints,     api_record_endpoints, NULL,
+    api_session_endpoints,
+    api_admin_endpoints,
+    api_system_endpoints,
+    api_job_endpoints,
+    api_bell_endpoints,
+    api_files_endpoints,
+    api_tags_endpoints,
+    demo_endpoints,
+    export_endpoints,
+    import_endpoints,
+    insight_endpoints,
+    orders_endpoints,
+    api_people_endpoints,
+    api_why_endpoints,
+    api_company_endpoints,
+    api_record_endpoints,
+    NULL,
 };
 
 const struct job_kind *const app_jobs[] = {demo_jobs,   export_jobs,  import_jobs, insight_jobs,

@@ -473,23 +473,27 @@ class BadFiles(Import):
             self.assertTrue(all(text in line for line in lines[1:]), lines)
 
     def test_currency_with_a_rate(self):
-        """The amount in base currency is frozen with the rate of the moment; a later rate changes nothing stored."""
+        """In base currency by the rates; a later one without a beginning holds for what stands, too."""
         c = self.admin
-        self.addCleanup(lambda: c.patch("company", {"rates": {}}))
-        c.patch("company", {"rates": {"USD": 7.1, "JPY": 0.047}})
+        def rates(of):
+            job = c.patch("company", {"rates": of})["converting"]
+            return job and c.job(job)
+        self.addCleanup(rates, {})
+        rates({"USD": 7.1, "JPY": 0.047})
         im = self.whole("customer_id,date,amount,currency\nF2,2024-01-01,5.00,USD\nF2,2024-01-02,-1.00,USD\n"
                         "F2,2024-01-03,501,JPY\nF2,2024-01-04,2.00,\nF2,2024-01-05,1,EUR\n")
         self.assertEqual((im["result"]["created"], im["result"]["rejected"]), (4, 1))
-        frozen = sorted([("500", "USD", "3550"), ("-100", "USD", "-710"), ("501", "JPY", "2355"), ("200", "CNY", "200")])
-        revenue = {"amount": "53.95", "currency": "CNY"}
-        self.assertEqual(self.base("F2"), (frozen, revenue))
-        c.patch("company", {"rates": {"USD": 8, "JPY": 1}})
-        self.assertEqual(self.base("F2"), (frozen, revenue))
+        self.assertEqual(self.base("F2"), (sorted([("500", "USD", "3550"), ("-100", "USD", "-710"), ("501", "JPY", "2355"),
+                                                   ("200", "CNY", "200")]), {"amount": "53.95", "currency": "CNY"}))
+        rates({"USD": 8, "JPY": 1})
+        now = (sorted([("500", "USD", "4000"), ("-100", "USD", "-800"), ("501", "JPY", "50100"), ("200", "CNY", "200")]),
+               {"amount": "535.00", "currency": "CNY"})
+        self.assertEqual(self.base("F2"), now)
         k = c.get("customers?ext_id=F2")["items"][0]["id"]
         o = [o for o in c.all(f"orders?customer_id={k}") if o["amount"] == {"amount": "5.00", "currency": "USD"}]
         self.assertEqual(len(o), 1)
         c.patch(f"orders/{o[0]['id']}", {"place": "Shanghai"})
-        self.assertEqual(self.base("F2"), (frozen, revenue))
+        self.assertEqual(self.base("F2"), now)
         # The same file again: known by its rows, whatever the rate is now.
         im = self.whole("customer_id,date,amount,currency\nF2,2024-01-01,5.00,USD\nF2,2024-01-06,1.00,USD\n")
         self.assertEqual((im["result"]["created"], im["result"]["skipped"]), (1, 1))

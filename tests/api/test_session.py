@@ -193,6 +193,9 @@ class Session(Api):
                 for v in x:
                     walk(v)
         walk(d)
+        company = d["components"]["schemas"]["company"]["properties"]
+        self.assertEqual(set(company), set(self.admin.get("company")))
+        self.assertIn("#/components/schemas/company", refs)
         for ref in refs:
             at = d
             for part in ref.lstrip("#/").split("/"):

@@ -191,6 +191,15 @@ export const text = (lang, root) => {
   }
 }
 
+/** A rate a month of two years for dollars, one without a beginning for euros. */
+export const datedRates = () => ({
+  USD: Array.from({ length: 24 }, (_, i) => ({
+    from: i ? `${2024 + Math.floor(i / 12)}-${String((i % 12) + 1).padStart(2, '0')}-01` : null,
+    rate: 7 + ((i * 37) % 25) / 100,
+  })),
+  EUR: [{ from: null, rate: 7.8 }],
+})
+
 /** A company of people: a tree of departments, two roles with levels of fields, colleagues in them. */
 export async function staff(api) {
   const one = { read: 'own', write: 'own', delete: 'none', create: true }
@@ -230,7 +239,7 @@ export async function staff(api) {
     await api.post('/users', { name, login, department_id, role_id })
   const [away] = (await api.get('/users?login=he&fields=id')).items
   await api.patch('/users/' + away.id, { active: false })
-  await api.patch('/company', { rates: { USD: 7.12, EUR: 7.8 } })
+  await api.patch('/company', { rates: datedRates() })
   const [chen] = (await api.get('/users?login=chen&fields=id')).items
   const [best] = (await api.get('/customers?limit=1&sort=-clv&fields=id')).items
   await api.patch('/customers/' + best.id, { owner_id: chen.id })

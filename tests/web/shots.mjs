@@ -42,6 +42,35 @@ let assistant = null
 const first = async () => (await api.get('/customers?limit=1&sort=-clv&fields=id,name')).items[0]
 const meeting = async () => (await api.get('/affiliations?limit=1&fields=id,customer_id,contact_id')).items[0]
 const lined = async () => (await api.get('/orders?limit=1&fields=id&number=SO-26-3391')).items[0].id
+/** An order in dollars of the first customer. */
+async function foreign() {
+  const [there] = (await api.get('/orders?limit=1&fields=id&number=SO-USD-1')).items
+  if (there) return there.id
+  const { id: customer_id } = await first()
+  const usd = amount => ({ amount, currency: 'USD' })
+  const o = await api.post('/orders', {
+    customer_id,
+    number: 'SO-USD-1',
+    ordered_on: '2024-11-05',
+    lines: [
+      {
+        description: 'HSK-A63',
+        quantity: '4',
+        unit: 'pcs',
+        price: usd('186.50'),
+        unit_cost: usd('121.00'),
+      },
+      {
+        description: 'ER32',
+        quantity: '12',
+        unit: 'pcs',
+        price: usd('14.90'),
+        unit_cost: usd('8.25'),
+      },
+    ],
+  })
+  return o.id
+}
 /** Values the company at the ends of four quarters, unless it was; its first customer. */
 async function valuedFourTimes() {
   const { id } = await first()
@@ -558,6 +587,21 @@ const screens = [
     },
   },
   { name: 'admin-company', path: () => '/admin/company' },
+  {
+    name: 'admin-rates',
+    path: () => '/admin/company',
+    act: async p => {
+      await p.locator('[data-add=USD]').click()
+      await p.keyboard.type('7.31')
+      await p.locator('[data-add=EUR]').click()
+      await p.locator('.form > footer .pri').click()
+      await p.locator('.why').waitFor()
+      await p.locator('.paste').click()
+      await p.fill('#rates-list', 'USD,2024-03-01,7.1\nUSD,2024-02-30,7.2\nGPB,2024-04-01,9.1\nEUR,2024-04-01')
+      await p.locator('.rates').scrollIntoViewIfNeeded()
+    },
+  },
+  { name: 'order-foreign', path: async () => '/orders/' + (await foreign()) },
   {
     name: 'admin-audit',
     path: () => '/admin/audit',

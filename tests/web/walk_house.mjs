@@ -162,14 +162,43 @@ export async function walkHouse(server, browser, lang, count) {
     await page.fill('#company-zone', 'Asia/Tokyo')
     await page.locator('.sel.add select').selectOption('USD')
     await page.locator('footer .pri').click()
-    await page.locator('[role=alert]', { hasText: 'USD' }).waitFor()
-    await page.locator('.rates input').last().fill('7.12')
+    await page.locator('.why [role=alert]', { hasText: t('admin.rates.wrong-number') }).waitFor()
+    await page.locator('.rates input.fig').last().fill('7.12')
     await page.locator('footer .pri').click()
     await page.locator('.toast', { hasText: t('admin.company.saved') }).waitFor()
     const c = await api.get('/company')
-    if (c.rates.USD !== 7.12 || c.fiscal_month !== 4 || c.time_zone !== 'Asia/Tokyo') throw new Error(JSON.stringify(c))
+    const kept = [JSON.stringify(c.rates.USD), c.fiscal_month, c.time_zone].join(' ')
+    if (kept !== '[{"from":null,"rate":7.12}] 4 Asia/Tokyo') throw new Error(kept)
     await api.patch('/company', { time_zone: 'Asia/Shanghai' })
   })
+
+  await step(
+    'a list of rates is pasted, a wrong line is named; the orders of its days are converted anew',
+    async () => {
+      const { id: customer_id } = await api.post('/customers', { name: '外币客户' })
+      const amount = { amount: '100.00', currency: 'USD' }
+      const { id } = await api.post('/orders', { customer_id, ordered_on: '2024-03-15', amount })
+      const worth = text => page.locator('.worth .rate', { hasText: text }).waitFor()
+      await page.goto(server.url + '/orders/' + id)
+      await worth('712.00')
+      await page.goto(server.url + '/admin/company')
+      await page.locator('.paste').click()
+      const list = day => `currency,from,rate\nUSD,2024-03-01,7.2\nUSD,${day},7.3\nEUR,2024-01,7.8`
+      await page.fill('#rates-list', list('2025-13-01'))
+      const why = t('admin.rates.line', { n: 3, why: t('admin.rates.fault.day') })
+      await page.locator('.faults', { hasText: why }).waitFor()
+      if (await page.locator('.take').isEnabled()) throw new Error('a list with a wrong line can be taken')
+      await page.fill('#rates-list', list('2025-01-01'))
+      await page.locator('.take').click()
+      await page.locator('.effect', { hasText: 'USD' }).waitFor()
+      await page.locator('footer .pri').click()
+      await page.locator('.progress .done').waitFor()
+      await page.goto(server.url + '/orders/' + id)
+      await worth('720.00')
+      await worth('2024-03-01')
+      await api.del('/customers/' + customer_id)
+    },
+  )
 
   await step('a customer shows how its value went from one valuation to the next', async () => {
     await refreshValues(api, null, {

@@ -148,6 +148,17 @@ export async function walkPhone(server, browser, lang, count) {
     await page.locator('.toast', { hasText: t('admin.company.saved') }).waitFor()
     if ((await api.get('/company')).fiscal_month !== 4) throw new Error('it was not kept')
   })
+  await step('a currency gets a rate, and another one from today', async () => {
+    await page.locator('.sel.add select').selectOption('USD')
+    await page.keyboard.type('6.9')
+    await page.locator('[data-add=USD]').click()
+    await page.keyboard.type('7.1')
+    await page.locator('footer .pri').click()
+    await page.locator('.progress .done').waitFor()
+    const { USD } = (await api.get('/company')).rates
+    const kept = USD.map(r => `${r.from ? 'day' : 'always'} ${r.rate}`).join()
+    if (kept !== 'always 6.9,day 7.1') throw new Error(JSON.stringify(USD))
+  })
   await step('a record says why one sees it', async () => {
     await page.goto(home)
     await button(t('why.title')).click()

@@ -224,6 +224,13 @@ static int insert_row(struct write *w, const struct record *r, struct err *e)
     return constraint_as_duplicate(r, rc, e);
 }
 
+/* An amount may be worth another sum in base currency, and be the same to people. */
+static bool stored_equal(const struct field *f, const struct value *a, const struct value *b)
+{
+    bool money = f->type->shape == SHAPE_MONEY && !a->null && !b->null;
+    return value_equal(f, a, b) && (!money || a->base == b->base);
+}
+
 /* Writes what changed, on the condition that nobody else wrote in between. */
 static int update_row(struct write *w, const struct record *before, const struct record *after,
                       struct err *e)
@@ -233,7 +240,7 @@ static int update_row(struct write *w, const struct record *before, const struct
     sql_addf(&q, "UPDATE %s SET ", after->en->table);
     for (size_t i = 0; i < after->en->nfields; i++) {
         const struct field *f = &after->en->fields[i];
-        if (value_equal(f, &before->v[i], &after->v[i]))
+        if (stored_equal(f, &before->v[i], &after->v[i]))
             continue;
         struct db_value bound[3];
         value_bind(f, &after->v[i], bound);

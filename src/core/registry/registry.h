@@ -33,7 +33,7 @@ struct value {
 struct parse_env {
     struct arena *arena;
     struct str base_currency;
-    /* Micro-units of base currency for one unit of `code`, 0 if there is no rate. */
+    /* Micro-units of base currency for one unit of `code` today, 0 if there is no rate. */
     int64_t (*rate)(const void *arg, struct str code);
     const void *rate_arg;
 };

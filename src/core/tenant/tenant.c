@@ -74,12 +74,14 @@ static int migrate(struct tenant *t, void (*notice)(const char *), struct err *e
 /* --- settings -----------------------------------------------------------------------------------
  */
 
+/* No two values of a setting have the same time, so that whoever kept one can tell by it. */
 int tenant_setting_put(struct db_conn *c, const char *name, struct str value, struct err *e)
 {
     return db_exec(c,
                    "INSERT INTO setting (name, value, updated_at) VALUES ($1, $2, $3) "
                    "ON CONFLICT (name) DO UPDATE SET value = excluded.value, "
-                   "updated_at = excluded.updated_at",
+                   "updated_at = CASE WHEN setting.updated_at < excluded.updated_at THEN "
+                   "excluded.updated_at ELSE setting.updated_at + 1 END",
                    DB_ARGS(DB_STR(str_of(name)), DB_STR(value), DB_I64(clock_now_ms())), NULL, e);
 }
 
@@ -98,21 +100,33 @@ int tenant_setting_get(struct db_conn *c, const char *name, struct arena *a, str
     return rc < 0 ? rc : 0;
 }
 
-static void read_rates(struct company *co, struct str json)
+void tenant_rates_of(struct str setting, struct str base_currency, struct arena *a,
+                     struct rates *ret_rates)
 {
+    struct err e;
     json_t *root;
-    struct err ignored = {0};
-    if (!json.n || json_read(co->arena, json, &root, &ignored) != 0)
-        return;
-    struct rate *rates = arena_array(co->arena, struct rate, json_object_size(root) + 1);
-    const char *code;
-    json_t *v;
-    json_object_foreach(root, code, v)
-    {
-        rates[co->nrates++] =
-            (struct rate){str_of(code), (int64_t)(json_number_value(v) * 1e6 + 0.5)};
-    }
-    co->rates = rates;
+    err_init(&e, a);
+    *ret_rates = (struct rates){.base = base_currency};
+    if (setting.n && (json_read(a, setting, &root, &e) != 0 ||
+                      rates_read(root, base_currency, a, ret_rates, &e) != 0))
+        log_error("the stored exchange rates cannot be read, there are none: %s", e.detail);
+}
+
+int tenant_rates(struct tenant *t, struct db_conn *c, struct arena *a, struct rates *ret_rates,
+                 struct err *e)
+{
+    const struct company *co = tenant_company(t);
+    struct str text = STR_NULL;
+    int64_t at = 0;
+    int rc = db_one_i64(c, "SELECT updated_at FROM setting WHERE name = 'company.rates'", DB_NOARGS,
+                        0, &at, e);
+    *ret_rates = co->rates;
+    if (rc || at == co->rates_at)
+        return rc;
+    rc = tenant_setting_get(c, "company.rates", a, &text, e);
+    if (rc == 0)
+        tenant_rates_of(text, co->currency, a, ret_rates);
+    return rc;
 }
 
 static void read_fiscal_month(struct company *co, struct str text)
@@ -142,8 +156,6 @@ static void set_one(struct company *co, struct str name, struct str value)
         str_to_f64(value, &co->discount);
     else if (str_is(name, "company.attachment_mb"))
         str_to_i64(value, &co->attachment_mb);
-    else if (str_is(name, "company.rates"))
-        read_rates(co, kept);
     else if (str_is(name, "company.fiscal_month"))
         read_fiscal_month(co, value);
     else if (str_is(name, "company.observation_end"))
@@ -170,9 +182,14 @@ int tenant_reload(struct tenant *t, struct err *e)
     struct db_rows *rows = NULL;
     int rc = db_reader(t->db, &c, e);
     if (rc == 0)
-        rc = db_query(c, "SELECT name, value FROM setting", DB_NOARGS, &rows, e);
+        rc = db_query(c, "SELECT name, value, updated_at FROM setting", DB_NOARGS, &rows, e);
+    struct str rates = STR_NULL;
     while (rc == 0 && (rc = db_step(rows, e)) > 0) {
         set_one(co, db_str(rows, 0), db_str(rows, 1));
+        if (str_is(db_str(rows, 0), "company.rates")) {
+            rates = arena_str(a, db_str(rows, 1));
+            co->rates_at = db_i64(rows, 2);
+        }
         rc = 0;
     }
     db_rows_done(rows);
@@ -181,6 +198,7 @@ int tenant_reload(struct tenant *t, struct err *e)
         arena_free(a);
         return rc;
     }
+    tenant_rates_of(rates, co->currency, a, &co->rates); /* now that the currency is known */
     struct tz *zone = tz_open(arena_cstr(a, co->time_zone));
     if (zone)
         arena_defer(a, drop_tz, zone);
@@ -190,20 +208,18 @@ int tenant_reload(struct tenant *t, struct err *e)
     return 0;
 }
 
+/* Of the company as it is now: an import asks for minutes. */
 static int64_t rate_of(const void *arg, struct str code)
 {
-    const struct company *co = arg;
-    for (size_t i = 0; i < co->nrates; i++)
-        if (str_eq(co->rates[i].currency, code))
-            return co->rates[i].micro;
-    return 0;
+    const struct company *co = tenant_company(arg);
+    const struct rate *rate = rates_on(&co->rates, code, tz_date(co->tz, clock_now_ms()));
+    return rate ? rate->micro : 0;
 }
 
 struct parse_env tenant_parse_env(const struct tenant *t, struct arena *a)
 {
-    const struct company *co = tenant_company(t);
     return (struct parse_env){
-        .arena = a, .base_currency = co->currency, .rate = rate_of, .rate_arg = co};
+        .arena = a, .base_currency = tenant_company(t)->currency, .rate = rate_of, .rate_arg = t};
 }
 
 /* --- keys ---------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@
 #include "core/live/live.h"
 #include "core/messages/messages.h"
 #include "core/registry/registry.h"
+#include "core/tenant/rates.h"
 #include "db/db.h"
 
 #include <stdatomic.h>
@@ -18,11 +19,8 @@ struct company {
     const struct tz *tz;
     double discount; /* yearly effective rate */
     enum lang lang;
-    const struct rate {
-        struct str currency;
-        int64_t micro; /* base currency for one unit, in millionths */
-    } * rates;
-    size_t nrates;
+    struct rates rates;
+    int64_t rates_at;      /* when the setting was written that they were read from */
     unsigned fiscal_month; /* 1..12: the month that a fiscal year begins with */
     bool observed_until;   /* valuations look back from observation_end, not from the last order */
     int32_t observation_end;
@@ -87,7 +85,16 @@ int tenant_reload(struct tenant *t, struct err *e) must_check;
    another took it meanwhile. */
 int tenant_renew_lease(struct tenant *t, struct err *e) must_check;
 
-/* What parsing of values needs. */
+/* The rates as this transaction has them: those in memory may be of before somebody changed them.
+   Whoever writes by them asks here, so that on PostgreSQL it collides with whoever does change them
+   and is run again, and no order keeps a rate that was replaced meanwhile. */
+int tenant_rates(struct tenant *t, struct db_conn *c, struct arena *a, struct rates *ret_rates,
+                 struct err *e) must_check;
+/* Rates of a setting's text, which is to live as long as the arena. */
+void tenant_rates_of(struct str setting, struct str base_currency, struct arena *a,
+                     struct rates *ret_rates);
+
+/* What parsing of values needs. Money is converted by the rate of today. */
 struct parse_env tenant_parse_env(const struct tenant *t, struct arena *a);
 
 #endif

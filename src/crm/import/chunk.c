@@ -290,10 +290,13 @@ static int create_order(struct chunk *ch, struct db_conn *c, const struct import
                         struct customer_state *k, struct err *e)
 {
     struct runner *r = ch->r;
+    struct value *v = ch->row->v[SIDE_OWN];
+    const char *field;
+    if (order_convert(v, &ch->rates, &field))
+        return chunk_reject(ch, c, row, r->p->amount_column, "out-of-range", e);
     ch->counts.created++;
     if (r->mode == IMPORT_CHECK)
         return 0;
-    struct value *v = ch->row->v[SIDE_OWN];
     record_stamp(r->im.en, v, id_next(r->t->ids), r->pass.who, clock_now_ms(), r->im.id);
     v[FIELD_OWNER_ID] = (struct value){.null = !k->is.owner_id, .i = k->is.owner_id};
     v[FIELD_DEPARTMENT_ID] = (struct value){.null = !k->is.department_id, .i = k->is.department_id};
@@ -391,6 +394,8 @@ int chunk_rows(struct db_conn *c, void *arg, struct err *e)
     const struct import_kind *kind = r->im.kind;
     begin(ch);
     int rc = kind->by_customer ? notice_changes(ch, c, e) : 0;
+    if (rc == 0 && kind->orders)
+        rc = tenant_rates(r->t, c, ch->a, &ch->rates, e);
     size_t end = ch->from + CHUNK_ROWS < r->rows.n ? ch->from + CHUNK_ROWS : r->rows.n;
     size_t rows = 0, asked = 0;
     bool ahead = kind->by_customer && r->p->key_field->id == CUSTOMER_EXT_ID;

@@ -53,6 +53,7 @@ struct chunk {
     struct parsed_row *row;
     struct csv_slice fields[MAX_COLUMNS + 1];
     struct csv_record rec; /* the one in `row` */
+    struct rates rates;    /* of this transaction; of orders only */
     /* Customers looked up or made in this chunk: one a row at most, and as many looked up ahead. */
     uint32_t seen[2 * CHUNK_ROWS];
     size_t nseen;

@@ -194,9 +194,15 @@ static void settle_totals(struct group *g)
     const struct import_plan *p = g->ch->r->p;
     const char *field = "";
     size_t at = 0;
+    const char *code = NULL;
+    for (; !g->bad && !code && at < g->n; at++)
+        code = order_line_convert(g->lines[at].v, &g->ch->rates,
+                                  (int32_t)g->order[ORDER_ORDERED_ON].i, &field);
+    if (code)
+        wrong(g, at - 1, column_of(g, SIDE_OWN, field), code);
     if (g->bad)
         return;
-    const char *code = order_sum(g->order, g->lines, g->n, &at, &field);
+    code = order_sum(g->order, g->lines, g->n, &at, &field);
     if (code) {
         wrong(g, at, column_of(g, SIDE_OWN, field), code);
         return;

@@ -1,5 +1,5 @@
 /* The margin of orders that an older program wrote: filled in once, in the background. */
-#include "crm/orders/orders.h"
+#include "crm/orders/internal.h"
 
 #include <stdio.h>
 
@@ -76,4 +76,5 @@ static int run(struct job *j, struct err *e)
     return rc;
 }
 
-const struct job_kind orders_jobs[] = {{"margins", run, .quiet = true}, {0}};
+const struct job_kind orders_jobs[] = {
+    {"margins", run, .quiet = true}, {"rates", rates_job_run, .quiet = true}, {0}};

@@ -2,12 +2,14 @@
 #ifndef PATRON_CRM_ORDERS_H
 #define PATRON_CRM_ORDERS_H
 
+#include "api/api.h"
 #include "core/jobs/jobs.h"
 #include "core/record/record.h"
 #include "core/upgrade/upgrade.h"
 
 extern const struct record_hook orders_hooks[];
 extern const struct job_kind orders_jobs[];
+extern const struct endpoint orders_endpoints[];
 
 /* Orders that an older program wrote get their margin. */
 extern const struct upgrade orders_upgrade;
@@ -25,6 +27,12 @@ const char *order_line_compute(struct value *v, const char **ret_field);
    there are in it stands in its unit, in the arena. NULL, or what is wrong in *ret_field: a price
    that is there may be off by its own rounding and no more. Before order_line_compute. */
 const char *order_line_from_amount(struct value *v, struct arena *a, const char **ret_field);
+/* What an order without lines, or a line, is in base currency by the rate of the order's day; a
+   line is computed anew with it. NULL, or what is wrong in *ret_field. Where the currency has no
+   rate all stays as it is. Before order_sum and order_settle. */
+const char *order_convert(struct value *order, const struct rates *r, const char **ret_field);
+const char *order_line_convert(struct value *line, const struct rates *r, int32_t day,
+                               const char **ret_field);
 /* What the product says, where the line says nothing. Texts are borrowed. */
 void order_line_fill(struct value *line, const struct value *product);
 /* Amount, cost and units of an order from its lines; NULL, or what is wrong with line *ret_line in

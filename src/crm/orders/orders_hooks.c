@@ -1,6 +1,6 @@
 /* An order with lines is what its lines are: its amount, cost and units follow from them, to the
    last minor unit. An order without lines (most imports) keeps what was typed. */
-#include "crm/orders/orders.h"
+#include "crm/orders/internal.h"
 
 /* a × b / divisor, half away from zero. False on overflow. */
 static bool scaled(int64_t a, int64_t b, int64_t divisor, int64_t *ret)
@@ -221,6 +221,25 @@ const char *order_sum(struct value *order, const struct record *line, size_t n, 
     return NULL;
 }
 
+/* Prices that came from a product, or stood already, were converted on another day. */
+static int convert_lines(struct write *w, const struct record *order, const struct record *line,
+                         size_t n, struct err *e)
+{
+    struct rates r;
+    bool any = false;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        const char *field = "price", *code = NULL;
+        if (!any)
+            rc = orders_rates(w, &line[i].v[ORDER_LINE_PRICE], &r, &any, e);
+        if (rc == 0 && any)
+            code = order_line_convert(line[i].v, &r, (int32_t)order->v[ORDER_ORDERED_ON].i, &field);
+        if (code)
+            err_item(e, arena_printf(w->a, "/lines/%zu/%s", i, field), code);
+    }
+    return rc || !e->nitems ? rc : err_set(e, ERR_VALIDATION, "order lines");
+}
+
 static int order_totals(struct write *w, const struct record *before, struct record *after,
                         struct err *e)
 {
@@ -232,6 +251,9 @@ static int order_totals(struct write *w, const struct record *before, struct rec
         after->v[ORDER_AMOUNT] = (struct value){0};
     if (!line || n == 0 || e->nitems)
         return 0;
+    int rc = convert_lines(w, after, line, n, e);
+    if (rc)
+        return rc;
     const char *code = order_sum(after->v, line, n, &at, &field);
     if (!code)
         return 0;
@@ -283,6 +305,8 @@ const struct record_hook orders_hooks[] = {
     {ENTITY_ORDER_LINE, HOOK_DERIVE, 1, line_derive},
     {ENTITY_ORDER, HOOK_PARTS, 0, order_totals},
     {ENTITY_ORDER, HOOK_DERIVE, 0, order_typed},
+    {ENTITY_ORDER, HOOK_DERIVE, 1, order_in_base},
     {ENTITY_ORDER, HOOK_DERIVE, 1, order_margin},
+    {ENTITY_ORDER, HOOK_WRITTEN, 1, order_lines_in_base},
     {-1, HOOK_DERIVE, 0, NULL},
 };
