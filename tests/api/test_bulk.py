@@ -224,7 +224,7 @@ class Bad(Bulk):
         for client, text in ((self.admin, "no such record"), (self.zh, "没有")):
             self.bad({"change": {"set": {"owner_id": "12345"}}}, "/change/set/owner_id", "link-not-found", client=client,
                      text=text)
-        for client, text in ((self.admin, "3 records match by now, and 2 were shown"), (self.zh, "现在符合条件的有 3 条，您看到的是 2 条")):
+        for client, text in ((self.admin, "3 records match by now, and 2 were shown"), (self.zh, "现在符合条件的有 3 条，比刚才看到的 2 条多")):
             self.bad({"expected": 2}, None, None, client=client, code="bulk-count", status=409, text=text)
 
     def test_address_and_parts(self):
