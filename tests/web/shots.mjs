@@ -61,7 +61,7 @@ async function chooseAll(p) {
   if (p.viewportSize().width > 640) {
     await p.locator('thead .cb').click()
     await p.locator('.bulk .more').click()
-  } else await p.locator('.bar .btn', { hasText: /Change all|全部修改/ }).click()
+  } else await p.getByRole('button', { name: /Change all|全部修改/ }).click()
   await p.locator('.bulk .more').waitFor({ state: 'detached' })
   await p.locator('.bulk').waitFor()
 }
