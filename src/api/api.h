@@ -93,6 +93,10 @@ void api_problem(struct api_call *c);
 
 /* Helpers for handlers. */
 struct filter_env api_filter_env(const struct api_call *c);
+/* Which records of q->en a body means by its `filter`, `at_customer` and `trash`, as the parameters
+   of a list. ERR_VALIDATION; items that stand in `e` already are wrong with these. */
+int api_list_read(const struct tenant *t, const struct actor *who, const json_t *in,
+                  struct arena *a, struct list_query *q, struct err *e) must_check;
 /* A whole number from a query parameter, or `absent`. ERR_BAD_PARAMETER (name). */
 int api_param_i64(struct api_call *c, const char *name, int64_t absent, int64_t min, int64_t max,
                   int64_t *ret_value) must_check;

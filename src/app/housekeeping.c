@@ -2,6 +2,7 @@
    number stays leased, reminders ring, the index of words is joined, uploads that a crash left
    behind are removed. */
 #include "app/app.h"
+#include "crm/bulk/bulk.h"
 #include "crm/export/export.h"
 
 #include "core/bell/bell.h"
@@ -44,6 +45,9 @@ static const struct {
     {"DELETE FROM session WHERE expires_at < $1", 0},
     {"DELETE FROM notification WHERE id IN (SELECT id FROM notification WHERE at < $1 LIMIT 5000)",
      90 * 24 * HOUR_MS},
+    {"DELETE FROM job_ids WHERE job_id IN (SELECT i.job_id FROM job_ids i JOIN job j ON j.id = "
+     "i.job_id WHERE j.finished_at < $1 LIMIT 500)",
+     BULK_UNDO_DAYS * 24 * HOUR_MS},
 };
 
 struct sweep {

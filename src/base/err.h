@@ -36,6 +36,8 @@
     X(STATE_CONFLICT, "state-conflict", 409)                                                       \
     X(PART_OF_WHOLE, "part-of-whole", 409)                                                         \
     X(TOO_MANY, "too-many", 409)                                                                   \
+    X(BULK_COUNT, "bulk-count", 409)                                                               \
+    X(BULK_LIMIT, "bulk-limit", 409)                                                               \
     X(IN_USE, "in-use", 409)                                                                       \
     X(PORT_IN_USE, "port-in-use", 500)                                                             \
     X(IDEMPOTENCY_MISMATCH, "idempotency-mismatch", 422)                                           \

@@ -85,6 +85,28 @@ async function valuedFourTimes() {
   }
   return id
 }
+/** Everything that matches is chosen: by the box above the rows, and on a phone by a button. */
+async function chooseAll(p) {
+  if (p.viewportSize().width > 640) {
+    await p.locator('thead .cb').click()
+    await p.locator('.bulk .more').click()
+  } else await p.getByRole('button', { name: /Change all|全部修改/ }).click()
+  await p.locator('.bulk .more').waitFor({ state: 'detached' })
+  await p.locator('.bulk').waitFor()
+}
+/** A change of very many has left some as they were. */
+let left = false
+async function leftAlone() {
+  if (left) return
+  left = true
+  const rows = (await api.get('/customers?limit=4&sort=name&fields=id,name')).items
+  const { job_id: job } = await api.post('/customers/bulk', {
+    filter: { field: 'id', op: 'in', value: rows.map(r => r.id) },
+    change: { set: { parent_id: rows[0].id } },
+    expected: 4,
+  })
+  while (!['done', 'failed'].includes((await api.get('/jobs/' + job)).state)) await page.waitForTimeout(100)
+}
 const screens = [
   {
     name: 'setup',
@@ -133,6 +155,31 @@ const screens = [
     wide: true,
     act: async p => {
       for (const i of [2, 4, 5]) await p.locator('tbody tr:not(.gap)').nth(i).locator('.cb').click()
+    },
+  },
+  {
+    name: 'customers-all',
+    path: () => '/customers',
+    act: chooseAll,
+  },
+  {
+    name: 'customers-all-ask',
+    path: () => '/customers',
+    act: async p => {
+      await chooseAll(p)
+      await p.locator('.bulk button').nth(2).click()
+      await p.locator('.bulkdlg .danger').waitFor()
+    },
+  },
+  {
+    name: 'customers-all-done',
+    path: async () => {
+      await leftAlone()
+      return '/jobs'
+    },
+    act: async p => {
+      await p.locator('td .btn').first().click()
+      await p.locator('.bulkdlg .why li').first().waitFor()
     },
   },
   {

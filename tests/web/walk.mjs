@@ -528,6 +528,48 @@ export async function walk(server, browser, lang, count) {
       gone,
     )
   })
+  await step(
+    'everything that matches is given to a colleague, when its number is agreed to, and taken back',
+    async () => {
+      const count = async filter =>
+        (await api.get('/customers?limit=1&count=exact&filter=' + encodeURIComponent(JSON.stringify(filter)))).count
+          .value
+      const all = { field: 'id', op: 'notnull' }
+      const heir = await api.post('/users', { name: '接手人', login: 'heir-' + lang, language: lang })
+      const theirs = { field: 'owner_id', op: 'eq', value: heir.id }
+      const n = await count(all)
+      await page.goto(server.url + '/customers')
+      await page.locator('thead .cb').click()
+      await page.locator('.bulk .more').click()
+      await page.locator('.bulk .cnt', { hasText: n.toLocaleString('en') }).waitFor()
+      // one row less, and it is no longer everything
+      await page.locator('tbody tr:not(.gap)').nth(1).locator('.cb').click()
+      await page.locator('.bulk .cnt', { hasText: n.toLocaleString('en') }).waitFor({ state: 'detached' })
+      await page.locator('tbody tr:not(.gap)').nth(1).locator('.cb').click()
+      await page.locator('.bulk .more').click()
+      await page.locator('.bulk button', { hasText: t('bulk.owner') }).click()
+      await page.locator('.own input').fill('接手人')
+      await page.locator('[role=option]', { hasText: '接手人' }).first().click()
+      await page.locator('.bulkdlg .el-dialog__title', { hasText: '接手人' }).waitFor()
+      // somebody adds one meanwhile: it is said, and asked anew
+      const late = await api.post('/customers', { name: '后来的客户' })
+      await page.locator('.bulkdlg .pri').click()
+      await page.locator('.bulkdlg [role=alert]').waitFor()
+      if (await count(theirs)) throw new Error('something was changed')
+      await page.locator('.bulkdlg .el-dialog__title', { hasText: (n + 1).toLocaleString('en') }).waitFor()
+      await page.locator('.bulkdlg .pri').click()
+      await page.locator('.bulkdlg .sum', { hasText: (n + 1).toLocaleString('en') }).waitFor()
+      if ((await count(theirs)) !== n + 1) throw new Error('not all of them')
+      const back = page.locator('.bulkdlg .btn', { hasText: t('bulk.all.undo') })
+      await back.click()
+      await back.waitFor({ state: 'detached' }) // what an undo wrote is not undone
+      await page.locator('.bulkdlg .sum', { hasText: (n + 1).toLocaleString('en') }).waitFor()
+      await page.locator('.bulkdlg .pri').click()
+      await page.locator('.bulk').waitFor({ state: 'detached' })
+      if (await count(theirs)) throw new Error('not taken back')
+      await api.call('DELETE', '/customers/' + late.id)
+    },
+  )
   await step('language and theme switch in place', async () => {
     const other = lang === 'zh' ? 'en' : 'zh'
     await page.locator('.avatar').click()

@@ -92,6 +92,28 @@ export async function walkPhone(server, browser, lang, count) {
     await tab('contacts')
     await page.locator('.contacts li', { hasText: '孙悦' }).waitFor()
   })
+  await step('everything that matches goes to the trash, and comes back from the list of jobs', async () => {
+    await page.goto(server.url + '/customers?f=' + encodeURIComponent('[{"field":"kind","op":"eq","value":"person"}]'))
+    const count = async () => (await api.get('/customers?kind=person&limit=1&count=exact')).count.value
+    const n = await count()
+    if (!n) throw new Error('nobody to throw away')
+    await button(t('bulk.all.choose-phone')).click()
+    await page.locator('.bulk .cnt', { hasText: n.toLocaleString('en') }).waitFor()
+    await page
+      .locator('.bulk button')
+      .filter({ hasText: n.toLocaleString('en') })
+      .click()
+    await page.locator('.bulkdlg .danger').click()
+    await page.locator('.bulkdlg .sum').waitFor()
+    await button(t('bulk.all.close')).click()
+    if (await count()) throw new Error('some are left')
+    await page.goto(server.url + '/jobs')
+    await button(t('jobs.details')).first().click()
+    await button(t('bulk.all.undo')).click()
+    await page.locator('.bulkdlg .sum', { hasText: n.toLocaleString('en') }).waitFor()
+    await button(t('bulk.all.close')).click()
+    if ((await count()) !== n) throw new Error('not all came back')
+  })
   await step('the list of contacts is taken along as a file', async () => {
     await page.goto(server.url + '/contacts')
     await button(t('export.title')).click()

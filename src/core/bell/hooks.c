@@ -185,13 +185,14 @@ int bell_touched(struct write *w, const struct record *r, struct err *e)
     return rc || !r->en->owned ? rc : tell(&h, BELL_CHANGED, link_of(r, FIELD_OWNER_ID), e);
 }
 
-/* Imports and what the program does by itself ring for nobody; nor do roles and the like. */
+/* Imports, changes of very many and what the program does by itself ring for nobody; nor do roles
+   and the like. */
 static int on_write(struct write *w, const struct record *before, struct record *after,
                     struct err *e)
 {
     struct hearers h = {.w = w, .r = after};
-    if (!w->t->identity || w->import_id || !w->who->user_id || after->en->part_of >= 0 ||
-        after->en->admin_writes)
+    if (!w->t->identity || w->import_id || w->quiet || !w->who->user_id ||
+        after->en->part_of >= 0 || after->en->admin_writes)
         return 0;
     int rc = tell_named(&h, before, e);
     if (rc == 0)

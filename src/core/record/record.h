@@ -29,6 +29,7 @@ struct write {
     int64_t event_id;  /* out: id of the last history event written */
     const char *at; /* of the fields being read: where they stand in the body, NULL = at its root */
     bool whole;     /* what is written now goes along with another record's event */
+    bool quiet;     /* one of very many: no bell and no live event of its own */
     struct parts *parts; /* those that came with the record being written */
     int64_t *along;      /* events written along with the next one, and taken back with it */
     size_t nalong, along_cap;
@@ -69,6 +70,10 @@ int record_create(struct write *w, const struct entity *en, const json_t *body,
                   struct record *ret_record, struct err *e) must_check;
 int record_update(struct write *w, const struct entity *en, int64_t id, const json_t *body,
                   int64_t if_match, struct record *ret_record, struct err *e) must_check;
+/* Whether a body may be written over records whichever they are: fields, rights, values, links.
+   ERR_VALIDATION with items; what depends on the record is asked when it is written. */
+int record_check(struct write *w, const struct entity *en, const json_t *body,
+                 struct err *e) must_check;
 int record_delete(struct write *w, const struct entity *en, int64_t id, int64_t if_match,
                   struct err *e) must_check;
 int record_restore(struct write *w, const struct entity *en, int64_t id, struct record *ret_record,

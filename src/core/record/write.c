@@ -59,11 +59,15 @@ static int take_input(struct write *w, struct record *r, const json_t *body, str
     return 0;
 }
 
-static void check_required(struct write *w, const struct record *r, struct err *e)
+/* `named`: only the fields that stand in it, NULL = all. */
+static void check_required(struct write *w, const struct record *r, const json_t *named,
+                           struct err *e)
 {
     for (size_t i = 0; i < r->en->nfields; i++) {
         const struct field *f = &r->en->fields[i];
         if (!f->required || !r->v[i].null || f->system)
+            continue;
+        if (named && !json_object_get(named, f->name))
             continue;
         struct str pointer = record_pointer(w, f->name);
         bool said = false; /* what could not be read is not missing, too */
@@ -380,7 +384,7 @@ int record_note(struct write *w, const struct record *after, const char *kind, s
                    DB_ARGS(DB_I64(ev.id), DB_STR(str_of(kind)), DB_STR(str_of(ev.entity)),
                            DB_I64(ev.record_id), DB_I64(after->v[FIELD_VERSION].i), DB_I64(w->now)),
                    e);
-    if (rc == 0)
+    if (rc == 0 && !w->quiet)
         tell(w, after, kind);
     return rc;
 }
@@ -402,7 +406,7 @@ static int forbidden(const struct entity *en, const char *what, struct err *e)
 static int settle(struct write *w, const struct record *before, struct record *after, struct err *e)
 {
     int rc = w->parts ? run_hooks(w, HOOK_PARTS, before, after, e) : 0;
-    check_required(w, after, e);
+    check_required(w, after, NULL, e);
     if (rc == 0)
         rc = check_links(w, before, after, e);
     if (rc == 0 && e->nitems)
@@ -456,6 +460,19 @@ int record_add(struct write *w, struct record *r, struct err *e)
     if (rc == 0)
         rc = search_put(w->c, r->en, r->v, w->a, e);
     return rc ? rc : note_down(w, NULL, r, "create", e);
+}
+
+int record_check(struct write *w, const struct entity *en, const json_t *body, struct err *e)
+{
+    struct record r = {.en = en, .v = arena_array(w->a, struct value, en->nfields)};
+    for (size_t i = 0; i < en->nfields; i++)
+        r.v[i] = (struct value){.null = true};
+    int rc = take_input(w, &r, body, e);
+    if (rc == 0)
+        check_required(w, &r, body, e);
+    if (rc == 0)
+        rc = check_links(w, NULL, &r, e);
+    return rc == 0 && e->nitems ? err_set(e, ERR_VALIDATION, "fields of %s", en->name) : rc;
 }
 
 int record_create(struct write *w, const struct entity *en, const json_t *body,

@@ -35,6 +35,17 @@ static bool holds(const struct value *v, int64_t id)
 /* --- hooks -------------------------------------------------------------------------------------
  */
 
+static int tag_is_there(struct write *w, struct str pointer, int64_t id, struct err *e)
+{
+    int64_t found = 0;
+    int rc = db_one_i64(w->c, "SELECT 1 FROM tags WHERE id = $1 AND deleted_at IS NULL",
+                        DB_ARGS(DB_I64(id)), 0, &found, e);
+    if (rc || found)
+        return rc;
+    (void)err_item(e, pointer, "link-not-found");
+    return err_set(e, ERR_VALIDATION, "no such tag");
+}
+
 static int check_tags(struct write *w, const struct record *before, struct record *after,
                       struct err *e)
 {
@@ -43,16 +54,9 @@ static int check_tags(struct write *w, const struct record *before, struct recor
         return 0;
     struct str rest = after->v[f->id].s;
     int rc = 0;
-    for (int64_t id = 0, found = 0; rc == 0 && next_id(&rest, &id);) {
-        if (before && holds(&before->v[f->id], id))
-            continue;
-        rc = db_one_i64(w->c, "SELECT 1 FROM tags WHERE id = $1 AND deleted_at IS NULL",
-                        DB_ARGS(DB_I64(id)), 0, &found, e);
-        if (rc == 0 && !found) {
-            (void)err_item(e, record_pointer(w, f->name), "link-not-found");
-            rc = err_set(e, ERR_VALIDATION, "no such tag");
-        }
-    }
+    for (int64_t id = 0; rc == 0 && next_id(&rest, &id);)
+        if (!before || !holds(&before->v[f->id], id))
+            rc = tag_is_there(w, record_pointer(w, f->name), id, e);
     return rc;
 }
 
@@ -94,7 +98,7 @@ const struct record_hook tags_hooks[] = {
 /* --- changing ----------------------------------------------------------------------------------
  */
 
-static int read_ids(const json_t *in, const char *pointer, int64_t *ids, size_t most, size_t *ret_n,
+static int read_ids(const json_t *in, struct str pointer, int64_t *ids, size_t most, size_t *ret_n,
                     struct err *e)
 {
     size_t n = in ? json_array_size(in) : 0;
@@ -106,8 +110,8 @@ static int read_ids(const json_t *in, const char *pointer, int64_t *ids, size_t 
     *ret_n = n;
     if (ok)
         return 0;
-    (void)err_item(e, str_of(pointer), "id");
-    return err_set(e, ERR_VALIDATION, "tags at %s", pointer);
+    (void)err_item(e, pointer, "id");
+    return err_set(e, ERR_VALIDATION, "tags at " STR_FMT, STR_ARG(pointer));
 }
 
 static bool among(const int64_t *ids, size_t n, int64_t id)
@@ -147,19 +151,47 @@ static json_t *new_set(struct write *w, const struct field *f, const struct valu
     return ok ? body : NULL;
 }
 
+enum { MOST = 50 }; /* at once */
+
+int tags_check(struct write *w, const struct entity *en, const json_t *add, const json_t *remove,
+               struct err *e)
+{
+    const struct field *f = tags_field(en);
+    enum field_level level = f ? access_level(w->who, en, f->id) : LEVEL_HIDE;
+    int64_t plus[MOST] = {0}, minus[MOST] = {0};
+    size_t nplus = 0, nminus = 0;
+    const char *wrong = level == LEVEL_HIDE  ? "unknown-field"
+                        : level < LEVEL_EDIT ? "field-not-yours"
+                                             : NULL;
+    if (wrong) {
+        struct err_item *item = err_item(e, str_of(w->at), wrong);
+        err_item_param(e, item, "field", STR("tags"));
+        return err_set(e, ERR_VALIDATION, "tags of %s", en->name);
+    }
+    int rc = read_ids(add, record_pointer(w, "add"), plus, MOST, &nplus, e);
+    if (rc == 0)
+        rc = read_ids(remove, record_pointer(w, "remove"), minus, MOST, &nminus, e);
+    if (rc == 0 && nplus + nminus == 0) {
+        (void)err_item(e, str_of(w->at), "required");
+        rc = err_set(e, ERR_VALIDATION, "no tags");
+    }
+    for (size_t i = 0; rc == 0 && i < nplus; i++)
+        rc = tag_is_there(w, record_pointer(w, "add"), plus[i], e);
+    return rc;
+}
+
 int tags_change(struct write *w, const struct entity *en, int64_t id, const json_t *add,
                 const json_t *remove, struct record *ret_record, struct err *e)
 {
-    enum { MOST = 50 };
     const struct field *f = tags_field(en);
     int64_t plus[MOST] = {0}, minus[MOST] = {0};
     size_t nplus = 0, nminus = 0;
     struct record now;
     if (!f)
         return err_set(e, ERR_NOT_FOUND, "%s has no tags", en->name);
-    int rc = read_ids(add, "/add", plus, MOST, &nplus, e);
+    int rc = read_ids(add, STR("/add"), plus, MOST, &nplus, e);
     if (rc == 0)
-        rc = read_ids(remove, "/remove", minus, MOST, &nminus, e);
+        rc = read_ids(remove, STR("/remove"), minus, MOST, &nminus, e);
     if (rc == 0)
         rc = record_get(w->c, w->who, en, id, false, w->a, &now, e);
     if (rc)

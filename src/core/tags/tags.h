@@ -13,6 +13,11 @@ const struct field *tags_field(const struct entity *en);
 int tags_change(struct write *w, const struct entity *en, int64_t id, const json_t *add,
                 const json_t *remove, struct record *ret_record, struct err *e) must_check;
 
+/* Whether records, whichever they are, may get and lose these tags: ERR_VALIDATION with items below
+   w->at. */
+int tags_check(struct write *w, const struct entity *en, const json_t *add, const json_t *remove,
+               struct err *e) must_check;
+
 /* The tag of this name, made if there is none. Whoever may write anything that carries tags may.
    ERR_FORBIDDEN, ERR_VALIDATION. */
 int tags_find(struct write *w, struct str name, struct record *ret_tag, struct err *e) must_check;

@@ -1,8 +1,6 @@
 /* What an export is asked to hold, read and checked. */
 #include "crm/export/internal.h"
 
-#include "base/ids.h"
-
 #include <stdio.h>
 #include <string.h>
 
@@ -98,25 +96,6 @@ struct str export_option(const struct field *f, struct str value, enum lang lang
     return value;
 }
 
-/* As in lists: only where records are met elsewhere, by who may know where. */
-static void read_meeting(const struct tenant *t, const struct actor *who, const json_t *in,
-                         struct list_query *q, struct err *e)
-{
-    if (!in || json_is_null(in))
-        return;
-    q->through = record_met_through(t->registry, q->en);
-    bool known = q->through && access_level(who, q->en, q->en->customer_field) >= LEVEL_READ &&
-                 access_level(who, q->through, q->through->customer_field) >= LEVEL_READ;
-    struct str text = str_from(json_string_value(in), json_string_length(in));
-    struct err_item *item = NULL;
-    if (!known)
-        item = err_item(e, STR("/at_customer"), "unknown-field");
-    else if (!json_is_string(in) || !id_parse(text, &q->at_customer))
-        wrong(e, STR("/at_customer"), "link-not-found", in);
-    if (item)
-        err_item_param(e, item, "field", STR("at_customer"));
-}
-
 int export_read(const struct tenant *t, const struct actor *who, const json_t *in, bool lenient,
                 struct arena *a, struct export_ask *ret_ask, struct err *e)
 {
@@ -124,7 +103,6 @@ int export_read(const struct tenant *t, const struct actor *who, const json_t *i
     *ret_ask = (struct export_ask){.lang = who->lang};
     struct str lang = json_get_str(in, "language");
     struct str format = json_get_str(in, "format");
-    const json_t *filter = json_object_get(in, "filter");
     if (str_is(lang, "zh") || str_is(lang, "en"))
         ret_ask->lang = str_is(lang, "zh") ? LANG_ZH : LANG_EN;
     else if (lang.n)
@@ -140,18 +118,11 @@ int export_read(const struct tenant *t, const struct actor *who, const json_t *i
         return export_audit_read(who, in, a, ret_ask, e);
     }
     q->en = registry_entity(t->registry, json_get_str(in, "entity"));
-    q->trash = json_is_true(json_object_get(in, "trash"));
     if (!q->en) {
         wrong(e, STR("/entity"), "unknown-option", NULL);
         return err_set(e, ERR_VALIDATION, "export");
     }
     read_fields(q, who, json_object_get(in, "fields"), lenient, a, e);
     read_sort(q, who, json_get_str(in, "sort"), e);
-    read_meeting(t, who, json_object_get(in, "at_customer"), q, e);
-    if (e->nitems)
-        return err_set(e, ERR_VALIDATION, "export of %s", q->en->name);
-    if (!filter || json_is_null(filter))
-        return 0;
-    struct filter_env env = identity_filter_env(t, who, a);
-    return filter_parse(q->en, filter, &env, &q->filter, e);
+    return api_list_read(t, who, in, a, q, e);
 }

@@ -12,6 +12,8 @@ export interface RecordEvent {
 }
 type Listeners = {
   record: Set<(e: RecordEvent) => void>
+  /** very many of an entity, not told one by one */
+  records: Set<(e: { entity: string }) => void>
   value: Set<() => void>
   reset: Set<() => void>
   job: Set<(j: Job) => void>
@@ -25,6 +27,7 @@ export const useLive = defineStore('live', () => {
   const streaming = ref(false)
   const listeners: Listeners = {
     record: new Set(),
+    records: new Set(),
     value: new Set(),
     reset: new Set(),
     job: new Set(),
@@ -66,6 +69,10 @@ export const useLive = defineStore('live', () => {
     source.addEventListener('record', e => {
       const d = data<RecordEvent>(e)
       if (d) listeners.record.forEach(f => f(d))
+    })
+    source.addEventListener('records', e => {
+      const d = data<{ entity: string }>(e)
+      if (d) listeners.records.forEach(f => f(d))
     })
     source.addEventListener('job', e => {
       const d = data<Job>(e)

@@ -6,7 +6,7 @@ const texts: Record<string, () => Promise<{ default: Record<string, string> }>> 
   en: () => import('@messages/en.json'),
 }
 
-/** The texts of cell codes, from the file that the server reads too. */
+/** The texts of codes of cells, fields and errors, from the file that the server reads too. */
 export function useCodes(): (code: string, params?: Record<string, unknown>) => string {
   const session = useSession()
   const table = shallowRef<Record<string, string>>({})
