@@ -50,7 +50,7 @@ const lined = async () => (await api.get('/orders?limit=1&fields=id&number=SO-26
 async function valuedFourTimes() {
   const { id } = await first()
   const { history } = await api.get(`/customers/${id}/value`)
-  for (let days = 270; history.length < 2 && days >= 0; days -= 90) {
+  for (let days = 270; history.length < 4 && days >= 0; days -= 90) {
     const day = new Date(Date.parse(history.at(-1).date) - days * 864e5).toISOString().slice(0, 10)
     const { job_id: job } = await api.post('/value/refresh', {
       as_of: day,
@@ -539,7 +539,7 @@ const screens = [
     act: async p => {
       await p.locator('.tbl .btn.icon').nth(1).click()
       await p.locator('.menu button').nth(1).click()
-      await p.locator('.link').waitFor()
+      await p.locator('.once').waitFor()
     },
   },
   {
