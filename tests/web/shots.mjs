@@ -518,6 +518,50 @@ const screens = [
   },
   { name: 'nowhere', path: () => '/no/such/page' },
   {
+    name: 'customers-failed',
+    path: async () => {
+      await page.route('**/api/v1/customers?*', r =>
+        r.fulfill({
+          status: 422,
+          contentType: 'application/problem+json',
+          body: JSON.stringify({
+            type: '/problems/query-too-slow',
+            title: language === 'zh' ? '查询超过 5 秒，已停下。把筛选收窄再试' : 'The query took longer than 5 seconds',
+            status: 422,
+            code: 'query-too-slow',
+            request_id: '104425dfd7-1f',
+          }),
+        }),
+      )
+      return '/customers'
+    },
+    after: () => page.unroute('**/api/v1/customers?*'),
+  },
+  {
+    // the rows are asked for, and not here yet
+    name: 'customers-loading',
+    path: async () => {
+      await page.route('**/api/v1/customers?*', () => {})
+      return '/customers'
+    },
+    unsettled: true,
+    act: p => p.locator('tr.ghost').first().waitFor(),
+    after: () => page.unroute('**/api/v1/customers?*'),
+  },
+  { name: 'customer-missing', path: () => '/customers/1' },
+  {
+    name: 'admin-not-yours',
+    path: async () => {
+      await page.route('**/api/v1/session', async r => {
+        const answer = await r.fetch()
+        const session = await answer.json()
+        await r.fulfill({ response: answer, json: { ...session, user: { ...session.user, is_admin: false } } })
+      })
+      return '/admin'
+    },
+    after: () => page.unroute('**/api/v1/session'),
+  },
+  {
     name: 'customer-why',
     path: async () => '/customers/' + (await first()).id,
     act: async p => {
@@ -571,6 +615,7 @@ const screens = [
   },
 ]
 
+let language = 'zh'
 async function shoot(screen) {
   if (only.length && !only.includes(screen.name)) return
   for (const width of widths)
@@ -579,6 +624,7 @@ async function shoot(screen) {
         if ((screen.wide && width < 640) || (half && !inHalf(lang, theme))) continue
         const name = `${screen.name}-${width}-${lang}-${theme}`
         findings.length = 0
+        language = lang
         try {
           if (!['before', 'out'].includes(screen.when)) await api.patch('/session', { language: lang, theme })
           else {
@@ -596,9 +642,9 @@ async function shoot(screen) {
           const path = await screen.path()
           if (path.includes('#')) await page.goto('about:blank') // the same page again would not be loaded
           await page.goto(server.url + path)
-          await settle(page)
+          if (!screen.unsettled) await settle(page)
           await screen.act?.(page)
-          await settle(page)
+          if (!screen.unsettled) await settle(page)
           const floats = await page.locator('.el-overlay:visible, .pop').count()
           const extra = floats
             ? 0
