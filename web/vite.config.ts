@@ -75,6 +75,8 @@ function precompress(): Plugin {
   }
 }
 
+const patron = process.env.PATRON_URL ?? 'http://127.0.0.1:8040'
+
 export default defineConfig({
   root: here,
   plugins: [vue(), locales(), precompress()],
@@ -104,7 +106,8 @@ export default defineConfig({
     chunkSizeWarningLimit: 900,
   },
   server: {
-    proxy: { '/api': { target: process.env.PATRON_URL ?? 'http://127.0.0.1:8040', changeOrigin: true } },
+    // The server takes writes from its own page only: to it, this one is that.
+    proxy: { '/api': { target: patron, changeOrigin: true, headers: { Origin: patron } } },
     fs: { allow: [join(here, '..')] },
   },
   test: { include: ['test/**/*.test.ts'], environment: 'node' },

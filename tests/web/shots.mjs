@@ -2,6 +2,7 @@
 // horizontal overflow, contrast under 4.5, untranslated or wrong-language text, CSP reports and console errors; half of
 // them by axe.
 //   node tests/web/shots.mjs [name…]      only these screens
+//   PATRON_SHOTS=half                     Chinese in the light, English in the dark
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { accessible, Count, inspect, openBrowser, openServer, root, settle, watchPage } from './lib.mjs'
 import {
@@ -24,6 +25,9 @@ const only = process.argv.slice(2)
 const languages = (process.env.PATRON_LANG ?? 'zh,en').split(','),
   themes = ['light', 'dark'],
   widths = [1440, 390]
+/** Half of the pictures show every language and every theme: these are looked at by axe, too. */
+const inHalf = (lang, theme) => (lang === 'zh') === (theme === 'light')
+const half = process.env.PATRON_SHOTS === 'half'
 const count = new Count()
 const server = await openServer()
 if (!server) {
@@ -75,7 +79,7 @@ async function foreign() {
 async function valuedFourTimes() {
   const { id } = await first()
   const { history } = await api.get(`/customers/${id}/value`)
-  for (let days = 270; history.length < 2 && days >= 0; days -= 90) {
+  for (let days = 270; history.length < 4 && days >= 0; days -= 90) {
     const day = new Date(Date.parse(history.at(-1).date) - days * 864e5).toISOString().slice(0, 10)
     const { job_id: job } = await api.post('/value/refresh', {
       as_of: day,
@@ -590,6 +594,50 @@ const screens = [
   },
   { name: 'nowhere', path: () => '/no/such/page' },
   {
+    name: 'customers-failed',
+    path: async () => {
+      await page.route('**/api/v1/customers?*', r =>
+        r.fulfill({
+          status: 422,
+          contentType: 'application/problem+json',
+          body: JSON.stringify({
+            type: '/problems/query-too-slow',
+            title: language === 'zh' ? '查询超过 5 秒，已停下。把筛选收窄再试' : 'The query took longer than 5 seconds',
+            status: 422,
+            code: 'query-too-slow',
+            request_id: '104425dfd7-1f',
+          }),
+        }),
+      )
+      return '/customers'
+    },
+    after: () => page.unroute('**/api/v1/customers?*'),
+  },
+  {
+    // the rows are asked for, and not here yet
+    name: 'customers-loading',
+    path: async () => {
+      await page.route('**/api/v1/customers?*', () => {})
+      return '/customers'
+    },
+    unsettled: true,
+    act: p => p.locator('tr.ghost').first().waitFor(),
+    after: () => page.unroute('**/api/v1/customers?*'),
+  },
+  { name: 'customer-missing', path: () => '/customers/1' },
+  {
+    name: 'admin-not-yours',
+    path: async () => {
+      await page.route('**/api/v1/session', async r => {
+        const answer = await r.fetch()
+        const session = await answer.json()
+        await r.fulfill({ response: answer, json: { ...session, user: { ...session.user, is_admin: false } } })
+      })
+      return '/admin'
+    },
+    after: () => page.unroute('**/api/v1/session'),
+  },
+  {
     name: 'customer-why',
     path: async () => '/customers/' + (await first()).id,
     act: async p => {
@@ -611,7 +659,7 @@ const screens = [
     act: async p => {
       await p.locator('.tbl .btn.icon').nth(1).click()
       await p.locator('.menu button').nth(1).click()
-      await p.locator('.link').waitFor()
+      await p.locator('.once').waitFor()
     },
   },
   {
@@ -658,14 +706,16 @@ const screens = [
   },
 ]
 
+let language = 'zh'
 async function shoot(screen) {
   if (only.length && !only.includes(screen.name)) return
   for (const width of widths)
     for (const lang of languages)
       for (const theme of themes) {
-        if (screen.wide && width < 640) continue
+        if ((screen.wide && width < 640) || (half && !inHalf(lang, theme))) continue
         const name = `${screen.name}-${width}-${lang}-${theme}`
         findings.length = 0
+        language = lang
         try {
           if (!['before', 'out'].includes(screen.when)) await api.patch('/session', { language: lang, theme })
           else {
@@ -683,9 +733,9 @@ async function shoot(screen) {
           const path = await screen.path()
           if (path.includes('#')) await page.goto('about:blank') // the same page again would not be loaded
           await page.goto(server.url + path)
-          await settle(page)
+          if (!screen.unsettled) await settle(page)
           await screen.act?.(page)
-          await settle(page)
+          if (!screen.unsettled) await settle(page)
           const floats = await page.locator('.el-overlay:visible, .pop').count()
           const extra = floats
             ? 0
@@ -704,7 +754,7 @@ async function shoot(screen) {
           }
           await page.screenshot({ path: `${out}/${name}.png` })
           const seen = [...findings, ...(await page.evaluate(inspect, lang))]
-          if ((lang === 'zh') === (theme === 'light')) seen.push(...(await accessible(page)))
+          if (inHalf(lang, theme)) seen.push(...(await accessible(page)))
           await screen.after?.(page)
           if (seen.length) count.bad(name, seen.join('\n'))
           else count.ok(name)

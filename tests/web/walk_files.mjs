@@ -2,7 +2,7 @@
 // Goes on where the main walk ends: set up, signed in, with customers and values.
 import { readFileSync } from 'node:fs'
 import { root, stepper, watchPage } from './lib.mjs'
-import { text } from './prepare.mjs'
+import { client, text } from './prepare.mjs'
 import { linesFile } from './workbook.mjs'
 
 export async function walkFiles(server, browser, lang, count) {
@@ -11,6 +11,7 @@ export async function walkFiles(server, browser, lang, count) {
   const page = await browser.context.newPage()
   await watchPage(page, findings)
   page.setDefaultTimeout(15_000)
+  const api = client(browser.context, server.url)
   const step = stepper(page, findings, lang, count)
   const see = what => page.getByText(what).first().waitFor()
   const send = async () => {
@@ -60,6 +61,24 @@ export async function walkFiles(server, browser, lang, count) {
     await page.locator('.ft .pri', { hasText: /\b2\b/ }).click()
     await see(t('imports.head.done'))
   }
+  await step('a file without customer numbers is mapped by hand, and stays as it was mapped', async () => {
+    const rows = ['客户,日期,金额', '苏州展新模具厂,2026-05-03,"1,200.50"', '苏州展新模具厂,2026-05-09,88']
+    await page.goto(server.url + '/import')
+    await page.setInputFiles('input[type=file]', csv('展会订单.csv', Buffer.from(rows.join('\n') + '\n')))
+    await page.waitForURL(/import\/\d+/)
+    await see(t('imports.missing-customer'))
+    const field = page.locator('.mp tbody tr').first().locator('.el-select')
+    await field.click()
+    await page.locator('.el-select-dropdown__item:visible', { hasText: /外部编号|External id/ }).click()
+    await page.locator('.ft .pri', { hasText: '2' }).waitFor()
+    await page.reload()
+    await page.locator('.ft .pri', { hasText: '2' }).waitFor()
+    await field.getByText(/外部编号|External id/).waitFor()
+    await page.locator('.ft .pri').click()
+    await see(t('imports.head.done'))
+    const { items } = await api.get('/customers?fields=name,orders_count&name=' + encodeURIComponent('苏州展新模具厂'))
+    if (items.length !== 1 || items[0].orders_count !== 2) throw new Error(JSON.stringify(items))
+  })
   await step('products are imported, and stand in the list', async () => {
     const rows = ['产品名称,产品编码,标价', '铰刀 H7,RM-0700,118.00', '螺纹铣刀,TM-1200,264.50']
     await chosen('product', csv('products.csv', Buffer.from(rows.join('\n') + '\n')))

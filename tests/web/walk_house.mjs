@@ -132,7 +132,7 @@ export async function walkHouse(server, browser, lang, count) {
         headers: { Authorization: 'Bearer ' + secret },
       })
     if ((await ask()).status !== 200) throw new Error('the token does not work')
-    await button(t('account.end'), page.locator('tr', { hasText: 'nightly' })).click()
+    await button(t('account.revoke'), page.locator('tr', { hasText: 'nightly' })).click()
     await page.locator('tr', { hasText: 'nightly' }).waitFor({ state: 'detached' })
     if ((await ask()).status !== 401) throw new Error('the token works still')
   })

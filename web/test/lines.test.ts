@@ -1,5 +1,15 @@
 import { describe, expect, it } from 'vitest'
-import { bodyOf, compute, emptyLine, minorText, scaled, times, total, type Line } from '../src/features/orders/lines'
+import {
+  bodyOf,
+  compute,
+  emptyLine,
+  grouped,
+  minorText,
+  scaled,
+  times,
+  total,
+  type Line,
+} from '../src/features/orders/lines'
 
 const line = (l: Partial<Line>): Line => ({ ...emptyLine(), ...l })
 
@@ -29,6 +39,14 @@ describe('order lines', () => {
     expect(total([known, line({ price: '1' })], 2)).toEqual({ amount: 1100n, cost: null })
   })
   it('writes minor units', () => {
+    expect(['', '7', '1234567.50', '-12345', '999.1234'].map(grouped)).toEqual([
+      '',
+      '7',
+      '1,234,567.50',
+      '-12,345',
+      '999.1234',
+    ])
+    expect(scaled(grouped('1234567.50'), 2)).toBe(123456750n)
     expect([minorText(5n, 2), minorText(-12345n, 2), minorText(7n, 0)]).toEqual(['0.05', '-123.45', '7'])
   })
   it('sends a price only where no discount makes it', () => {

@@ -230,7 +230,10 @@ export interface ImportRecord {
   bytes: number
   rows: number
   format: ImportFormat
+  /** each with its guess */
   columns: ImportColumn[]
+  /** what stands now, by the index of the column */
+  mapping: Record<string, string | null>
   fields: ImportField[]
   options: { on_existing: 'skip' | 'update'; currency: string; create_customers?: boolean }
   job_id: Id | null

@@ -200,12 +200,13 @@ export const telephone = (text: unknown): string => 'tel:' + String(text ?? '').
 
 /** `11月20日星期五` / `Friday, 20 November`. */
 export function longDay(day: string, lang: Lang): string {
-  return new Intl.DateTimeFormat(lang === 'zh' ? 'zh-CN' : 'en-GB', {
+  const said = new Intl.DateTimeFormat(lang === 'zh' ? 'zh-CN' : 'en-GB', {
     timeZone: 'UTC',
     weekday: 'long',
     month: 'long',
     day: 'numeric',
   }).format(dayNumber(day) * DAY)
+  return said.replace('日星期', '日 星期')
 }
 
 export function clock(time: number, zone = 'UTC'): string {

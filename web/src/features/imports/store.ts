@@ -56,8 +56,13 @@ export const useImport = defineStore('import', () => {
 
   let turn = 0
   let soon: ReturnType<typeof setTimeout> | undefined
+  /** What comes with a column is its guess; here it has the field that it is mapped to. */
   function accept(r: ImportRecord): void {
-    record.value = r
+    const columns = r.columns.map(c => ({ ...c, field: r.mapping[c.index] ?? null }))
+    columns.forEach((c, i) => {
+      if (c.field !== r.columns[i]!.field) chosen.value.add(c.index)
+    })
+    record.value = { ...r, columns }
     crumb.value = r.name
     if (r.check) known.value = r.check
     revision.value++

@@ -33,13 +33,15 @@ export const emptyLine = (): Line => ({
   price: '',
   unit_cost: '',
 })
-const amountOf = (v: unknown): string => (v as Money | null)?.amount ?? ''
+/** As it is read: what is typed may leave the commas out. */
+export const grouped = (text: string): string => text.replace(/^[-−]?\d+/, n => n.replace(/\B(?=(\d{3})+$)/g, ','))
+const amountOf = (v: unknown): string => grouped((v as Money | null)?.amount ?? '')
 export const lineOf = (r: RecordRow): Line => ({
   key: ++made,
   id: r.id,
   product_id: (r.product_id as string | null) ?? null,
   description: String(r.description ?? ''),
-  quantity: String(r.quantity ?? ''),
+  quantity: grouped(String(r.quantity ?? '')),
   unit: String(r.unit ?? ''),
   list_price: amountOf(r.list_price),
   discount: String(r.discount ?? ''),

@@ -12,10 +12,8 @@ export function useColumns(name: string, columns: ComputedRef<GridColumn[]>) {
   } catch {
     chosen.value = {}
   }
-  const w1440 = useMedia('(min-width: 1440px)'),
-    w1200 = useMedia('(min-width: 1200px)'),
-    w960 = useMedia('(min-width: 960px)')
-  const room = computed(() => (w1440.value ? 1440 : w1200.value ? 1200 : w960.value ? 960 : 640))
+  const steps = [1600, 1440, 1200, 960].map(px => ({ px, fits: useMedia(`(min-width: ${px}px)`) }))
+  const room = computed(() => steps.find(s => s.fits.value)?.px ?? 640)
   const wanted = (c: GridColumn): boolean => chosen.value[c.id] ?? !c.hidden
   const visible = computed(() =>
     Object.fromEntries(
