@@ -302,11 +302,11 @@ class Rights(Bulk):
 
 class Going(Bulk):
     """Stopped, killed, cancelled, and others writing at the same time."""
-    N = 2000
 
     @classmethod
     def prepare(cls):
         super().prepare()
+        cls.N = 5000 if cls.server.url else 16000  # some seconds
         cls.fill(cls.N)
 
     def under_way(self, job, at_least=250):

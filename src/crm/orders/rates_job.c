@@ -1,6 +1,7 @@
 /* Rates were changed: the orders of the days that have another rate now are converted anew, in the
    order of their dates, and their customers summed up in the same transaction, so that what is read
-   meanwhile fits together. No history: what people typed of an order is as it was. */
+   meanwhile fits together; their values follow. No history: what people typed of an order is as it
+   was. */
 #include "crm/orders/internal.h"
 
 #include "crm/customers/customers.h"
@@ -161,8 +162,12 @@ static int chunk(struct db_conn *c, void *arg, struct err *e)
                      (long long)next.day, (long long)next.id, (long long)next.looked,
                      (long long)next.orders, (long long)next.kept);
     struct job_progress p = {"write", next.looked, next.total, 0};
+    int64_t valuation;
     if (rc == 0)
         rc = job_save(next.j, c, &p, cursor, e);
+    if (rc == 0 && next.finished && next.orders)
+        rc = job_submit(c, next.t, "value", STR(""), STR("{}"), job_view(next.j).owner_id,
+                        &valuation, e);
     arena_free(a);
     if (rc == 0)
         *k = next; /* a run may run more than once */
