@@ -353,6 +353,14 @@ def part_writes(t, house):
           f"SQLite, 64 connections, a transaction per bare insert: {plain_rate:,.0f} /s", r["rate"] / plain_rate)
     t.add("durable_write_p99", r["p99"], "ms", "", f"median {r['p50']:.1f} ms, longest {r['max']:.0f} ms")
     t.add("durable_write_cpu", cpu, "us CPU")
+    # The same customers again, all in one go, and taken back: each with its rights, rules and history.
+    c = s.client()
+    n = c("GET", "customers?limit=1&count=exact")["count"]["value"]
+    asked = {"change": {"set": {"postal_code": "215000"}}, "expected": n}
+    for name, path, body in (("bulk_change", "customers/bulk", asked), ("bulk_undo", None, None)):
+        job = c.job(c("POST", path or f"jobs/{job['id']}/undo", body)["job_id"])
+        rate = job["result"]["changed"] / (job["finished_at"] - job["started_at"]) * 1000
+        t.add(name, rate, "records/s", "", f"{n:,} customers in the background; against writes of 64 clients", rate / r["rate"])
 
 
 def part_memory(t, house):
