@@ -4,6 +4,7 @@
 
 #include "base/ids.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,7 +148,7 @@ static void turn_round(struct id_list *l)
 static int undo(struct api_call *c, struct jw *w)
 {
     struct asking k = {.c = c};
-    struct bulk_ask undone;
+    struct bulk_ask undone = {0};
     struct db_conn *conn = NULL;
     char job[24];
     int rc = db_reader(c->t->db, &conn, &c->err);
@@ -156,6 +157,7 @@ static int undo(struct api_call *c, struct jw *w)
     if (rc == 0)
         rc = bulk_ids(conn, c->id, BULK_WRITTEN, &k.ids, &c->err);
     db_reader_done(conn);
+    assert(rc || (undone.en && undone.kind)); /* find_done says so */
     /* Events of an undo cannot be taken back: it would list none that can. */
     if (rc == 0 && (k.ids.n == 0 || !undone.kind->check))
         rc = err_set(&c->err, ERR_STATE_CONFLICT, "nothing to take back");
