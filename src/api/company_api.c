@@ -317,14 +317,6 @@ static int count_orders(struct api_call *c, struct db_conn *conn, const struct r
     return rc;
 }
 
-static void write_day(struct jw *w, const char *key, int32_t day, int32_t none)
-{
-    char text[DATE_TEXT];
-    if (day != none)
-        date_format(day, text);
-    jw_kcstr(w, key, day == none ? NULL : text);
-}
-
 static int write_effect(struct api_call *c, struct db_conn *conn, const struct rate_span *spans,
                         size_t nspans, struct jw *w)
 {
@@ -340,8 +332,8 @@ static int write_effect(struct api_call *c, struct db_conn *conn, const struct r
         all += orders;
         jw_obj(w);
         jw_kstr(w, "currency", spans[i].currency);
-        write_day(w, "from", spans[i].from, RATE_ALWAYS);
-        write_day(w, "to", spans[i + n - 1].to, INT32_MAX);
+        rate_write_day(w, "from", spans[i].from, RATE_ALWAYS);
+        rate_write_day(w, "to", spans[i + n - 1].to, INT32_MAX);
         jw_ki64(w, "orders", orders);
         jw_obj_end(w);
     }

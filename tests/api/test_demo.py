@@ -5,7 +5,7 @@ import time
 import unittest
 import urllib.parse
 
-from patron import Api, Server, both, psql
+from patron import Api, Server, both
 
 CONTENT = ("SELECT c.ext_id, c.name, c.orders_count, c.revenue, c.next_step, c.next_task, c.next_task_on, "
            "(SELECT sum(l.amount * l.line_no + l.cost) FROM {order_lines} l JOIN {orders} o ON o.id = l.order_id "
@@ -149,8 +149,7 @@ class Cancelled(Api):
         self.server.process.kill()
         self.server.process.wait()
         self.server.stop()
-        table, run_out = self.server.table("job"), "SET lease_until = 0 WHERE state = 'running'"
-        self.server.sql(f"UPDATE {table} {run_out}") if not self.server.url else psql(self.server.url, f"UPDATE {table} {run_out}")
+        self.server.rows_set("job", "lease_until = 0 WHERE state = 'running'")
         self.server.start(self.server.port)
 
     def cancel(self, job):
@@ -192,14 +191,14 @@ class Cancelled(Api):
         self.quiet()
         s.stop()
         for t in ("customer_value", "value_snapshot", *TABLES[1:6], "change"):
-            s.sql(f"DELETE FROM {s.table(t)}") if not s.url else psql(s.url, f"DELETE FROM {s.table(t)}")
+            s.sql(f"DELETE FROM {s.table(t)}")
         for t in ("search_doc", "history"):
             sql = f"DELETE FROM {s.table(t)} WHERE entity <> 'user'"
-            s.sql(sql) if not s.url else psql(s.url, sql)
+            s.sql(sql)
         for sql in (f"UPDATE {s.table('customers')} SET parent_id = NULL, next_task_id = NULL", f"DELETE FROM {s.table('customers')}",
                     f"DELETE FROM {s.table('products')}", f"UPDATE {s.table('categories')} SET parent_id = NULL",
                     f"DELETE FROM {s.table('categories')}"):
-            s.sql(sql) if not s.url else psql(s.url, sql)
+            s.sql(sql)
         s.start(s.port)
 
     def test_4_killed_and_gone_on(self):

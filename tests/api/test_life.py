@@ -9,7 +9,7 @@ import threading
 import time
 import unittest
 
-from patron import PATRON, SLOW, Api, Server, both, psql
+from patron import PATRON, SLOW, Api, Server, both
 
 
 class Stop(Api):
@@ -172,7 +172,7 @@ class Upgrade(Api):
                     *(f"ALTER TABLE {s.table('orders')} DROP COLUMN margin{x}" for x in ("", "_currency", "_base")),
                     f"DELETE FROM {s.table('setting')} WHERE name = 'orders.margin'",
                     f"DROP TABLE {s.table('outbox')}"):
-            s.sql(sql) if not s.url else psql(s.url, sql)
+            s.sql(sql)
         s.start(s.port)
         self.assertIn("backup", s.said())
         backups = os.listdir(os.path.join(s.data, "backups"))
@@ -223,7 +223,7 @@ class Upgrade(Api):
         s.stop()
         old = f"UPDATE {s.table('search_doc')} SET tokens = 'xcustomer ' WHERE entity = 'customer'"
         for sql in (old, f"DELETE FROM {s.table('setting')} WHERE name = 'search.version'"):
-            s.sql(sql) if not s.url else psql(s.url, sql)
+            s.sql(sql)
         if not s.url:
             s.sql("INSERT INTO search_doc_words (search_doc_words) VALUES ('rebuild')")
         s.start(s.port)

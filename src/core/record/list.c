@@ -516,14 +516,17 @@ int record_list(struct db_conn *c, const struct tenant *t, const struct actor *w
     return rc;
 }
 
-static bool ids_grow(struct id_list *l)
+bool id_list_add(struct id_list *l, int64_t id)
 {
-    size_t cap = l->cap ? l->cap * 2 : 1024;
-    int64_t *grown = realloc(l->ids, cap * sizeof *grown);
-    if (!grown)
-        return false;
-    l->ids = grown;
-    l->cap = cap;
+    if (l->n == l->cap) {
+        size_t cap = l->cap ? l->cap * 2 : 1024;
+        int64_t *grown = realloc(l->ids, cap * sizeof *grown);
+        if (!grown)
+            return false;
+        l->ids = grown;
+        l->cap = cap;
+    }
+    l->ids[l->n++] = id;
     return true;
 }
 
@@ -549,11 +552,7 @@ int record_ids(struct db_conn *c, const struct actor *who, const struct list_que
         return err_set(e, ERR_BAD_PARAMETER, "filter with too many values");
     rc = db_query(c, text, sql.args, sql.nargs, &rows, e);
     while (rc == 0 && (rc = db_step(rows, e)) > 0) {
-        rc = 0;
-        if (ret_ids->n == ret_ids->cap && !ids_grow(ret_ids))
-            rc = err_set(e, ERR_NOMEM, "ids");
-        else
-            ret_ids->ids[ret_ids->n++] = db_i64(rows, 0);
+        rc = id_list_add(ret_ids, db_i64(rows, 0)) ? 0 : err_set(e, ERR_NOMEM, "ids");
     }
     db_rows_done(rows);
     return rc < 0 ? rc : 0;

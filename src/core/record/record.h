@@ -183,6 +183,8 @@ struct id_list {
     int64_t *ids;
     size_t n, cap;
 };
+/* False when there is no memory. */
+bool id_list_add(struct id_list *l, int64_t id);
 /* Fields, limit, cursor and count of `q` do not matter. `ret_ids` is empty before, and freed by the
    caller. */
 int record_ids(struct db_conn *c, const struct actor *who, const struct list_query *q,

@@ -179,13 +179,20 @@ int rates_read(const json_t *in, struct str base_currency, struct arena *a, stru
     return 0;
 }
 
+void rate_write_day(struct jw *w, const char *key, int32_t day, int32_t none)
+{
+    char text[DATE_TEXT];
+    if (day != none)
+        date_format(day, text);
+    jw_kcstr(w, key, day == none ? NULL : text);
+}
+
 void rates_write(const struct rates *r, struct jw *w)
 {
     jw_obj(w);
     for (size_t i = 0; i < r->n; i++) {
         const struct rate *is = &r->all[i];
         bool first = i == 0 || !str_eq(is->currency, is[-1].currency);
-        char day[DATE_TEXT];
         if (first && i)
             jw_arr_end(w);
         if (first) {
@@ -193,10 +200,7 @@ void rates_write(const struct rates *r, struct jw *w)
             jw_arr(w);
         }
         jw_obj(w);
-        jw_key(w, "from");
-        if (is->from != RATE_ALWAYS)
-            date_format(is->from, day);
-        jw_cstr(w, is->from == RATE_ALWAYS ? NULL : day);
+        rate_write_day(w, "from", is->from, RATE_ALWAYS);
         jw_kf64(w, "rate", (double)is->micro / 1e6);
         jw_obj_end(w);
     }

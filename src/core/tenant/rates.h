@@ -37,6 +37,8 @@ bool rates_convert(const struct rates *r, int32_t day, int64_t minor, struct str
    ERR_VALIDATION with an item for each that is wrong, below /rates, naming currency and row. */
 int rates_read(const json_t *in, struct str base_currency, struct arena *a, struct rates *ret_rates,
                struct err *e) must_check;
+/* A day under `key`; null where it is `none`: RATE_ALWAYS, or the end of time. */
+void rate_write_day(struct jw *w, const char *key, int32_t day, int32_t none);
 /* The same form, by currency and day. */
 void rates_write(const struct rates *r, struct jw *w);
 

@@ -1,23 +1,7 @@
 /* Ids by the ten thousand: eight bytes each, the lowest first, some thousand to a row. */
 #include "crm/bulk/internal.h"
 
-#include <stdlib.h>
-
 enum { ID_BYTES = 8 };
-
-bool bulk_add_id(struct id_list *l, int64_t id)
-{
-    if (l->n == l->cap) {
-        size_t cap = l->cap ? l->cap * 2 : 1024;
-        int64_t *grown = realloc(l->ids, cap * sizeof *grown);
-        if (!grown)
-            return false;
-        l->ids = grown;
-        l->cap = cap;
-    }
-    l->ids[l->n++] = id;
-    return true;
-}
 
 int bulk_keep(struct db_conn *c, int64_t job, enum bulk_list list, int64_t part, const int64_t *ids,
               size_t n, struct err *e)
@@ -47,7 +31,7 @@ int bulk_ids(struct db_conn *c, int64_t job, enum bulk_list list, struct id_list
             uint64_t id = 0;
             for (unsigned k = 0; k < ID_BYTES; k++)
                 id |= (uint64_t)(unsigned char)bytes.p[at + k] << (8 * k);
-            if (!bulk_add_id(ret_ids, (int64_t)id))
+            if (!id_list_add(ret_ids, (int64_t)id))
                 rc = err_set(e, ERR_NOMEM, "ids");
         }
     }

@@ -51,6 +51,5 @@ int bulk_keep(struct db_conn *c, int64_t job, enum bulk_list list, int64_t part,
               size_t n, struct err *e) must_check;
 int bulk_ids(struct db_conn *c, int64_t job, enum bulk_list list, struct id_list *ret_ids,
              struct err *e) must_check;
-bool bulk_add_id(struct id_list *l, int64_t id);
 
 #endif

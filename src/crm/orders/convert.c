@@ -83,7 +83,7 @@ static int load_lines(struct db_conn *c, struct tenant *t, int64_t order, struct
     return rc;
 }
 
-static struct db_value base_of(const struct value *v)
+struct db_value order_base_value(const struct value *v)
 {
     return v->null ? DB_NIL : DB_I64(v->base);
 }
@@ -91,13 +91,14 @@ static struct db_value base_of(const struct value *v)
 /* Only what it is in base currency: nothing that people read of a line has changed. */
 static int store_line(struct db_conn *c, const struct value *v, struct err *e)
 {
-    return db_put(c,
-                  "UPDATE order_lines SET list_price_base = $1, price_base = $2, "
-                  "unit_cost_base = $3, amount_base = $4, cost_base = $5 WHERE id = $6",
-                  DB_ARGS(base_of(&v[ORDER_LINE_LIST_PRICE]), base_of(&v[ORDER_LINE_PRICE]),
-                          base_of(&v[ORDER_LINE_UNIT_COST]), base_of(&v[ORDER_LINE_AMOUNT]),
-                          base_of(&v[ORDER_LINE_COST]), DB_I64(v[FIELD_ID].i)),
-                  e);
+    return db_put(
+        c,
+        "UPDATE order_lines SET list_price_base = $1, price_base = $2, "
+        "unit_cost_base = $3, amount_base = $4, cost_base = $5 WHERE id = $6",
+        DB_ARGS(order_base_value(&v[ORDER_LINE_LIST_PRICE]), order_base_value(&v[ORDER_LINE_PRICE]),
+                order_base_value(&v[ORDER_LINE_UNIT_COST]), order_base_value(&v[ORDER_LINE_AMOUNT]),
+                order_base_value(&v[ORDER_LINE_COST]), DB_I64(v[FIELD_ID].i)),
+        e);
 }
 
 static bool same_base(const struct value *a, const struct value *b)

@@ -10,6 +10,9 @@
 int orders_rates(struct write *w, const struct value *money, struct rates *ret_rates, bool *ret_any,
                  struct err *e) must_check;
 
+/* What an amount is in base currency, as a column takes it. */
+struct db_value order_base_value(const struct value *money);
+
 /* Converts all lines of an order that is there, and stores them if wanted. *ret_order gets amount,
    cost and units of those that count; *ret_lines: there are any. *ret_wrong: why not, and then
    nothing holds. */

@@ -1,33 +1,15 @@
 /* By which rate an order stands in the company's currency. */
 #include "crm/orders/internal.h"
 
-#include "base/clock.h"
-#include "base/money.h"
-
-static void write_money(struct jw *w, const char *key, int64_t minor, struct str currency)
-{
-    const struct currency *c = currency_find(currency);
-    char text[MONEY_TEXT];
-    money_format(minor, c ? c->decimals : 2, text);
-    jw_key(w, key);
-    jw_obj(w);
-    jw_kcstr(w, "amount", text);
-    jw_kstr(w, "currency", currency);
-    jw_obj_end(w);
-}
-
 /* Null where the order is in the company's currency, or its own has no rate. */
 static void write_rate(struct jw *w, const struct rate *rate)
 {
-    char day[DATE_TEXT];
     jw_key(w, "rate");
     if (rate)
         jw_f64(w, (double)rate->micro / 1e6);
     else
         jw_null(w);
-    if (rate && rate->from != RATE_ALWAYS)
-        date_format(rate->from, day);
-    jw_kcstr(w, "from", rate && rate->from != RATE_ALWAYS ? day : NULL);
+    rate_write_day(w, "from", rate ? rate->from : RATE_ALWAYS, RATE_ALWAYS);
 }
 
 static int order_rate(struct api_call *c, struct db_conn *conn, struct jw *w)
@@ -47,7 +29,9 @@ static int order_rate(struct api_call *c, struct db_conn *conn, struct jw *w)
     bool foreign = !str_eq(amount->s, co->currency);
     jw_obj(w);
     jw_kstr(w, "currency", amount->s);
-    write_money(w, "base", amount->base, co->currency);
+    jw_key(w, "base");
+    value_to_json(&en->fields[ORDER_AMOUNT], &(struct value){.i = amount->base, .s = co->currency},
+                  w);
     write_rate(w,
                foreign ? rates_on(&co->rates, amount->s, (int32_t)r.v[ORDER_ORDERED_ON].i) : NULL);
     jw_obj_end(w);

@@ -79,11 +79,6 @@ static int read_orders(struct converting *k, struct db_conn *c, struct arena *a,
     return rc;
 }
 
-static struct db_value base_of(const struct value *v)
-{
-    return v->null ? DB_NIL : DB_I64(v->base);
-}
-
 /* *ret_changed: it is worth another sum than before. What cannot be converted stays. */
 static int convert_one(struct converting *k, struct db_conn *c, const struct rates *r,
                        struct value *v, struct arena *a, bool *ret_changed, struct err *e)
@@ -112,8 +107,8 @@ static int convert_one(struct converting *k, struct db_conn *c, const struct rat
     return db_put(c,
                   "UPDATE orders SET amount_base = $1, cost_base = $2, margin_base = CASE WHEN "
                   "margin IS NULL THEN NULL ELSE CAST($3 AS bigint) END WHERE id = $4",
-                  DB_ARGS(base_of(&v[ORDER_AMOUNT]), base_of(&v[ORDER_COST]),
-                          base_of(&v[ORDER_MARGIN]), DB_I64(v[FIELD_ID].i)),
+                  DB_ARGS(order_base_value(&v[ORDER_AMOUNT]), order_base_value(&v[ORDER_COST]),
+                          order_base_value(&v[ORDER_MARGIN]), DB_I64(v[FIELD_ID].i)),
                   e);
 }
 
